@@ -1,0 +1,1 @@
+"""The flows that wire the stages together, and the command that runs them."""

@@ -1,0 +1,215 @@
+"""What travels between stages: references, never frames.
+
+A `Ref` names one file in the store by its digest. Its type parameter is the stage that made it,
+so that mypy rejects a pipeline wired in the wrong order: `prepare` takes `Ref[Valid]`, and a
+`Ref[Landed]` is not one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+
+class Landed:
+    """Typed rows of one source for one batch date, with `_source` and `_line` of each."""
+
+
+class Quarantined:
+    """Rows held back, with their reasons and their raw values (`tasks.core.quarantine`)."""
+
+
+class Valid:
+    """Landed rows that passed every row-blocking expectation."""
+
+
+class Quality:
+    """One row for each expectation of a run."""
+
+
+class Prepared:
+    """Valid rows after de-duplication and the learned treatments."""
+
+
+class Features:
+    """One row for each event: key, time, and float32 features known strictly before it."""
+
+
+class Labels:
+    """One row for each event whose label is known: key, label, and when it became known."""
+
+
+class Examples:
+    """Features joined with labels, and the part of the split each row belongs to."""
+
+
+class Model:
+    """The manifest of a model bundle; it pins every other file of the bundle by digest."""
+
+
+class Scores:
+    """One row for each scored event: score, probability, decision, reasons, provenance."""
+
+
+class Report:
+    """A public table or page under `reports/`."""
+
+
+S_co = TypeVar("S_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref(Generic[S_co]):
+    """A file of the store, as it was when it was written.
+
+    Args:
+        uri: path relative to the store's root, with forward slashes.
+        sha256: digest of the file's bytes, hexadecimal.
+        rows: rows in the table; 0 for what is not a table.
+        stage: the stage that wrote it.
+    """
+
+    uri: str
+    sha256: str
+    rows: int
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """What became of the rows that one stage took from one table.
+
+    Args:
+        stage: the stage.
+        table: the table.
+        rows_in: rows the stage took.
+        rows_out: rows it passed on.
+        quarantined: rows held back, each in the `quarantine` table with its reasons.
+        rejected: rows left out on purpose, by named reason.
+    """
+
+    stage: str
+    table: str
+    rows_in: int
+    rows_out: int
+    quarantined: int = 0
+    rejected: Mapping[str, int] = None  # type: ignore[assignment]  # set in __post_init__
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rejected", dict(self.rejected or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """One source, landed for one batch date."""
+
+    table: Ref[Landed]
+    quarantine: Ref[Quarantined] | None
+    ledger: LedgerLine
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """All landed tables of one batch date, split into valid rows and quarantine."""
+
+    tables: Mapping[str, Ref[Valid]]
+    quarantine: tuple[Ref[Quarantined], ...]
+    quality: Ref[Quality]
+    ledger: tuple[LedgerLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What training learned about one column, applied unchanged to every later row.
+
+    Args:
+        column: the column.
+        fill: value for missing entries; None leaves them missing.
+        low: values below are set to it; None means no bound.
+        high: values above are set to it; None means no bound.
+    """
+
+    column: str
+    fill: float | str | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """All that `prepare` learned from training time; part of every model."""
+
+    treatments: tuple[Treatment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One candidate feature's standing in the selection.
+
+    Args:
+        feature: the candidate.
+        importance: its mean importance over the rounds.
+        threshold: what it had to beat: the strongest shadow's importance.
+        hits: rounds in which it did.
+        rounds: rounds that were played.
+        selected: whether it is kept.
+        reason: why, in words.
+    """
+
+    feature: str
+    importance: float
+    threshold: float
+    hits: int
+    rounds: int
+    selected: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The candidates with their verdicts, strongest first, ties by name."""
+
+    method: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The selected features, strongest first."""
+        return tuple(verdict.feature for verdict in self.verdicts if verdict.selected)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The features of a range of dates."""
+
+    table: Ref[Features]
+    names: tuple[str, ...]
+    ledger: tuple[LedgerLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTable:
+    """A prepared table over the dates that features need."""
+
+    table: Ref[Prepared]
+    ledger: tuple[LedgerLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A night's scores and how they came about.
+
+    Args:
+        table: the scores.
+        ledger: events in and scores out.
+        source: the rung of the ladder that scored: `champion`, `previous` or `fallback`.
+        model_version: the version that scored.
+        degraded: why a lower rung had to serve; empty where the champion did.
+    """
+
+    table: Ref[Scores]
+    ledger: tuple[LedgerLine, ...]
+    source: str
+    model_version: str
+    degraded: str = ""

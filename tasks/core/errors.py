@@ -1,0 +1,124 @@
+"""Every error Lamplighter raises on purpose, and the exit code each one ends the command with.
+
+LamplighterError (1)
+├── ConfigError (2)             a pipeline file, suite or flag is wrong
+├── SourceError (3)             a source could not be read completely
+│   ├── SourceMissingError      the file, table or address is not there
+│   └── SourceUnavailableError  it is there and did not answer; a retry may help
+├── DataError (4)               the data are not fit for what was asked of them
+│   ├── SchemaDriftError        columns differ from the declared schema
+│   └── GateClosedError         a critical expectation failed; nothing was published
+├── ModelError (5)              a model is missing, damaged or unfit
+│   └── ModelMissingError       nothing was trained yet
+├── StoreError (6)              the store is damaged or cannot be written
+│   ├── IntegrityError          a file's bytes are not the bytes that were committed
+│   └── LedgerError             rows do not add up
+└── BusyError (7)               another run holds the lease on this pipeline and date
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LamplighterError(Exception):
+    """An error a user can act on: what was required, what was found, where, what to do.
+
+    Args:
+        required: what should have been the case.
+        found: what was the case instead.
+        where: file, line, key, table or address it concerns.
+        do: the next thing a user should try.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, required: str, *, found: str, where: str = "", do: str = "") -> None:
+        super().__init__(required, found, where, do)
+        self.required, self.found, self.where, self.do = required, found, where, do
+
+    def __str__(self) -> str:
+        parts = [
+            ("required", self.required),
+            ("found", self.found),
+            ("where", self.where),
+            ("do", self.do),
+        ]
+        return "\n".join(f"{name:>8}: {text}" for name, text in parts if text)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild with keywords: the default would pass four positional arguments."""
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(
+    cls: type[LamplighterError], args: tuple[str, ...], state: dict[str, object]
+) -> LamplighterError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigError(LamplighterError):
+    """A pipeline file, a suite or a flag says something it may not."""
+
+    exit_code = 2
+
+
+class SourceError(LamplighterError):
+    """A source could not be read completely, so nothing of it was taken."""
+
+    exit_code = 3
+
+
+class SourceMissingError(SourceError):
+    """The file, the table or the address is not there."""
+
+
+class SourceUnavailableError(SourceError):
+    """The source is there and did not answer as it should; a retry may help."""
+
+
+class DataError(LamplighterError):
+    """The data are not fit for what was asked of them."""
+
+    exit_code = 4
+
+
+class SchemaDriftError(DataError):
+    """The columns that arrived are not the columns that were declared."""
+
+
+class GateClosedError(DataError):
+    """A critical expectation failed: the night stops and yesterday's tables stay."""
+
+
+class ModelError(LamplighterError):
+    """A model is missing, damaged or unfit."""
+
+    exit_code = 5
+
+
+class ModelMissingError(ModelError):
+    """Nothing was trained yet."""
+
+
+class StoreError(LamplighterError):
+    """The store is damaged or cannot be written."""
+
+    exit_code = 6
+
+
+class IntegrityError(StoreError):
+    """A file's bytes are not the bytes that were committed."""
+
+
+class LedgerError(StoreError):
+    """Rows in are not rows out, quarantined and rejected."""
+
+
+class BusyError(LamplighterError):
+    """Another run holds the lease on this pipeline and batch date."""
+
+    exit_code = 7
