@@ -76,9 +76,13 @@ def stage(name: str, **options: Any) -> Callable[[Callable[P, R]], Callable[P, R
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         # References are compared by digest where it matters; Prefect's own cache would hash
         # every argument and could serve a result whose files were rolled away.
-        orchestrated = task(
-            function, name=name, cache_policy=NO_CACHE, persist_result=False, **options
-        )
+        settings: dict[str, Any] = {
+            "name": name,
+            "cache_policy": NO_CACHE,
+            "persist_result": False,
+            **options,
+        }
+        orchestrated: Callable[P, R] = task(**settings)(function)
 
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -120,7 +120,7 @@ class Run:
         if not journal.is_file():
             return ()
         lines = map(json.loads, journal.read_text().splitlines())
-        latest = {line["uri"]: Ref(**line) for line in lines}
+        latest: dict[str, Ref[Any]] = {line["uri"]: Ref(**line) for line in lines}
         return tuple(latest[uri] for uri in sorted(latest))
 
     def _note(self, ref: Ref[S]) -> Ref[S]:
@@ -245,7 +245,7 @@ def _read_record(store: Store, pipeline: str, batch: str) -> Commit | None:
     try:
         content = json.loads(path.read_text())
         content.pop("superseded")
-        files = tuple(Ref(**ref) for ref in content.pop("files"))
+        files: tuple[Ref[Any], ...] = tuple(Ref(**ref) for ref in content.pop("files"))
         return Commit(files=files, **content)
     except FileNotFoundError:
         return None
