@@ -1,0 +1,42 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export DO_NOT_TRACK := 1
+
+.PHONY: help install demo test test-long check bench lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed  ## make .venv with the pinned dependencies and the project
+
+# torch comes first, so that a CPU build at hand is taken before anything asks for torch.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet torch
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: install  ## lay the demo out, train on the past, run the nights
+	$(BIN)/lamplighter demo
+
+test: install  ## the whole suite
+	$(BIN)/python -m pytest
+
+test-long: install  ## the suite with the fault and scale tests that take minutes
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+check: install  ## format, lint, types, imports, the wheel's contents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python infra/check_wheel.py
+
+lock: install  ## write constraints.txt from what is installed
+	$(BIN)/python infra/lock.py > constraints.new && mv constraints.new constraints.txt
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) build dist lamplighter-demo .mypy_cache .ruff_cache .pytest_cache
