@@ -1,0 +1,111 @@
+"""Metrics that describe how the values of a column are spread: quantiles, bins, counts."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from great_expectations.expectations.metrics.column_aggregate_metrics.column_partition import (
+    _get_column_partition_using_metrics as bins_from_metrics,
+)
+from polars._typing import QuantileMethod
+
+from expectations.engine.aggregates import numbers
+from expectations.engine.domain import Domain
+from expectations.engine.literals import comparable
+from expectations.engine.plan import Reduction
+from expectations.engine.registration import provides
+
+_INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def _interpolation(domain: Domain) -> QuantileMethod:
+    chosen = domain.values.get("allow_relative_error") or "nearest"
+    if chosen not in _INTERPOLATIONS:
+        raise ValueError(
+            f"allow_relative_error must be one of {_INTERPOLATIONS} on Polars, found {chosen!r}."
+        )
+    return chosen  # type: ignore[no-any-return]
+
+
+@provides("column.quantile_values")
+def quantiles(domain: Domain) -> Reduction:
+    """The values at the wanted quantiles."""
+    wanted = [float(q) for q in domain.values["quantiles"]]
+    values = numbers(domain).quantile(wanted, _interpolation(domain))
+    return Reduction(values.implode(), _only, narrow=True)
+
+
+def _only(nested: list[Any]) -> list[Any]:
+    """Unwrap the list that holds one list of quantiles."""
+    return list(nested[0]) if nested and isinstance(nested[0], list) else list(nested)
+
+
+@provides("column.value_counts")
+def value_counts(domain: Domain) -> Reduction:
+    """How often each value is present, as a pandas series in the order of the values.
+
+    Raises:
+        ValueError: an unknown order, or a collation, is asked for.
+    """
+    order = domain.values.get("sort") or "value"
+    if order not in ("value", "count", "none"):
+        raise ValueError("sort must be either 'value', 'count', or 'none'")
+    if domain.values.get("collate") is not None:
+        raise ValueError("collate is not supported on Polars")
+    counted = domain.values_of().drop_nulls().value_counts().implode()
+    return Reduction(counted, lambda rows: _as_series(rows, order), narrow=True)
+
+
+def _as_series(rows: list[dict[str, Any]], order: str) -> pd.Series[int]:
+    pairs = [tuple(row.values()) for row in rows]
+    if order != "none":
+        pairs.sort(key=lambda pair: pair[order == "count"])
+    index = pd.Index([value for value, _ in pairs], name="value")
+    return pd.Series([count for _, count in pairs], index=index, name="count")
+
+
+@provides("column.histogram")
+def histogram(domain: Domain) -> Reduction:
+    """How many values lie in each bin; only the last bin holds its right edge."""
+    values, dtype = domain.values_of(), domain.dtype()
+    edges = [comparable(edge, dtype) for edge in domain.values["bins"]]
+    bins = list(pairwise(edges))
+    counts = [values.is_between(low, high, "left").sum() for low, high in bins[:-1]]
+    counts += [values.is_between(low, high, "both").sum() for low, high in bins[-1:]]
+    if not counts:
+        return Reduction(pl.lit(0), lambda _: [])
+    return Reduction(pl.concat_list(counts), list)
+
+
+_QUANTILE_BINS = ("ntile", "quantile", "percentile")
+_QUARTILES = [0.0, 0.25, 0.75, 1.0]
+
+
+@provides("column.partition")
+def partition(domain: Domain) -> Reduction:
+    """The edges of the bins that the values fall into.
+
+    Raises:
+        ValueError: the way to choose the bins is unknown.
+    """
+    kind, n_bins = domain.values.get("bins") or "uniform", domain.values.get("n_bins") or 10
+    if kind == "uniform":
+        parts = {"column.min": domain.values_of().min(), "column.max": domain.values_of().max()}
+    elif kind in _QUANTILE_BINS or kind == "auto":
+        shares = _QUARTILES if kind == "auto" else np.linspace(0, 1, n_bins + 1).tolist()
+        quantile = numbers(domain).quantile(shares, _interpolation(domain))
+        parts = {
+            "column.quantile_values": quantile,
+            "column_values.nonnull.count": domain.values_of().count(),
+        }
+    else:
+        raise ValueError("Invalid parameter for bins argument")
+    return Reduction(
+        pl.struct(**parts),
+        lambda metrics: list(bins_from_metrics(bins=kind, n_bins=n_bins, _metrics=metrics)),
+        narrow=kind != "uniform",
+    )
