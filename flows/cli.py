@@ -1,0 +1,159 @@
+"""The command: arguments → pipeline → flow → exit code.
+
+Nothing heavy is imported before a command runs, so that `lamplighter --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+
+import click
+
+EXIT_CODES = """\b
+Exit codes:
+  0  done
+  1  an error nobody foresaw; please report it
+  2  a pipeline file, a suite or a flag is wrong
+  3  a source could not be read completely
+  4  the data are not fit: the gate closed, or the columns drifted
+  5  a model is missing, damaged or unfit
+  6  the store is damaged or cannot be written
+  7  another run of this pipeline and date is going
+  130  interrupted; nothing was published
+"""
+
+
+class Date(click.ParamType[dt.date]):
+    """A date as YYYY-MM-DD."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(
+        self, value: str | dt.date, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.date:
+        """Read the date, or fail as click does."""
+        if isinstance(value, dt.date):
+            return value
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"a date like 2010-07-05 is required; found {value!r}", param, ctx)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+on_date = click.option("--date", "date", type=Date(), help="Batch date; default: last night's.")
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lamplighter", message="%(package)s %(version)s")
+def cli() -> None:
+    """Nightly batch pipelines that prove their data fit, score it with deep models they watch
+    themselves, and leave tables people can trust."""
+
+
+@cli.command()
+@click.argument("pipeline", type=click.Choice(["retail", "intrusion"]), default="retail")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("lamplighter-demo"),
+    show_default=True,
+    help="Where to lay the demo out.",
+)
+@click.option("--nights", type=click.IntRange(1, 30), default=8, show_default=True)
+@as_json
+def demo(pipeline: str, folder: Path, nights: int, as_json: bool) -> None:
+    """Lay a real sample out, train on its past, and run its nights."""
+    from flows.demo import show
+
+    show.run(pipeline, folder, nights, as_json)
+
+
+@cli.command()
+@click.argument("file")
+@as_json
+def check(file: str, as_json: bool) -> None:
+    """Check a pipeline FILE and its suites without running anything."""
+    from flows import commands
+
+    commands.check(file, as_json)
+
+
+@cli.command()
+@click.argument("subject", type=click.Choice(["pipeline", "suite"]), default="pipeline")
+def schema(subject: str) -> None:
+    """Print the JSON Schema of a pipeline file, or of a suite."""
+    from flows import commands
+
+    commands.schema(subject)
+
+
+@cli.command()
+@click.argument("name")
+@on_date
+@as_json
+def run(name: str, date: dt.date | None, as_json: bool) -> None:
+    """Run one night of the pipeline NAME."""
+    from flows import commands
+
+    commands.run_night(name, date, as_json)
+
+
+@cli.command()
+@click.argument("name")
+@click.option(
+    "--date", "date", type=Date(), help="Train on what was known by the end of this date."
+)
+@as_json
+def train(name: str, date: dt.date | None, as_json: bool) -> None:
+    """Train a model of the pipeline NAME and make it the champion."""
+    from flows import commands
+
+    commands.train(name, date, as_json)
+
+
+@cli.command()
+@click.argument("table")
+@click.option("--pipeline", "name", help="Pipeline; default: the only one here.")
+@click.option("--date", "date", type=Date(), help="Batch date; default: the latest published.")
+@click.option("--rows", type=click.IntRange(0), default=20, show_default=True, help="Rows at most.")
+@as_json
+def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json: bool) -> None:
+    """Show rows of a published TABLE: scores, alerts, quarantine, ledger, …"""
+    from flows import commands
+
+    commands.show(table, name, date, rows, as_json)
+
+
+@cli.command()
+@click.argument("name")
+@as_json
+def models(name: str, as_json: bool) -> None:
+    """List the models of the pipeline NAME: the champion, the one before, their figures."""
+    from flows import commands
+
+    commands.models(name, as_json)
+
+
+def main() -> None:
+    """Run the command and exit with its documented code."""
+    wants_json = "--json" in sys.argv
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; nothing was published", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001  # the edge: every error gets a message and a code
+        from flows.terminal import tell_error
+
+        sys.exit(tell_error(error, wants_json))

@@ -1,0 +1,23 @@
+"""The edge where the clock and chance come in; everything below takes them as arguments."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+from zoneinfo import ZoneInfo
+
+
+def now() -> dt.datetime:
+    """The present moment in UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+def last_night(timezone: str) -> dt.date:
+    """The business date a run started now belongs to: yesterday, where the data are from."""
+    return now().astimezone(ZoneInfo(timezone)).date() - dt.timedelta(days=1)
+
+
+def attempt_name() -> str:
+    """A name no other execution has."""
+    return f"{now():%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -1,0 +1,285 @@
+"""A pipeline: the stages' configurations assembled from one YAML file.
+
+The only place that touches the environment.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from cronsim import CronSim, CronSimError
+from pydantic import Field, SecretStr, field_validator, model_validator
+from tasks.features.config import FeaturesConfig
+from tasks.ingest.config import SourceConfig
+from tasks.labels.config import LabelConfig
+from tasks.prepare.config import PrepareConfig
+from tasks.score.config import BudgetConfig, DecisionConfig
+from tasks.select.config import SelectionConfig
+from tasks.train.config import TrainingConfig
+from tasks.validate.config import ValidationConfig
+
+from flows.yaml_file import YamlFile, build, read_yaml
+from tasks.core.config import Config
+from tasks.core.errors import ConfigError
+from tasks.core.event import EventConfig
+from tasks.core.keys import digest
+from tasks.core.store import Store
+from tasks.models.config import ModelConfig, TabMConfig
+
+SHIPPED = Path(__file__).parent / "pipelines"
+_SHIPPED_SUITES = Path(__file__).parents[1] / "expectations" / "suites"
+_SILENCE = {
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_WEEKDAYS: tuple[Weekday, ...] = (
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+)
+
+
+class CalendarConfig(Config):
+    """The days on which nothing arrives, so that nothing is missing then."""
+
+    closed_weekdays: tuple[Weekday, ...] = Field((), description="Weekdays without data")
+    closed_dates: tuple[dt.date, ...] = Field((), description="Single dates without data")
+
+    def is_open(self, day: dt.date) -> bool:
+        """Whether data are due for a date."""
+        return day not in self.closed_dates and (
+            _WEEKDAYS[day.weekday()] not in self.closed_weekdays
+        )
+
+    def open_days(self, first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
+        """The dates from first to last, both included, for which data are due."""
+        span = (first + dt.timedelta(days=i) for i in range((last - first).days + 1))
+        return tuple(filter(self.is_open, span))
+
+
+class PipelineConfig(Config):
+    """One nightly pipeline, from its sources to its reports."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$", description="Names it in the store")
+    timezone: str = Field("UTC", description="Where a business date begins and ends")
+    schedule: str = Field("30 3 * * *", description="Cron expression of the nightly run")
+    store: str = Field("./lamplighter-store", description="Folder that keeps everything")
+    calendar: CalendarConfig = Field(CalendarConfig(), description="Days without data")
+    sources: dict[str, SourceConfig] = Field(min_length=1, description="Where the tables come from")
+    expectations: dict[str, str] = Field({}, description="Suite file of each table")
+    validation: ValidationConfig = Field(ValidationConfig(), description="When the gate closes")
+    event: EventConfig = Field(description="The rows that are scored")
+    label: LabelConfig = Field(description="What is to be predicted")
+    prepare: PrepareConfig = Field(PrepareConfig(), description="Duplicates, gaps, outliers")
+    features: FeaturesConfig = Field(description="Families of features")
+    selection: SelectionConfig = Field(SelectionConfig(), description="How features are chosen")
+    model: ModelConfig = Field(TabMConfig(), description="The deep model")
+    training: TrainingConfig = Field(TrainingConfig(), description="What it is trained on")
+    decision: DecisionConfig = Field(
+        BudgetConfig(per_day=100), description="Which events become alerts"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_timezone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("a timezone of the IANA database is required, Europe/London say")
+        return name
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, text: str) -> str:
+        try:
+            CronSim(text, dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+        except CronSimError as error:
+            raise ValueError(f"a cron expression of five fields is required ({error})") from error
+        return text
+
+    @field_validator("store")
+    @classmethod
+    def _is_folder(cls, text: str) -> str:
+        if "://" in text:
+            raise ValueError("a folder is required: object stores are not supported yet")
+        return text
+
+    @model_validator(mode="after")
+    def _tables_are_declared(self) -> Self:
+        for key, table in (("event.table", self.event.table), *self._named_tables()):
+            if table not in self.sources:
+                raise ValueError(
+                    f"{key} names the table {table!r}; the sources are {sorted(self.sources)}"
+                )
+        return self
+
+    def _named_tables(self) -> tuple[tuple[str, str], ...]:
+        return tuple(("expectations", table) for table in self.expectations)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline's configuration with what it needs from its surroundings.
+
+    Args:
+        config: the configuration.
+        file: the YAML file it was read from.
+        folder: what its relative paths are relative to.
+        suites: path and text of each table's suite file.
+        secrets: value of each `${NAME}` the file mentions and the environment holds.
+    """
+
+    config: PipelineConfig
+    file: YamlFile
+    folder: Path
+    suites: Mapping[str, tuple[Path, str]]
+    secrets: Mapping[str, SecretStr]
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self.config.name
+
+    @cached_property
+    def store(self) -> Store:
+        """The store its runs write to."""
+        return Store(self.folder / self.config.store)
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of the configuration and the suites; secrets are in it by name only."""
+        return digest(
+            {
+                "config": self.config.model_dump(mode="json", by_alias=True),
+                "suites": {table: text for table, (_, text) in self.suites.items()},
+            }
+        )
+
+    def zone(self) -> ZoneInfo:
+        """The timezone of its business dates."""
+        return ZoneInfo(self.config.timezone)
+
+    def check_secrets(self) -> None:
+        """Hold that every variable the file mentions has a value.
+
+        Raises:
+            ConfigError: the first that has none, with its line.
+        """
+        for path, name in _variables(self.file.content):
+            if name not in self.secrets:
+                raise ConfigError(
+                    f"a value for ${{{name}}}",
+                    found="no environment variable of that name",
+                    where=f"{self.file.where(path)} ({'.'.join(map(str, path))})",
+                    do=f"Set it: export {name}=…",
+                )
+
+
+@contextmanager
+def environment(defaults: Mapping[str, str]) -> Iterator[None]:
+    """Give variables a value while the block runs, where the environment gives none."""
+    given = {name: value for name, value in defaults.items() if name not in os.environ}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name in given:
+            os.environ.pop(name, None)
+
+
+def silence_telemetry() -> None:
+    """Keep every dependency from reporting to its maker, unless the user has asked for it."""
+    for name, value in _SILENCE.items():
+        os.environ.setdefault(name, value)
+
+
+def load(name: str) -> Pipeline:
+    """Read a pipeline by its file's path, or by its name.
+
+    Args:
+        name: a path that ends in .yaml or .yml; or a name, looked for as `NAME.yaml` here, in
+            `pipelines/`, in `lamplighter-demo/`, and among the shipped ones.
+
+    Raises:
+        ConfigError: there is no such file, or it does not fit its schema.
+    """
+    path = find(name)
+    file = read_yaml(path)
+    config = build(PipelineConfig, file)
+    # A shipped file lies among the packages; what it calls `drops/` is where the user stands.
+    folder = Path.cwd() if path.parent == SHIPPED else path.parent.absolute()
+    suites = {
+        table: _read_suite(file, folder, table, suite)
+        for table, suite in config.expectations.items()
+    }
+    secrets = {
+        variable: SecretStr(os.environ[variable])
+        for _, variable in _variables(file.content)
+        if variable in os.environ
+    }
+    return Pipeline(config, file, folder, suites, secrets)
+
+
+def find(name: str) -> Path:
+    """The file a pipeline's name or path stands for.
+
+    Raises:
+        ConfigError: there is none; the places that were looked at are named.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    places = [Path(), Path("pipelines"), Path("lamplighter-demo"), SHIPPED]
+    candidates = [place / f"{name}.yaml" for place in places]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(
+        "a pipeline file",
+        found=f"none called {name!r}",
+        where=", ".join(str(candidate) for candidate in candidates),
+        do="Give the path of your pipeline file, or make one from retail.yaml.",
+    )
+
+
+def _read_suite(file: YamlFile, folder: Path, table: str, suite: str) -> tuple[Path, str]:
+    candidates = [folder / suite, folder / "expectations" / suite, _SHIPPED_SUITES / suite]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate, candidate.read_text(encoding="utf-8")
+    raise ConfigError(
+        "a suite file",
+        found="no such file: " + ", ".join(map(str, candidates)),
+        where=f"{file.where(('expectations', table))} (expectations.{table})",
+        do="Mend the path, or leave the table out.",
+    )
+
+
+def _variables(
+    content: Any, path: tuple[str | int, ...] = ()
+) -> list[tuple[tuple[str | int, ...], str]]:
+    if isinstance(content, str):
+        return [(path, name) for name in _VARIABLE.findall(content)]
+    children = (
+        content.items()
+        if isinstance(content, Mapping)
+        else enumerate(content)
+        if isinstance(content, (list, tuple))
+        else ()
+    )
+    return [found for key, child in children for found in _variables(child, (*path, key))]

@@ -1,0 +1,94 @@
+"""What a person sees: progress while stages run, tables at the end, errors to act on."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks.core.errors import LamplighterError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def tell_error(error: Exception, as_json: bool) -> int:
+    """Print an error where it belongs.
+
+    Args:
+        error: what ended the command.
+        as_json: whether a program reads the output.
+
+    Returns:
+        The exit code it stands for.
+    """
+    foreseen = isinstance(error, LamplighterError)
+    code = error.exit_code if isinstance(error, LamplighterError) else 1
+    if as_json:
+        fields = (
+            {name: getattr(error, name) for name in ("required", "found", "where", "do")}
+            if foreseen
+            else {"found": str(error)}
+        )
+        print_json({"error": type(error).__name__, "exit_code": code, **fields})
+    elif foreseen:
+        err.print(f"[bold red]{type(error).__name__}[/]")
+        err.print(escape(str(error)), soft_wrap=True)
+    else:
+        err.print("[bold red]An error nobody foresaw; please report it with this text:[/]")
+        err.print(escape("".join(traceback.format_exception(error))), soft_wrap=True)
+    return code
+
+
+def print_json(content: Any) -> None:
+    """Print JSON on standard output, dates as ISO text."""
+    out.file.write(json.dumps(content, default=str, ensure_ascii=False) + "\n")
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A table of dicts, numbers to the right."""
+    drawn = Table(title=title, title_justify="left", header_style="bold")
+    for name in rows[0] if rows else ():
+        number = all(isinstance(row[name], (int, float)) for row in rows)
+        drawn.add_column(name, justify="right" if number else "left")
+    for row in rows:
+        drawn.add_row(*(escape(_cell(value)) for value in row.values()))
+    return drawn
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
+
+
+@contextmanager
+def progress(title: str, quiet: bool) -> Iterator[None]:
+    """Show which stage runs, and for how long, while the block runs.
+
+    Args:
+        title: what the block does.
+        quiet: whether a program reads the output.
+    """
+    from tasks.task import Listener, listening
+
+    if quiet or not err.is_terminal:
+        yield
+        return
+    with err.status(title) as status:
+        listener = Listener(
+            started=lambda stage: status.update(f"{title}: {stage} …"),
+            ended=lambda timing: status.update(f"{title}: {timing.stage} done"),
+        )
+        with listening(listener):
+            yield
