@@ -13,10 +13,10 @@ import contextlib
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import polars as pl
 
@@ -59,6 +59,19 @@ class Commit:
         return next((ref for ref in self.files if ref.uri == uri and ref.stage == stage), None)
 
 
+@dataclass(slots=True)
+class OpenTable(Generic[S]):
+    """A table that a run is writing.
+
+    Args:
+        add: appends rows.
+        ref: the finished file.
+    """
+
+    add: Callable[[pl.DataFrame], None]
+    ref: Ref[S] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One execution's hold on a batch: where it writes, and what it may publish.
@@ -96,10 +109,37 @@ class Run:
         rows = parquet.write(frame, path, metadata)
         return self._note(Ref(uri, digest_file(path), rows, made.__name__.lower()))
 
+    @contextlib.contextmanager
+    def open_table(
+        self,
+        made: type[S],
+        schema: pl.Schema,
+        uri: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Iterator[OpenTable[S]]:
+        """Write a table aside, frame by frame; its reference is there once the block has ended."""
+        path = confine(self.staging, uri)
+        with parquet.open_table(path, schema, metadata) as writer:
+            table: OpenTable[S] = OpenTable(writer.add)
+            yield table
+        table.ref = self._note(Ref(uri, digest_file(path), writer.rows, made.__name__.lower()))
+
     def write_bytes(self, made: type[S], content: bytes, uri: str) -> Ref[S]:
         """Write a file that is not a table aside; it is published when the run commits."""
         write_new(confine(self.staging, uri), content)
         return self._note(Ref(uri, digest_bytes(content), 0, made.__name__.lower()))
+
+    def keep(self, ref: Ref[S]) -> Ref[S]:
+        """Have the new record list a file the batch published before, which stays where it is.
+
+        What a batch published and its next record does not list is taken away.
+
+        Raises:
+            IntegrityError: the file is missing, or its bytes are not the ones committed.
+        """
+        self.store.verify(ref)
+        make_folder(self.staging)
+        return self._note(ref)
 
     def path(self, ref: Ref[Any]) -> Path:
         """Where a file lies now, its digest checked."""

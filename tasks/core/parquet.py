@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 import pyarrow as pa
@@ -13,6 +15,72 @@ import pyarrow.parquet as pq
 from tasks.core.files import make_folder
 
 ROW_GROUP_ROWS = 131_072
+
+
+class TableWriter:
+    """Takes a table frame by frame and stores it in row groups of exactly ROW_GROUP_ROWS rows.
+
+    The frames may come in any sizes: the bytes stored depend on the rows alone.
+
+    Args:
+        sink: an open file that nobody reads yet.
+        schema: the table's columns; every frame must have them.
+        metadata: key-value pairs for the file's own metadata.
+    """
+
+    def __init__(
+        self, sink: BinaryIO, schema: pl.Schema, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        empty = _arrow(pl.DataFrame(schema=schema)).schema
+        self._schema = empty.with_metadata(dict(metadata) if metadata else None)
+        self._writer = pq.ParquetWriter(
+            sink, self._schema, compression="zstd", compression_level=3, write_page_checksum=True
+        )
+        self._pending: list[pl.DataFrame] = []
+        self._waiting = 0
+        self.rows = 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Append rows."""
+        self._pending.append(frame)
+        self._waiting += frame.height
+        if self._waiting < ROW_GROUP_ROWS:
+            return
+        whole = pl.concat(self._pending)
+        ready = self._waiting - self._waiting % ROW_GROUP_ROWS
+        for group in whole.head(ready).iter_slices(ROW_GROUP_ROWS):
+            self._write(group)
+        self._pending, self._waiting = [whole.slice(ready)], self._waiting - ready
+
+    def close(self) -> None:
+        """Write what is left and the file's end."""
+        if self._waiting:
+            self._write(pl.concat(self._pending))
+        self._writer.close()
+
+    def _write(self, group: pl.DataFrame) -> None:
+        self._writer.write_table(_arrow(group).cast(self._schema))
+        self.rows += group.height
+
+
+@contextlib.contextmanager
+def open_table(
+    path: Path, schema: pl.Schema, metadata: Mapping[str, str] | None = None
+) -> Iterator[TableWriter]:
+    """Write a table frame by frame while the block runs, and make the bytes durable at its end.
+
+    Args:
+        path: a file that nobody reads yet; what an error leaves of it is not a Parquet file.
+        schema: the table's columns.
+        metadata: key-value pairs for the file's own metadata.
+    """
+    make_folder(path.parent)
+    with path.open("wb") as sink:
+        writer = TableWriter(sink, schema, metadata)
+        yield writer
+        writer.close()
+        sink.flush()
+        os.fsync(sink.fileno())
 
 
 def write(
@@ -28,48 +96,19 @@ def write(
     Returns:
         The number of rows written.
     """
-    make_folder(path.parent)
-    empty = frame.lazy().collect_schema().to_frame()
-    schema = _arrow(empty).schema.with_metadata(dict(metadata) if metadata else None)
-    rows = 0
-    with path.open("wb") as sink:
-        with pq.ParquetWriter(
-            sink, schema, compression="zstd", compression_level=3, write_page_checksum=True
-        ) as writer:
-            for group in _row_groups(frame):
-                writer.write_table(_arrow(group).cast(schema))
-                rows += group.height
-        sink.flush()
-        os.fsync(sink.fileno())
-    return rows
+    with open_table(path, frame.lazy().collect_schema(), metadata) as table:
+        if isinstance(frame, pl.DataFrame):
+            table.add(frame)
+        else:
+            for batch in frame.collect_batches(chunk_size=ROW_GROUP_ROWS, maintain_order=True):
+                table.add(batch)
+    return table.rows
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """The key-value pairs of a file's own metadata, without those of Arrow."""
     pairs = pq.read_metadata(path).metadata or {}
     return {k.decode(): v.decode() for k, v in pairs.items() if not k.startswith(b"ARROW")}
-
-
-def _row_groups(frame: pl.LazyFrame | pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Frames of exactly ROW_GROUP_ROWS rows; the last may be shorter, an empty frame has none.
-
-    The engine's own batches depend on its threads; row groups must not.
-    """
-    if isinstance(frame, pl.DataFrame):
-        yield from frame.iter_slices(ROW_GROUP_ROWS)
-        return
-    pending: list[pl.DataFrame] = []
-    waiting = 0
-    for batch in frame.collect_batches(chunk_size=ROW_GROUP_ROWS, maintain_order=True):
-        pending.append(batch)
-        waiting += batch.height
-        while waiting >= ROW_GROUP_ROWS:
-            whole = pl.concat(pending)
-            yield whole.head(ROW_GROUP_ROWS)
-            pending = [whole.slice(ROW_GROUP_ROWS)]
-            waiting -= ROW_GROUP_ROWS
-    if waiting:
-        yield pl.concat(pending)
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:
