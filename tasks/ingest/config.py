@@ -1,0 +1,96 @@
+"""What a source is: files, an HTTP API or a SQL query."""
+
+from __future__ import annotations
+
+import codecs
+import datetime as dt
+import re
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, field_validator, model_validator
+
+from tasks.core.config import Duration
+from tasks.ingest.http_config import HttpConfig
+from tasks.ingest.schema import Source
+from tasks.ingest.templates import Url, expand_date
+
+
+class FilesConfig(Source):
+    """Files of one batch date, found by a pattern below the pipeline's folder."""
+
+    kind: Literal["files"] = Field(description="Files in a folder")
+    path: str = Field(
+        min_length=1,
+        description="Pattern relative to the pipeline file; {date} is the batch date, "
+        "{date:%Y%m%d} its other spellings; * and ** match names",
+        examples=["drops/{date}/*.csv"],
+    )
+    format: Literal["auto", "csv", "tsv", "ndjson", "parquet"] = Field(
+        "auto", description="Format of the files; auto goes by their names' endings"
+    )
+    header: bool = Field(
+        True,
+        description="CSV: whether the first record names the columns; where not, the schema "
+        "does, in order",
+    )
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="CSV: between fields; a comma, a tab in TSV"
+    )
+    quote: str | None = Field(
+        '"', min_length=1, max_length=1, description="CSV: around fields; null where none is used"
+    )
+    comment: str | None = Field(
+        None, min_length=1, description="CSV: a line that begins with it is no record"
+    )
+    encoding: str = Field("utf-8", description="CSV and NDJSON: the text's encoding")
+    nulls: tuple[str, ...] = Field(
+        (), description="CSV: texts that mean null, beside the empty one", examples=[["NA", "\\N"]]
+    )
+    final_newline: Literal["required", "optional"] = Field(
+        "required",
+        description="Whether a last line without its newline counts as cut short and is held back",
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        parts = re.split(r"[/\\]", path)
+        if path.startswith(("/", "~")) or ".." in parts or "\0" in path or "\\" in path:
+            raise ValueError("a path stays below the pipeline's folder: no leading /, no '..'")
+        expand_date(path, dt.date(2000, 1, 1))
+        return path
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError as error:
+            raise ValueError(f"not an encoding that Python knows: {encoding!r}") from error
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> FilesConfig:
+        marks = [m for m in (self.delimiter or ",", self.quote) if m]
+        if len(set(marks)) < len(marks) or any(m in "\r\n\0" or ord(m) > 127 for m in marks):
+            raise ValueError("delimiter and quote are two different ASCII characters, no newlines")
+        return self
+
+
+class SqlConfig(Source):
+    """The rows of one query, read in one snapshot."""
+
+    kind: Literal["sql"] = Field(description="A SQL database")
+    url: Url = Field(
+        description="Address of the database, as SQLAlchemy writes it; ${NAME} is filled in",
+        examples=["sqlite:///customers.db", "postgresql+psycopg://user:${PASSWORD}@host/db"],
+    )
+    query: str = Field(
+        min_length=1,
+        description="One SELECT; :date is the batch date, :since its start, :until its end "
+        "(the next midnight)",
+    )
+    batch_rows: int = Field(50_000, ge=1, description="Rows fetched at a time")
+    timeout: Duration = Field(dt.timedelta(seconds=30), description="Longest wait to connect")
+
+
+SourceConfig = Annotated[FilesConfig | HttpConfig | SqlConfig, Discriminator("kind")]

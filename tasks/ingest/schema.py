@@ -1,0 +1,148 @@
+"""What a source's records must look like: its columns and their types."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import polars as pl
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from tasks.core.config import Config
+
+_SIMPLE: dict[str, pl.DataType] = {
+    "str": pl.String(),
+    "bool": pl.Boolean(),
+    "i8": pl.Int8(),
+    "i16": pl.Int16(),
+    "i32": pl.Int32(),
+    "i64": pl.Int64(),
+    "u8": pl.UInt8(),
+    "u16": pl.UInt16(),
+    "u32": pl.UInt32(),
+    "u64": pl.UInt64(),
+    "f32": pl.Float32(),
+    "f64": pl.Float64(),
+    "date": pl.Date(),
+    "datetime": pl.Datetime("us"),
+    "time": pl.Time(),
+}
+_DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
+_TYPE_PATTERN = rf"^({'|'.join(_SIMPLE)}|decimal\(\s*\d+\s*,\s*\d+\s*\))$"
+_MAX_PRECISION = 38
+
+
+class ColumnType(Config):
+    """A column's declared type, and how text is read into it."""
+
+    type: str = Field(
+        description="str, bool, i8 to i64, u8 to u64, f32, f64, date, datetime, time or "
+        "decimal(precision, scale)",
+        json_schema_extra={"pattern": _TYPE_PATTERN, "examples": ["str", "i32", "decimal(12, 2)"]},
+    )
+    format: str | None = Field(
+        None,
+        description="How a date, datetime or time is written, in strftime's letters; "
+        "ISO 8601 where empty",
+        examples=["%d/%m/%Y %H:%M"],
+    )
+    timezone: str | None = Field(
+        None,
+        description="For a datetime: the zone its values are kept in; text with an offset is "
+        "converted, text without one is local time there. Where empty, text with an offset is "
+        "held back",
+        examples=["Europe/London"],
+    )
+    leading_zeros: bool = Field(
+        False, description="For a whole number: read 007 as 7 in place of holding its row back"
+    )
+
+    @field_validator("type")
+    @classmethod
+    def _known(cls, text: str) -> str:
+        match = _DECIMAL.fullmatch(text)
+        if match is None and text not in _SIMPLE:
+            raise ValueError(f"a type is one of {', '.join(_SIMPLE)}, decimal(p,s); found {text!r}")
+        if match and not 0 <= int(match[2]) <= int(match[1]) <= _MAX_PRECISION:
+            raise ValueError(f"decimal(p,s) needs s <= p <= {_MAX_PRECISION}; found {text!r}")
+        return text
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> ColumnType:
+        temporal = self.type in {"date", "datetime", "time"}
+        whole = self.type[0] in "iu"
+        for option, given, fits in (
+            ("format", self.format is not None, temporal),
+            ("timezone", self.timezone is not None, self.type == "datetime"),
+            ("leading_zeros", self.leading_zeros, whole),
+        ):
+            if given and not fits:
+                raise ValueError(f"{option} says nothing about a column of type {self.type}")
+        return self
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """The Polars type the column lands in."""
+        match = _DECIMAL.fullmatch(self.type)
+        if match:
+            return pl.Decimal(int(match[1]), int(match[2]))
+        if self.timezone:
+            return pl.Datetime("us", self.timezone)
+        return _SIMPLE[self.type]
+
+
+def _spell_out(value: object) -> object:
+    return {"type": value} if isinstance(value, str) else value
+
+
+Columns = dict[
+    str,
+    Annotated[
+        ColumnType,
+        BeforeValidator(
+            _spell_out,
+            json_schema_input_type=Annotated[str, Field(pattern=_TYPE_PATTERN)] | ColumnType,
+        ),
+    ],
+]
+
+
+class Source(Config):
+    """What every kind of source declares."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    columns: Columns = Field(
+        alias="schema", min_length=1, description="Each column's type, in the order of the table"
+    )
+    key: tuple[str, ...] = Field((), description="Columns that together name one record")
+    drift: Literal["refuse", "ignore"] = Field(
+        "refuse",
+        description="What a column that is not declared means: stop, or leave it out. "
+        "A declared column that is missing always stops",
+    )
+    empty_text: Literal["null", "keep"] = Field(
+        "null", description="What an empty text is in a column of type str"
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _no_reserved_name(cls, columns: Columns) -> Columns:
+        taken = sorted(name for name in columns if name.startswith("_") or not name)
+        if taken:
+            raise ValueError(
+                f"names that are empty or begin with _ are kept for Lamplighter: {taken}"
+            )
+        return columns
+
+    @model_validator(mode="after")
+    def _key_is_declared(self) -> Source:
+        unknown = [name for name in self.key if name not in self.columns]
+        if unknown:
+            raise ValueError(f"key names columns that the schema does not declare: {unknown}")
+        return self
+
+    @property
+    def table_schema(self) -> dict[str, pl.DataType]:
+        """The declared columns and their Polars types."""
+        return {name: column.dtype for name, column in self.columns.items()}

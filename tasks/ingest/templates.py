@@ -1,0 +1,114 @@
+"""What is filled into texts of a source: `${NAME}` with a secret, `{date}` with the batch date."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import quote
+
+from pydantic import BeforeValidator, Field, SecretStr
+
+from tasks.core.errors import ConfigError
+
+REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+_TELLING = re.compile(r"authori[sz]ation|cookie|token|secret|passw|api[-_]?key|signature", re.I)
+
+
+def _only_reference(text: str) -> str:
+    if not REFERENCE.fullmatch(text):
+        raise ValueError("a secret is never written here: name it, as ${NAME}")
+    return text
+
+
+Secret = Annotated[
+    str,
+    BeforeValidator(_only_reference),
+    Field(pattern=r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$", examples=["${PRODUCTS_TOKEN}"]),
+]
+
+
+def _no_clear_password(url: str) -> str:
+    credentials = re.match(r"[^/]*//[^/@]*:([^/]*)@", url)
+    if credentials and not REFERENCE.fullmatch(credentials[1]):
+        raise ValueError("a password is never written here: name it, as ${NAME}")
+    for name, value in re.findall(r"[?&]([^=&#]+)=([^&#]*)", url):
+        refuse_clear(name, value)
+    return url
+
+
+def refuse_clear(name: str, value: str) -> None:
+    """Refuse a value that by its name is a secret, unless it is a reference.
+
+    Raises:
+        ValueError: it is written in clear.
+    """
+    if _TELLING.search(name) and not REFERENCE.search(value):
+        raise ValueError(f"{name} looks like a secret: name it, as ${{NAME}}")
+
+
+Url = Annotated[str, BeforeValidator(_no_clear_password)]
+
+
+def expand_date(template: str, date: dt.date) -> str:
+    """Fill `{date}` and `{date:%Y%m%d}` into a template.
+
+    Raises:
+        ValueError: the template has another field.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        name, _, spelling = match[1].partition(":")
+        if name != "date":
+            raise ValueError(f"{{date}} is the only field; found {match[0]!r}")
+        return date.strftime(spelling) if spelling else date.isoformat()
+
+    return re.sub(r"(?<!\$)\{([^{}]*)\}", fill, template)
+
+
+def expand(text: str, secrets: Mapping[str, SecretStr], where: str) -> str:
+    """Fill secrets into a text.
+
+    Args:
+        text: may hold `${NAME}`.
+        secrets: by name.
+        where: the key of the pipeline file, for the message.
+
+    Raises:
+        ConfigError: a secret is named that was not given.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        secret = secrets.get(match[1])
+        if secret is None:
+            raise ConfigError(
+                f"a value for ${{{match[1]}}}",
+                found="none",
+                where=where,
+                do=f"Set {match[1]} in the environment that runs the pipeline.",
+            )
+        return secret.get_secret_value()
+
+    return REFERENCE.sub(fill, text)
+
+
+def redact(text: str, secrets: Mapping[str, SecretStr]) -> str:
+    """Take every secret's value out of a text, so that it can be shown."""
+    for name in sorted(secrets, key=lambda n: -len(secrets[n].get_secret_value())):
+        value = secrets[name].get_secret_value()
+        if value:
+            text = text.replace(value, f"${{{name}}}")
+    return text
+
+
+def expand_url(url: str, secrets: Mapping[str, SecretStr], where: str) -> str:
+    """Fill secrets into an address; one that is only a part of it is percent-encoded."""
+    if REFERENCE.fullmatch(url):
+        return expand(url, secrets, where)
+    quoted = {name: SecretStr(quote(s.get_secret_value(), safe="")) for name, s in secrets.items()}
+    whole = REFERENCE.match(url)
+    if whole:  # the address itself is the secret, and something is appended to it
+        quoted[whole[1]] = secrets.get(whole[1], SecretStr(""))
+    return expand(url, {n: s for n, s in quoted.items() if n in secrets}, where)
