@@ -25,6 +25,12 @@ RESERVED = frozenset(
         "batch_date",
         "label",
         "part",
+        "alert_id",
+        "decision_rule",
+        "decision_threshold",
+        "fallback_score",
+        "reasons_text",
+        "severity",
     }
 )
 
@@ -43,13 +49,13 @@ class EventConfig(Config):
     )
     entities: tuple[str, ...] = Field((), description="Columns that name who or what takes part")
 
-    @field_validator("key")
+    @field_validator("key", "entities")
     @classmethod
-    def _no_reserved_name(cls, key: tuple[str, ...]) -> tuple[str, ...]:
-        taken = sorted(set(key) & RESERVED)
+    def _no_reserved_name(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        taken = sorted(set(columns) & RESERVED)
         if taken:
             raise ValueError(f"the output tables have columns of these names already: {taken}")
-        return key
+        return columns
 
     def id(self) -> pl.Expr:
         """The key as one string: its parts in order, joined by `|`."""

@@ -1,0 +1,98 @@
+"""Numbers, names and reasons as people read them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tasks.report.config import SeverityConfig
+
+Ranges = Mapping[str, tuple[float, float]]
+
+
+def number(value: float | None) -> str:
+    """A number short enough to read: `1,200`, `0.083`, `4.1e-05`; a dash for none."""
+    if value is None or math.isnan(value):
+        return "—"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    size = abs(value)
+    if value == int(value) and size < 1e15:
+        text = f"{int(value):,}"
+    elif size >= 1000:
+        text = f"{value:,.0f}"
+    elif size >= 0.001:
+        text = f"{value:.3g}"
+    else:
+        text = f"{value:.1e}"
+    return text
+
+
+def signed(value: float) -> str:
+    """A contribution with its sign: `+0.83`, `-0.12`."""
+    return f"{value:+.2f}"
+
+
+def share(value: float | None) -> str:
+    """A share in percent: `2.6%`; what rounds to nothing says so."""
+    if value is None or math.isnan(value):
+        return "—"
+    if 0 < value < 0.0005:
+        return "<0.1%"
+    return f"{100 * value:.1f}%"
+
+
+def count(rows: int, noun: str) -> str:
+    """A number of things: `1 alert`, `1,512 events`."""
+    return f"{rows:,} {noun if rows == 1 else noun + 's'}"
+
+
+def day(batch_date: str) -> str:
+    """A business date in full: `Monday 5 July 2010`."""
+    date = dt.date.fromisoformat(batch_date)
+    return f"{date:%A} {date.day} {date:%B %Y}"
+
+
+def size(count_bytes: int) -> str:
+    """Bytes in the unit that suits them: `1.8 MB`."""
+    amount = float(count_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            break
+        amount /= 1000
+    return f"{amount:.3g} {unit}"
+
+
+def name(identifier: str) -> str:
+    """A column's or a metric's name as words: `quantity_mean_7d` is `quantity mean 7d`."""
+    return identifier.replace("_", " ")
+
+
+def severity(probability: float, config: SeverityConfig) -> str:
+    """What an alert of this calibrated probability is called."""
+    for step in ("critical", "high", "medium"):
+        if probability >= getattr(config, step):
+            return step
+    return "low"
+
+
+def reason(feature: str, value: float | None, usual: Ranges) -> str:
+    """A feature's value against its usual range: `quantity 1,200 is above its usual 1 to 48`."""
+    if value is None or math.isnan(value):
+        return f"{name(feature)} is missing"
+    told = f"{name(feature)} {number(value)}"
+    if feature not in usual:
+        return told
+    low, high = usual[feature]
+    place = "above" if value > high else "below" if value < low else "within"
+    return f"{told} is {place} its usual {number(low)} to {number(high)}"
+
+
+def reasons_text(reasons: Iterable[Mapping[str, Any]], usual: Ranges) -> str:
+    """All reasons of an alert in one line, each with its contribution."""
+    return "; ".join(
+        f"{reason(each['feature'], each['value'], usual)} ({signed(each['contribution'])})"
+        for each in reasons
+    )
