@@ -13,7 +13,9 @@ leases/<pipeline>/<batch>.lock                                 who may publish
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -21,12 +23,14 @@ from typing import Any, TypeVar
 import polars as pl
 
 from tasks.core.artifacts import Ref
-from tasks.core.errors import IntegrityError, StoreError
+from tasks.core.errors import DataError, IntegrityError, StoreError
 from tasks.core.keys import digest_file
 
 S = TypeVar("S")
 
 FORMAT = 1
+
+_BATCH_DATE = re.compile(r"/batch_date=(\d{4}-\d{2}-\d{2})/")
 
 
 def table_uri(
@@ -34,6 +38,23 @@ def table_uri(
 ) -> str:
     """Where a table of one batch date lies: `<layer>/<pipeline>/<table>/batch_date=D/<name>`."""
     return f"{layer}/{pipeline}/{table}/batch_date={batch_date}/{name}"
+
+
+def batch_date(ref: Ref[Any]) -> dt.date:
+    """The batch date a table belongs to, read from its place.
+
+    Raises:
+        DataError: the table does not lie below `batch_date=YYYY-MM-DD`.
+    """
+    match = _BATCH_DATE.search(ref.uri)
+    if match is None:
+        raise DataError(
+            "a table of one batch date, below batch_date=YYYY-MM-DD",
+            found=ref.uri,
+            where=f"stage {ref.stage}",
+            do="This is a defect of the flow: please report it with this message.",
+        )
+    return dt.date.fromisoformat(match[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,64 @@
+"""Where an event's label comes from, and when it is known."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tasks.core.config import Config, Duration
+from tasks.core.sql import RowExpression
+
+
+class FollowedBy(Config):
+    """Positive: a later row of the same table answers the event within a span of time.
+
+    A cancelled purchase, a charge-back, a repair. The label is known once the span has passed.
+    """
+
+    kind: Literal["followed_by"] = Field("followed_by", description="Labelled by a later row")
+    where: RowExpression = Field(description="SQL condition for the rows that answer an event")
+    same: tuple[str, ...] = Field(min_length=1, description="Columns an answer shares with it")
+    within: Duration = Field(description="Longest time from the event to its answer")
+    at_most: str | None = Field(
+        None, description="Numeric column: an answer's absolute value may not exceed the event's"
+    )
+    match: Literal["latest", "any"] = Field(
+        "latest",
+        description="An answer marks the latest event before it that fits, or all that fit",
+    )
+
+    @property
+    def delay(self) -> dt.timedelta:
+        """Time from an event until its label is known."""
+        return self.within
+
+    @model_validator(mode="after")
+    def _some_time(self) -> FollowedBy:
+        if self.within <= dt.timedelta(0):
+            raise ValueError("`within` is longer than nothing")
+        return self
+
+
+class LabelColumn(Config):
+    """Positive by a column's value."""
+
+    kind: Literal["column"] = Field("column", description="Labelled by a column")
+    column: str = Field(description="The column; where it is empty the event has no label")
+    positive: tuple[str | int | bool, ...] = Field((), description="Values that mean positive")
+    negative: tuple[str | int | bool, ...] = Field(
+        (), description="Values that mean negative; all others mean positive"
+    )
+    delay: Duration = Field(
+        dt.timedelta(0), description="Time from an event until its label is known"
+    )
+
+    @model_validator(mode="after")
+    def _one_side(self) -> LabelColumn:
+        if bool(self.positive) == bool(self.negative):
+            raise ValueError("give the positive values or the negative ones, not both")
+        return self
+
+
+LabelConfig = Annotated[FollowedBy | LabelColumn, Field(discriminator="kind")]

@@ -1,0 +1,122 @@
+"""Label events with what was known by the end of a day."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+from tasks.core.errors import ConfigError, SchemaDriftError
+from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
+from tasks.labels.config import FollowedBy, LabelColumn
+
+BATCH_DATE, LABEL, KNOWN_AT = "batch_date", "label", "known_at"
+
+
+def label(
+    rows: pl.LazyFrame, config: FollowedBy | LabelColumn, event: EventConfig, known_by: dt.date
+) -> pl.DataFrame:
+    """Label every event whose delay has passed by the end of a day.
+
+    Args:
+        rows: the event table, all rows, with `batch_date`.
+        config: where labels come from.
+        event: what an event is.
+        known_by: the last day whose rows may be used.
+
+    Returns:
+        `event_id`, `event_time`, `batch_date`, `label` (Int8), `known_at`, in the order of
+        event time and id.
+
+    Raises:
+        ConfigError: labels by later rows of events that have no time.
+        SchemaDriftError: a column the label needs is missing.
+    """
+    _check(rows, config, event)
+    end = dt.datetime.combine(known_by, dt.time()) + dt.timedelta(days=1)
+    timed = rows.with_columns(
+        event.id(), _time(event).alias(EVENT_TIME), _happened(event).alias("_at")
+    ).filter(pl.col("_at") <= end)
+    events = timed.filter(event.is_event()).unique(EVENT_ID, keep="first", maintain_order=True)
+    known = events.with_columns((pl.col("_at") + config.delay).alias(KNOWN_AT)).filter(
+        pl.col(KNOWN_AT) <= end
+    )
+    if isinstance(config, FollowedBy):
+        answered = _answered(timed, known, config).select(EVENT_ID).collect()[EVENT_ID]
+        value = pl.col(EVENT_ID).is_in(answered.implode())
+    else:
+        known = known.filter(pl.col(config.column).is_not_null())
+        value = _is_positive(config)
+    return (
+        known.select(EVENT_ID, EVENT_TIME, BATCH_DATE, value.cast(pl.Int8).alias(LABEL), KNOWN_AT)
+        .sort(EVENT_TIME, EVENT_ID)
+        .collect()
+    )
+
+
+def _time(event: EventConfig) -> pl.Expr:
+    return pl.col(event.time) if event.time else pl.lit(None, pl.Datetime("us"))
+
+
+def _happened(event: EventConfig) -> pl.Expr:
+    """An event without a time is taken to happen as its batch date begins."""
+    return pl.col(event.time if event.time else BATCH_DATE).cast(pl.Datetime("us"))
+
+
+def _answered(rows: pl.LazyFrame, events: pl.LazyFrame, config: FollowedBy) -> pl.LazyFrame:
+    """Ids of the events that a later row answers, one row for each answer."""
+    size = [config.at_most] if config.at_most else []
+    answers = (
+        rows.filter(pl.sql_expr(config.where))
+        .drop_nulls(list(config.same))
+        .select(*config.same, answered_at="_at", size=pl.col(size).abs() if size else pl.lit(0))
+        .with_row_index("answer")
+    )
+    pairs = (
+        answers.join(
+            events.select(EVENT_ID, *config.same, "_at", room=pl.col(size) if size else pl.lit(0)),
+            on=list(config.same),
+        )
+        .filter(
+            pl.col("_at") < pl.col("answered_at"),
+            pl.col("answered_at") <= pl.col("_at") + config.within,
+            pl.col("size") <= pl.col("room"),
+        )
+        .select("answer", EVENT_ID, "_at")
+    )
+    if config.match == "any":
+        return pairs
+    return pairs.sort("_at", EVENT_ID).group_by("answer").last()
+
+
+def _is_positive(config: LabelColumn) -> pl.Expr:
+    listed = config.positive or config.negative
+    found = pl.col(config.column).cast(pl.String).is_in([_text(value) for value in listed])
+    return found if config.positive else ~found
+
+
+def _text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _check(rows: pl.LazyFrame, config: FollowedBy | LabelColumn, event: EventConfig) -> None:
+    if isinstance(config, FollowedBy):
+        needed = [*config.same, *([config.at_most] if config.at_most else [])]
+        if event.time is None:
+            raise ConfigError(
+                "event.time, for labels by a later row",
+                found="no event.time",
+                where="label.kind: followed_by",
+                do="Name the time column of the events, or label by a column.",
+            )
+    else:
+        needed = [config.column]
+    columns = rows.collect_schema().names()
+    missing = [column for column in needed if column not in columns]
+    if missing:
+        raise SchemaDriftError(
+            f"the columns the label needs: {', '.join(missing)}",
+            found=f"only {', '.join(columns)}",
+            where=f"label, table {event.table}",
+            do="Correct the names in the pipeline file, or restore the columns.",
+        )

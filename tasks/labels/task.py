@@ -1,0 +1,41 @@
+"""The stage: read the batch dates, label their events, write the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from tasks.core.artifacts import Labels, Ref, Valid
+from tasks.core.commit import Run
+from tasks.core.errors import DataError
+from tasks.core.event import EventConfig
+from tasks.core.store import batch_date, table_uri
+from tasks.labels.config import LabelConfig
+from tasks.labels.label import BATCH_DATE, label
+from tasks.task import stage
+
+
+@stage("labels")
+def label_events(
+    run: Run,
+    config: LabelConfig,
+    event: EventConfig,
+    tables: Sequence[Ref[Valid]],
+    known_by: date,
+) -> Ref[Labels]:
+    """Label the events of the tables with what was known by the end of a day."""
+    if not tables:
+        raise DataError(
+            f"at least one batch date of table {event.table}",
+            found="none",
+            where=f"pipeline {run.pipeline}, batch {run.batch}",
+            do="Run the nights of these dates first.",
+        )
+    rows = pl.concat(
+        run.scan(ref).with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
+        for ref in sorted(tables, key=lambda ref: ref.uri)
+    )
+    frame = label(rows, config, event, known_by)
+    return run.write_table(Labels, frame, table_uri("labels", run.pipeline, event.table, run.batch))
