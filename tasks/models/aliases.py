@@ -1,0 +1,95 @@
+"""Which versions serve: the champion, the one before it, and what was registered when."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from tasks.core.artifacts import Model, Ref
+from tasks.core.commit import Commit, last_commit
+from tasks.core.errors import IntegrityError, ModelMissingError
+from tasks.core.keys import canonical_json
+from tasks.core.store import Store
+
+BATCH = "models"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One entry of the history.
+
+    Args:
+        version: the bundle's name.
+        known_by: the date by which its labels were known, ISO.
+        run_id: the run that trained it.
+    """
+
+    version: str
+    known_by: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """The versions that serve.
+
+    Args:
+        champion: scores every night.
+        previous: scores where the champion cannot; None before the second training.
+        history: registered versions, oldest first.
+    """
+
+    champion: Ref[Model]
+    previous: Ref[Model] | None
+    history: tuple[Registered, ...]
+
+    def to_json(self) -> bytes:
+        """The content of `aliases.json`."""
+        return canonical_json(dataclasses.asdict(self))
+
+
+def aliases_uri(pipeline: str) -> str:
+    """Where a pipeline's aliases lie."""
+    return f"models/{pipeline}/aliases.json"
+
+
+def find_aliases(store: Store, record: Commit | None) -> Aliases | None:
+    """The aliases that a commit published; None where nothing was registered yet.
+
+    Raises:
+        IntegrityError: the aliases were changed since.
+    """
+    ref = record.find(Model, aliases_uri(record.pipeline)) if record else None
+    if ref is None:
+        return None
+    content = store.read_bytes(ref)
+    try:
+        return TypeAdapter(Aliases).validate_python(json.loads(content))
+    except (ValidationError, ValueError) as error:
+        raise IntegrityError(
+            "the aliases of a pipeline's models",
+            found=f"{type(error).__name__}: {str(error)[:200]}",
+            where=ref.uri,
+            do="Train the pipeline again.",
+        ) from error
+
+
+def read_aliases(store: Store, pipeline: str) -> Aliases:
+    """Which versions serve a pipeline now.
+
+    Raises:
+        ModelMissingError: nothing was trained yet.
+        IntegrityError: the aliases were changed since they were committed.
+    """
+    aliases = find_aliases(store, last_commit(store, pipeline, BATCH))
+    if aliases is None:
+        raise ModelMissingError(
+            "a trained model",
+            found="none was registered yet",
+            where=f"models/{pipeline}",
+            do=f"Train one first: lamplighter train {pipeline}",
+        )
+    return aliases

@@ -1,0 +1,79 @@
+"""From a raw score to a probability, and to a p-value against known negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import safetensors.numpy
+from scipy.special import expit
+
+from tasks.core.errors import ModelError
+from tasks.models.base import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the calibration part of the split taught about a model's scores.
+
+    Args:
+        method: `isotonic`: `probabilities` at the knots `scores`, straight lines between;
+            `platt`: `scores` is empty, `probabilities` holds the slope and the intercept of the
+            log-odds.
+        scores: rising (n_knots,).
+        probabilities: never falling (n_knots,); for `platt` (2,).
+        negatives: scores of the negative rows, rising (n_negatives,).
+    """
+
+    method: Literal["isotonic", "platt"]
+    scores: Vector
+    probabilities: Vector
+    negatives: Vector
+
+    def probability(self, scores: Vector) -> Vector:
+        """Calibrated probabilities (n,) of scores (n,)."""
+        if self.method == "isotonic":
+            return np.asarray(np.interp(scores, self.scores, self.probabilities), np.float64)
+        slope, intercept = self.probabilities
+        return np.asarray(expit(slope * scores + intercept), np.float64)
+
+    def p_value(self, scores: Vector) -> Vector:
+        """Conformal p-values (n,): how rare a score at least as high is among negatives.
+
+        Uniform or larger for negatives, whatever the model, as long as they are exchangeable with
+        those of the calibration; the smallest it can give is 1 / (n_negatives + 1).
+
+        Source: Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715, chapter 2.
+        """
+        count = len(self.negatives)
+        at_least = count - np.searchsorted(self.negatives, scores, side="left")
+        return np.asarray((1 + at_least) / (count + 1), np.float64)
+
+    def save(self) -> bytes:
+        """The calibration as safetensors."""
+        arrays = {
+            "scores": self.scores,
+            "probabilities": self.probabilities,
+            "negatives": self.negatives,
+        }
+        return safetensors.numpy.save(arrays)
+
+    @classmethod
+    def load(cls, method: Literal["isotonic", "platt"], content: bytes) -> Calibration:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: the bytes are no calibration.
+        """
+        try:
+            arrays: Mapping[str, Vector] = safetensors.numpy.load(content)
+            return cls(method, arrays["scores"], arrays["probabilities"], arrays["negatives"])
+        except Exception as error:
+            raise ModelError(
+                "a calibration in safetensors",
+                found=f"{type(error).__name__}: {str(error)[:200]}",
+                where="*-calibration.safetensors",
+                do="Train the pipeline again.",
+            ) from error

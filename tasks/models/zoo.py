@@ -1,0 +1,21 @@
+"""Every kind of model by the name it has in a pipeline file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tasks.models.base import Family
+from tasks.models.boosted import fit_boosted, load_boosted
+from tasks.models.network import NetworkScorer
+from tasks.models.training import fit_network
+
+_NETWORK = Family(fit_network, NetworkScorer.load)
+
+MODELS: Mapping[str, Family] = MappingProxyType(
+    {
+        "tabm": _NETWORK,
+        "mlp": _NETWORK,
+        "xgboost": Family(fit_boosted, load_boosted),
+    }
+)

@@ -1,0 +1,131 @@
+"""Realised quality: scores of past nights against labels that arrived since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tasks.core.event import EVENT_ID
+from tasks.models.metrics import average_precision, bootstrap, rank_rows
+
+BOOTSTRAP_ROUNDS = 200
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the scores of one night, or of all, were worth.
+
+    Args:
+        batch_date: ISO date, or `all`.
+        scored: events scored.
+        known: of these, events whose label is known.
+        positives: of the known ones, positives.
+        base_rate: positives / known.
+        average_precision: of the model that scored; None without a positive.
+        fallback_average_precision: of XGBoost on the same events.
+        alerts: alerts among the known events.
+        hits: positives among them.
+        precision: hits / alerts; None without an alert.
+        recall: hits / positives; None without a positive.
+        fallback_hits: positives among as many events a night with the highest XGBoost scores.
+        interval: 95% bootstrap interval of the average precision; over all nights only.
+        fallback_interval: the same of XGBoost.
+    """
+
+    batch_date: str
+    scored: int
+    known: int
+    positives: int
+    base_rate: float | None
+    average_precision: float | None
+    fallback_average_precision: float | None
+    alerts: int
+    hits: int
+    precision: float | None
+    recall: float | None
+    fallback_hits: int
+    interval: tuple[float, float] | None = None
+    fallback_interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Realised:
+    """Quality by night, and over all nights whose labels are known."""
+
+    nights: tuple[Quality, ...]
+    overall: Quality
+
+
+def realised(scores: pl.DataFrame, labels: pl.DataFrame, seed: int = 0) -> Realised:
+    """Measure scores against the labels known so far.
+
+    Args:
+        scores: rows of the scores table, of one or more batch dates.
+        labels: `event_id` and `label`; events without a row are not known yet.
+        seed: of the bootstrap.
+    """
+    known = labels.select(EVENT_ID, pl.col("label").cast(pl.Float64))
+    joined = _with_fallback_alerts(scores.join(known, on=EVENT_ID, how="left"))
+    ordered = joined.sort("batch_date", "rank")
+    nights = tuple(_nights(ordered))
+    return Realised(nights, _quality(ALL, ordered, seed))
+
+
+def _with_fallback_alerts(scores: pl.DataFrame) -> pl.DataFrame:
+    """Give XGBoost as many alerts a night as the model raised."""
+    place = pl.struct(-pl.col("fallback_score"), EVENT_ID).rank("ordinal").over("batch_date")
+    raised = (pl.col("decision") == "alert").sum().over("batch_date")
+    called = (place <= raised) & pl.col("fallback_score").is_not_null()
+    return scores.with_columns(fallback_alert=called)
+
+
+def _nights(ordered: pl.DataFrame) -> Iterator[Quality]:
+    for (day,), night in ordered.group_by("batch_date", maintain_order=True):
+        yield _quality(str(day), night)
+
+
+def _quality(name: str, scored: pl.DataFrame, seed: int | None = None) -> Quality:
+    known = scored.filter(pl.col("label").is_not_null())
+    positives = int(known["label"].sum())
+    alerts = known.filter(pl.col("decision") == "alert")
+    hits = int(alerts["label"].sum())
+    precision, interval = _average_precision(known, "score", seed)
+    beside, beside_interval = _average_precision(known, "fallback_score", seed)
+    return Quality(
+        batch_date=name,
+        scored=scored.height,
+        known=known.height,
+        positives=positives,
+        base_rate=positives / known.height if known.height else None,
+        average_precision=precision,
+        fallback_average_precision=beside,
+        alerts=alerts.height,
+        hits=hits,
+        precision=hits / alerts.height if alerts.height else None,
+        recall=hits / positives if positives else None,
+        fallback_hits=int(known.filter("fallback_alert")["label"].sum()),
+        interval=interval,
+        fallback_interval=beside_interval,
+    )
+
+
+def _average_precision(
+    known: pl.DataFrame, column: str, seed: int | None
+) -> tuple[float | None, tuple[float, float] | None]:
+    """Average precision of one column of scores, with an interval where a seed is given."""
+    rows = known.filter(pl.col(column).is_not_null())
+    if not rows["label"].sum():
+        return None, None
+    ranking = rank_rows(rows["label"].to_numpy(), rows[column].to_numpy())
+    value = average_precision(ranking)
+    if seed is None:
+        return value, None
+
+    def resampled(weights: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+        return average_precision(ranking, weights)
+
+    return value, bootstrap(resampled, rows.height, BOOTSTRAP_ROUNDS, seed)

@@ -1,0 +1,120 @@
+"""Fit the chosen model and the fallback beside it, calibrate both, measure both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tasks.core.errors import ModelError
+from tasks.models.base import Rows
+from tasks.models.bundle import Member
+from tasks.models.config import ModelConfig, XGBoostConfig
+from tasks.models.records import Curve, Metric, PartCount
+from tasks.models.zoo import MODELS
+from tasks.train.calibrate import calibrate
+from tasks.train.config import TrainingConfig
+from tasks.train.evaluate import Judged, draw, measure, unrepeated
+from tasks.train.split import LABEL, PART, PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """Examples as matrices, by part.
+
+    Args:
+        rows: each part's rows.
+        test_days: batch date of each test row as a whole number (n_test,).
+    """
+
+    rows: Mapping[str, Rows]
+    test_days: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+    def counts(self) -> tuple[PartCount, ...]:
+        """Rows and positives of each part."""
+        return tuple(
+            PartCount(part, len(rows.labels), int(rows.labels.sum()))
+            for part, rows in self.rows.items()
+        )
+
+
+def divide(examples: pl.DataFrame, features: Sequence[str]) -> Divided:
+    """Take the matrices of each part from a table of examples."""
+    by_part = {part: examples.filter(pl.col(PART) == part) for part in PARTS}
+    days = by_part["test"].select(pl.col("batch_date").cast(pl.Int32).cast(pl.Float64))
+    rows = {part: _rows(table, features) for part, table in by_part.items()}
+    return Divided(rows, days.to_series().to_numpy())
+
+
+def fit_member(config: ModelConfig, divided: Divided, seed: int) -> Member:
+    """Fit one model and calibrate it.
+
+    Raises:
+        ModelError: the training diverged, or its scores are not finite.
+    """
+    parts = divided.rows
+    fitted = MODELS[config.kind].fit(config, parts["fit"], parts["stop"], seed)
+    calibration = calibrate(fitted.scorer, parts["calibrate"])
+    if not np.isfinite(calibration.negatives).all():
+        raise ModelError(
+            "finite scores of the calibration part",
+            found="NaN or infinity",
+            where=f"model.kind {config.kind}",
+            do="Look for extreme values in the features, or lower model.learning_rate.",
+        )
+    return Member(config, fitted.scorer, calibration, fitted.history)
+
+
+def fit_both(config: ModelConfig, divided: Divided, seed: int) -> tuple[Member | None, Member, str]:
+    """Fit the chosen model and the fallback.
+
+    Returns:
+        The model, or None where its training failed; the fallback; why it failed, or nothing.
+        A pipeline that chose XGBoost has one model in both places.
+    """
+    if isinstance(config, XGBoostConfig):
+        member = fit_member(config, divided, seed)
+        return member, member, ""
+    fallback = fit_member(XGBoostConfig(threads=config.threads), divided, seed)
+    try:
+        return fit_member(config, divided, seed), fallback, ""
+    except ModelError as error:
+        return None, fallback, str(error)
+
+
+def judge(
+    members: Sequence[Member], divided: Divided, config: TrainingConfig
+) -> tuple[tuple[Metric, ...], tuple[Curve, ...]]:
+    """Measure models on the test part, and where asked again without its repeated rows."""
+    judged = [_judge(member, divided) for member in members]
+    if config.deduplicate == "also":
+        earlier = np.vstack([divided.rows[part].table for part in PARTS if part != "test"])
+        kept = unrepeated(divided.rows["test"].table, earlier)
+        judged += [one.take(kept, "test_deduplicated") for one in judged if len(kept)]
+    measured = tuple(metric for one in judged for metric in measure(one, config))
+    curves = tuple(curve for one in judged for curve in draw(one))
+    return measured, curves + tuple(_learning_curve(member) for member in members)
+
+
+def _judge(member: Member, divided: Divided) -> Judged:
+    test = divided.rows["test"]
+    scores = member.scorer.score(test.table).astype(np.float64)
+    chances = member.calibration.probability(scores)
+    labels = test.labels.astype(np.float64)
+    return Judged(member.config.kind, "test", labels, scores, chances, divided.test_days)
+
+
+def _learning_curve(member: Member) -> Curve:
+    epochs = member.history.epochs
+    numbers = tuple(float(epoch.number) for epoch in epochs)
+    return Curve(
+        member.config.kind, "stop", "learning", numbers, tuple(e.stop_metric for e in epochs)
+    )
+
+
+def _rows(table: pl.DataFrame, features: Sequence[str]) -> Rows:
+    matrix = table.select(pl.col(features).cast(pl.Float32).fill_null(float("nan")))
+    labels = table[LABEL].cast(pl.Float32).to_numpy()
+    return Rows(np.ascontiguousarray(matrix.to_numpy(), np.float32), labels)

@@ -1,0 +1,272 @@
+"""A training and a night after it, on a small real store."""
+
+import datetime as dt
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.core.artifacts import Features, Labels, Preparation, Selection, Treatment, Verdict
+from tasks.core.commit import commit, last_commit, open_run
+from tasks.core.errors import IntegrityError, ModelError, ModelMissingError
+from tasks.core.store import Store, table_uri
+from tasks.models import bundle
+from tasks.models.aliases import BATCH, read_aliases
+from tasks.models.config import TabMConfig
+from tasks.models.records import TrainingReference
+from tasks.monitor.task import realise
+from tasks.score.config import BudgetDecision
+from tasks.score.task import score
+from tasks.train.config import RandomSplit, TimeSplit, TrainingConfig
+from tasks.train.task import register, split_examples, train
+
+NAMES = ("amount", "visits", "noise")
+SMALL = TabMConfig(
+    bins=4, embedding=4, layers=2, heads=2, width=16, epochs=5, batch_rows=64, threads=1
+)
+CONFIG = TrainingConfig(split=TimeSplit(), bootstrap_rounds=5, alerts_per_day=3, seed=7)
+REFERENCE = TrainingReference("2011-01-01", "2011-01-30", "2011-03-01", "run", 7, "c", "d", "0")
+
+
+def selection() -> Selection:
+    return Selection(
+        "shadow", tuple(Verdict(name, 1.0, 0.5, 5, 5, True, "beats its shadow") for name in NAMES)
+    )
+
+
+def events(rows: int, first: dt.date, days: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    generator = np.random.default_rng(seed)
+    table = generator.normal(size=(rows, 3)).astype(np.float32)
+    chance = 1 / (1 + np.exp(-(2.5 * table[:, 0] + table[:, 1] ** 2 - 3)))
+    labels = (generator.random(rows) < chance).astype(np.int8)
+    table[generator.random((rows, 3)) < 0.05] = np.nan
+    day = np.sort(generator.integers(0, days, rows))
+    start = dt.datetime.combine(first, dt.time())
+    frame = pl.DataFrame(
+        {
+            "event_id": [f"{first:%m}-{i:05d}" for i in range(rows)],
+            "InvoiceNo": [str(i) for i in range(rows)],
+            "event_time": [start + dt.timedelta(days=int(d), seconds=i) for i, d in enumerate(day)],
+            "batch_date": [first + dt.timedelta(days=int(d)) for d in day],
+        }
+    ).with_columns(pl.Series(name, table[:, j]) for j, name in enumerate(NAMES))
+    return frame, frame.select("event_id", label=pl.Series(labels))
+
+
+def train_once(store: Store, seed: int = 7):
+    config = CONFIG.model_copy(update={"seed": seed})
+    with open_run(store, "retail", BATCH, uuid.uuid4().hex) as run:
+        features, labels = events(3000, dt.date(2011, 1, 1), 30, seed=1)
+        examples = split_examples(
+            run,
+            config,
+            run.write_table(Features, features, table_uri("features", "retail", "lines", BATCH)),
+            run.write_table(Labels, labels, table_uri("labels", "retail", "lines", BATCH)),
+        )
+        preparation = Preparation((Treatment("amount", 0.0, None, 9.0),))
+        trained = train(run, SMALL, config, examples, selection(), preparation, REFERENCE)
+        register(run, config, trained)
+        commit(run, {})
+    return trained
+
+
+def score_once(store: Store, day: dt.date = dt.date(2011, 3, 2)):
+    with open_run(store, "retail", day.isoformat(), "night") as run:
+        features, labels = events(400, day, 1, seed=2)
+        ref = run.write_table(
+            Features, features, table_uri("features", "retail", "lines", run.batch)
+        )
+        known = run.write_table(Labels, labels, table_uri("labels", "retail", "lines", run.batch))
+        scored = score(run, BudgetDecision(per_day=20), ref, read_aliases(store, "retail"))
+        commit(run, {})
+    return scored, known
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def test_a_pipeline_without_a_model_says_how_to_get_one(store: Store) -> None:
+    with pytest.raises(ModelMissingError, match="lamplighter train retail"):
+        read_aliases(store, "retail")
+
+
+def test_a_night_is_scored_by_the_champion_and_realised_later(store: Store) -> None:
+    trained = train_once(store)
+    scored, labels = score_once(store)
+    table = store.scan(scored.table).collect()
+    assert table.columns == [
+        *("event_id", "InvoiceNo", "event_time", "batch_date"),
+        *("score", "probability", "p_value", "decision", "rank", "reasons"),
+        *("score_source", "model_version", "fallback_score"),
+    ]
+    assert table["score_source"].unique().to_list() == ["champion"]
+    assert table["model_version"].unique().to_list() == [trained.version]
+    assert scored.degraded == ""
+    assert table["rank"].to_list() == list(range(1, 401))
+    assert table["decision"].value_counts().sort("decision").rows() == [
+        ("alert", 20),
+        ("pass", 380),
+    ]
+    assert table["reasons"].list.len().head(20).min() > 0
+    assert table["reasons"].list.len().tail(380).max() == 0
+    assert table["score"].is_sorted(descending=True)
+    assert table["probability"].is_between(0, 1).all()
+    quality = realise(store, [scored.table], [labels])
+    assert quality.overall.known == 400
+    assert quality.overall.average_precision > 2 * quality.overall.base_rate
+    assert quality.overall.fallback_average_precision > 2 * quality.overall.base_rate
+    assert quality.nights[0].alerts == 20
+
+
+def test_metrics_name_both_models_and_their_intervals(store: Store) -> None:
+    trained = train_once(store)
+    assert {metric.model for metric in trained.metrics} == {"tabm", "xgboost"}
+    found = {m.metric: m for m in trained.metrics if m.model == "tabm"}
+    assert found["average_precision"].low <= found["average_precision"].value
+    assert found["average_precision"].value <= found["average_precision"].high
+    assert {"roc_auc", "brier", "log_loss", "base_rate", "accuracy", "recall"} <= set(found)
+    assert "recall_at_3_a_day" in found
+    assert {c.kind for c in trained.curves} == {
+        *("precision_recall", "roc", "calibration", "learning"),
+    }
+    assert [part.part for part in trained.parts] == ["fit", "stop", "calibrate", "test"]
+
+
+def test_the_same_training_twice_is_the_same_bundle(store: Store, tmp_path: Path) -> None:
+    first, second = train_once(store), train_once(Store(tmp_path / "other"))
+    assert first.version == second.version
+    assert first.files == second.files
+
+
+def test_training_again_keeps_the_champion_as_previous(store: Store) -> None:
+    first, second = train_once(store, 7), train_once(store, 8)
+    aliases = read_aliases(store, "retail")
+    assert bundle.version_of(aliases.champion) == second.version
+    assert bundle.version_of(aliases.previous) == first.version
+    assert [entry.version for entry in aliases.history] == [first.version, second.version]
+    assert bundle.load(store, aliases.previous).facts.features == NAMES
+
+
+def test_training_the_same_again_leaves_the_previous_in_place(store: Store) -> None:
+    first = train_once(store, 7)
+    train_once(store, 8)
+    train_once(store, 8)
+    assert bundle.version_of(read_aliases(store, "retail").previous) == first.version
+
+
+def test_versions_beyond_the_retention_are_taken_away(store: Store) -> None:
+    versions = [train_once(store, seed).version for seed in range(7)]
+    kept = {path.parent.name for path in store.root.glob("models/retail/*/model.json")}
+    assert kept == set(versions[-5:])
+    record = last_commit(store, "retail", BATCH)
+    assert all(store.verify(ref) for ref in record.files)
+
+
+@pytest.mark.parametrize(
+    ("broken", "source"),
+    [
+        (("champion/model.safetensors",), "previous"),
+        (("champion/model.json",), "previous"),
+        (("champion/model-calibration.safetensors",), "previous"),
+        (("champion/model.safetensors", "previous/model.safetensors"), "fallback"),
+        (("champion/model.safetensors", "previous/model.json"), "fallback"),
+        (("champion/model.json", "previous/model.safetensors"), "fallback"),
+    ],
+)
+def test_a_damaged_model_gives_way_to_the_next_rung(
+    store: Store, broken: tuple[str, ...], source: str
+) -> None:
+    versions = {"previous": train_once(store, 7).version, "champion": train_once(store, 8).version}
+    for name in broken:
+        alias, file = name.split("/")
+        flip_a_bit(store.root / "models" / "retail" / versions[alias] / file)
+    scored, _ = score_once(store)
+    table = store.scan(scored.table).collect()
+    assert scored.source == source
+    assert table["score_source"].unique().to_list() == [source]
+    assert table["reasons"].list.len().head(20).min() > 0
+    assert "SHA-256" in scored.degraded
+
+
+def test_a_missing_model_file_gives_way_to_the_next_rung(store: Store) -> None:
+    trained = train_once(store)
+    (store.root / f"models/retail/{trained.version}/model.safetensors").unlink()
+    scored, _ = score_once(store)
+    assert (scored.source, "no such file" in scored.degraded) == ("fallback", True)
+
+
+def test_when_no_rung_is_left_the_night_says_so(store: Store) -> None:
+    trained = train_once(store)
+    flip_a_bit(store.root / f"models/retail/{trained.version}/model.json")
+    with pytest.raises(ModelError, match="Train the pipeline again"):
+        score_once(store)
+
+
+def test_a_damaged_previous_does_not_stand_in_the_way_of_training(store: Store) -> None:
+    trained = train_once(store, 7)
+    flip_a_bit(store.root / f"models/retail/{trained.version}/model.safetensors")
+    train_once(store, 8)
+    assert read_aliases(store, "retail").previous is None
+
+
+def test_damaged_aliases_are_refused(store: Store) -> None:
+    train_once(store)
+    flip_a_bit(store.root / "models/retail/aliases.json")
+    with pytest.raises(IntegrityError):
+        read_aliases(store, "retail")
+
+
+def test_a_fresh_process_gives_the_same_scores(store: Store) -> None:
+    trained = train_once(store)
+    table = np.random.default_rng(3).normal(size=(50, 3)).astype(np.float32)
+    here = bundle.load(store, trained.model)
+    np.save(store.root / "table.npy", table)
+    code = (
+        "import sys, json, numpy as np; from pathlib import Path\n"
+        "from tasks.core.artifacts import Ref; from tasks.core.store import Store\n"
+        "from tasks.models import bundle\n"
+        "root, uri, sha = sys.argv[1:]\n"
+        "fitted = bundle.load(Store(Path(root)), Ref(uri, sha, 0, 'model'))\n"
+        "table = np.load(Path(root) / 'table.npy')\n"
+        "members = (fitted.model, fitted.fallback)\n"
+        "print(json.dumps([m.scorer.score(table).tolist() for m in members]))\n"
+    )
+    arguments = [str(store.root), trained.model.uri, trained.model.sha256]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    there = np.array(json.loads(done.stdout))
+    for member, scores in zip((here.model, here.fallback), there, strict=True):
+        np.testing.assert_allclose(member.scorer.score(table), scores, atol=1e-6)
+
+
+def test_deduplicated_figures_stand_beside_the_raw_ones(store: Store) -> None:
+    config = TrainingConfig(split=RandomSplit(), deduplicate="also", bootstrap_rounds=0)
+    with open_run(store, "intrusion", BATCH, "a") as run:
+        features, labels = events(2000, dt.date(2011, 1, 1), 30, seed=1)
+        doubled = features.with_columns(pl.col("event_id") + "-again")
+        twice = pl.concat([features, doubled])
+        known = pl.concat([labels, labels.with_columns(pl.col("event_id") + "-again")])
+        examples = split_examples(
+            run,
+            config,
+            run.write_table(Features, twice, table_uri("features", "intrusion", "c", BATCH)),
+            run.write_table(Labels, known, table_uri("labels", "intrusion", "c", BATCH)),
+        )
+        trained = train(run, SMALL, config, examples, selection(), Preparation(), REFERENCE)
+    rows = {metric.split: metric.rows for metric in trained.metrics}
+    assert rows["test"] == pytest.approx(800, abs=2)
+    assert 0 < rows["test_deduplicated"] < 450
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
