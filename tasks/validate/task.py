@@ -1,0 +1,99 @@
+"""Runs the suites, splits the rows, opens or closes the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from expectations.check import Surroundings
+from tasks.core.artifacts import Landed, Quality, Quarantined, Ref, Valid, Validated
+from tasks.core.commit import Run
+from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.store import table_uri
+from tasks.task import stage
+from tasks.validate import quality
+from tasks.validate.config import SuiteSource, ValidationConfig
+from tasks.validate.errors import ValidationFailedError
+from tasks.validate.gate import STAGE, Judgement, causes, judge, pass_through
+from tasks.validate.suites import faults_told, load
+
+NO_HISTORY: Mapping[str, Sequence[int]] = MappingProxyType({})
+
+
+@stage(STAGE)
+def validate(
+    run: Run,
+    config: ValidationConfig,
+    suites: Mapping[str, SuiteSource],
+    tables: Mapping[str, Ref[Landed]],
+    row_counts: Mapping[str, Sequence[int]] = NO_HISTORY,
+) -> Validated:
+    """Split the landed tables of a batch into valid rows and quarantine.
+
+    Args:
+        run: the run.
+        config: when the gate closes.
+        suites: suite of each table; a table without one passes whole.
+        tables: the landed tables.
+        row_counts: rows of each table on earlier nights, for checks against history.
+
+    Raises:
+        GateClosedError: a critical expectation failed that holds no rows back, a check could not
+            be made, or too many rows would be held back. Carries quality, quarantine and ledger.
+        ConfigError: a suite is at fault.
+    """
+    judgements = _judge_all(run, config, suites, tables, row_counts)
+    found = quality.to_frame((j.table, result) for j in judgements for result in j.results)
+    quality_ref = run.write_table(Quality, found, _uri("quality", run, "data_quality"))
+    held = tuple(_write_quarantine(run, j) for j in judgements if j.held)
+    if why := causes(judgements):
+        error = _closed(why, judgements)
+        error.quality, error.quarantine = quality_ref, held
+        raise error
+    valid = {
+        j.table: run.write_table(Valid, j.valid, _uri("valid", run, j.table)) for j in judgements
+    }
+    return Validated(valid, held, quality_ref, tuple(j.ledger(is_open=True) for j in judgements))
+
+
+def _judge_all(
+    run: Run,
+    config: ValidationConfig,
+    suites: Mapping[str, SuiteSource],
+    tables: Mapping[str, Ref[Landed]],
+    row_counts: Mapping[str, Sequence[int]],
+) -> list[Judgement]:
+    landed = {name: run.scan(ref) for name, ref in tables.items()}
+    others = {name: rows.drop(SOURCE, LINE) for name, rows in landed.items()}
+    loaded = {name: load(suites[name], config, run.batch) for name in landed if name in suites}
+    judgements = []
+    for name, rows in landed.items():
+        if name in loaded:
+            around = Surroundings(others, row_counts.get(name, ()))
+            with faults_told():
+                judgements.append(
+                    judge(name, rows, loaded[name], around, config.max_quarantined_share)
+                )
+        else:
+            judgements.append(pass_through(name, rows, tables[name].rows))
+    return judgements
+
+
+def _write_quarantine(run: Run, judgement: Judgement) -> Ref[Quarantined]:
+    uri = _uri("quarantine", run, judgement.table, f"{STAGE}.parquet")
+    return run.write_table(Quarantined, judgement.quarantine, uri)
+
+
+def _closed(why: Sequence[str], judgements: Iterable[Judgement]) -> ValidationFailedError:
+    error = ValidationFailedError(
+        "data that meet every critical expectation",
+        found="\n          ".join(why),
+        where=", ".join(j.table for j in judgements if j.causes),
+        do="Mend the source and run the date again; or, if the data are right, mend the suite.",
+    )
+    error.ledger = tuple(j.ledger(is_open=False) for j in judgements)
+    return error
+
+
+def _uri(layer: str, run: Run, table: str, name: str = "part-0.parquet") -> str:
+    return table_uri(layer, run.pipeline, table, run.batch, name)
