@@ -62,6 +62,7 @@ class Facts:
         parts: rows and positives of each part of the split.
         metrics: of the model and of the fallback.
         curves: of the model and of the fallback.
+        usual: each feature's 5th and 95th percentile in training, by name.
         failure: why there is no model beside the fallback; empty where there is one.
     """
 
@@ -73,6 +74,7 @@ class Facts:
     parts: tuple[PartCount, ...]
     metrics: tuple[Metric, ...]
     curves: tuple[Curve, ...]
+    usual: Mapping[str, tuple[float, float]]
     failure: str = ""
 
 

@@ -40,9 +40,10 @@ class Curve:
         model: the kind of model.
         split: as in `Metric`.
         kind: `precision_recall` (x recall), `roc` (x false-alarm rate, y recall), `calibration`
-            (x mean probability, y share of positives) or `learning` (x epoch, y metric).
+            (x mean probability, y share of positives), `probabilities` (x edges of bins, one more
+            than y, their rows) or `learning` (x epoch, y average precision).
         x: (n_points,).
-        y: (n_points,).
+        y: (n_points,), of `probabilities` (n_points - 1,).
     """
 
     model: str

@@ -19,14 +19,11 @@ def decide(scored: pl.DataFrame, decision: DecisionConfig) -> pl.DataFrame:
         decision: the rule.
 
     Returns:
-        The rows by batch date and rank; rank 1 is the highest score of its date, ties by id.
+        The rows in the order they came; rank 1 is the highest score of its date, ties by id.
     """
-    ordered = scored.sort(
-        "batch_date", "score", EVENT_ID, descending=[False, True, False], nulls_last=True
-    )
-    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("batch_date")
+    place = pl.struct(-pl.col("score"), EVENT_ID).rank("ordinal").over("batch_date")
     called = pl.when(is_alert(decision)).then(pl.lit(ALERT)).otherwise(pl.lit(PASS))
-    return ordered.with_columns(rank=rank).with_columns(decision=called)
+    return scored.with_columns(rank=place.cast(pl.Int32)).with_columns(decision=called)
 
 
 def is_alert(decision: DecisionConfig) -> pl.Expr:

@@ -11,7 +11,7 @@ from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError, StoreError
 from tasks.models.aliases import Aliases
 from tasks.models.base import Vector
-from tasks.models.bundle import Bundle, Member, Reader, Role, open_bundle
+from tasks.models.bundle import Bundle, Facts, Member, Reader, Role, open_bundle
 from tasks.score.stream import Events
 
 # What a broken model can raise besides our own errors: torch and XGBoost use these two.
@@ -61,6 +61,21 @@ def fallback_rungs(aliases: Aliases) -> Iterator[Rung]:
         yield Rung("fallback", aliases.previous, "fallback")
 
 
+def first_facts(reader: Reader, aliases: Aliases) -> Facts:
+    """What the best bundle says of itself that can be read: its preparation above all.
+
+    Raises:
+        ModelError: no bundle's manifest can be read.
+    """
+    reasons: list[str] = []
+    for rung in fallback_rungs(aliases):
+        try:
+            return open_bundle(reader, rung.ref).facts
+        except _BROKEN as error:
+            reasons.append(f"{rung.ref.sha256[:12]}: {_in_short(error)}")
+    raise _nothing_left(reasons)
+
+
 def climb(reader: Reader, places: Iterator[Rung], events: Events) -> tuple[Answer, str]:
     """Ask one rung after the other until one answers.
 
@@ -76,12 +91,7 @@ def climb(reader: Reader, places: Iterator[Rung], events: Events) -> tuple[Answe
             return ask(reader, rung, events), "; ".join(reasons)
         except _BROKEN as error:
             reasons.append(f"{rung.source} {rung.ref.sha256[:12]}: {_in_short(error)}")
-    raise ModelError(
-        "one model that can score",
-        found="; ".join(reasons),
-        where="models/",
-        do="Train the pipeline again, or restore the models' files from a copy.",
-    )
+    raise _nothing_left(reasons)
 
 
 def ask(reader: Reader, rung: Rung, events: Events) -> Answer:
@@ -114,6 +124,15 @@ def _check_features(bundle: Bundle, events: Events) -> None:
             where=bundle.ref.uri,
             do="Train again after changing the features of a pipeline.",
         )
+
+
+def _nothing_left(reasons: list[str]) -> ModelError:
+    return ModelError(
+        "one model that can score",
+        found="; ".join(reasons),
+        where="models/",
+        do="Train the pipeline again, or restore the models' files from a copy.",
+    )
 
 
 def _in_short(error: Exception) -> str:

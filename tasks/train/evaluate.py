@@ -17,6 +17,7 @@ from tasks.train.config import TrainingConfig
 
 CURVE_POINTS = 200
 CALIBRATION_BINS = 10
+PROBABILITY_EDGES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 Positions = npt.NDArray[np.int64]
 Measure = Callable[[Vector | None], float]
 
@@ -72,7 +73,7 @@ def measure(judged: Judged, config: TrainingConfig) -> Iterator[Metric]:
 
 
 def draw(judged: Judged) -> Iterator[Curve]:
-    """The precision-recall, ROC and calibration curves of the test rows."""
+    """The curves of the test rows, and how their probabilities are spread."""
     true, false = metrics.rank_rows(judged.labels, judged.scores).cumulate()
     if not true[-1] or not false[-1]:
         return
@@ -81,10 +82,12 @@ def draw(judged: Judged) -> Iterator[Curve]:
     yield _curve(judged, "roc", np.append(0, alarms), np.append(0, recall))
     order = np.argsort(judged.probabilities, kind="stable")
     bins = np.array_split(order, min(CALIBRATION_BINS, len(order)))
-    means = [
-        [column[rows].mean() for rows in bins] for column in (judged.probabilities, judged.labels)
-    ]
-    yield _curve(judged, "calibration", np.array(means[0]), np.array(means[1]))
+    expected = np.array([judged.probabilities[rows].mean() for rows in bins])
+    happened = np.array([judged.labels[rows].mean() for rows in bins])
+    yield _curve(judged, "calibration", expected, happened)
+    counts, _ = np.histogram(judged.probabilities, PROBABILITY_EDGES)
+    spread = tuple(float(count) for count in counts)
+    yield Curve(judged.model, judged.split, "probabilities", PROBABILITY_EDGES, spread)
 
 
 def unrepeated(test: Matrix, earlier: Matrix) -> Positions:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Rows
+from tasks.models.base import Matrix, Rows
 from tasks.models.bundle import Member
 from tasks.models.config import ModelConfig, XGBoostConfig
 from tasks.models.records import Curve, Metric, PartCount
@@ -46,6 +46,17 @@ def divide(examples: pl.DataFrame, features: Sequence[str]) -> Divided:
     days = by_part["test"].select(pl.col("batch_date").cast(pl.Int32).cast(pl.Float64))
     rows = {part: _rows(table, features) for part, table in by_part.items()}
     return Divided(rows, days.to_series().to_numpy())
+
+
+def usual_ranges(table: Matrix, features: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """The 5th and 95th percentile of each feature that has a value at all."""
+    known = {
+        name: column[np.isfinite(column)] for name, column in zip(features, table.T, strict=True)
+    }
+    ends = {
+        name: np.quantile(column, [0.05, 0.95]) for name, column in known.items() if len(column)
+    }
+    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
 
 
 def fit_member(config: ModelConfig, divided: Divided, seed: int) -> Member:

@@ -14,7 +14,7 @@ from tasks.models.config import ModelConfig
 from tasks.models.records import Trained, TrainingReference
 from tasks.task import stage
 from tasks.train.config import TrainingConfig
-from tasks.train.fit import divide, fit_both, judge
+from tasks.train.fit import divide, fit_both, judge, usual_ranges
 from tasks.train.register import promote
 from tasks.train.split import LABEL, PART, assign_parts
 
@@ -57,6 +57,7 @@ def train(
         parts=divided.counts(),
         metrics=metrics,
         curves=curves,
+        usual=usual_ranges(divided.rows["fit"].table, features),
         failure=failure,
     )
     manifest, files = save(run, FittedModel(facts, chosen, fallback))

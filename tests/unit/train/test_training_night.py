@@ -109,6 +109,8 @@ def test_a_night_is_scored_by_the_champion_and_realised_later(store: Store) -> N
     assert table["score_source"].unique().to_list() == ["champion"]
     assert table["model_version"].unique().to_list() == [trained.version]
     assert scored.degraded == ""
+    assert table["event_time"].is_sorted()
+    table = table.sort("rank")
     assert table["rank"].to_list() == list(range(1, 401))
     assert table["decision"].value_counts().sort("decision").rows() == [
         ("alert", 20),
@@ -134,7 +136,7 @@ def test_metrics_name_both_models_and_their_intervals(store: Store) -> None:
     assert {"roc_auc", "brier", "log_loss", "base_rate", "accuracy", "recall"} <= set(found)
     assert "recall_at_3_a_day" in found
     assert {c.kind for c in trained.curves} == {
-        *("precision_recall", "roc", "calibration", "learning"),
+        *("precision_recall", "roc", "calibration", "probabilities", "learning"),
     }
     assert [part.part for part in trained.parts] == ["fit", "stop", "calibrate", "test"]
 
@@ -191,7 +193,7 @@ def test_a_damaged_model_gives_way_to_the_next_rung(
     table = store.scan(scored.table).collect()
     assert scored.source == source
     assert table["score_source"].unique().to_list() == [source]
-    assert table["reasons"].list.len().head(20).min() > 0
+    assert table.filter(decision="alert")["reasons"].list.len().min() > 0
     assert "SHA-256" in scored.degraded
 
 
