@@ -55,6 +55,11 @@ def day(batch_date: str) -> str:
     return f"{date:%A} {date.day} {date:%B %Y}"
 
 
+def moment(time: dt.datetime) -> str:
+    """A point in time to the minute: `5 July 2010, 11:42`."""
+    return f"{time.day} {time:%B %Y, %H:%M}"
+
+
 def size(count_bytes: int) -> str:
     """Bytes in the unit that suits them: `1.8 MB`."""
     amount = float(count_bytes)
@@ -68,6 +73,11 @@ def size(count_bytes: int) -> str:
 def name(identifier: str) -> str:
     """A column's or a metric's name as words: `quantity_mean_7d` is `quantity mean 7d`."""
     return identifier.replace("_", " ")
+
+
+def expectation(kind: str) -> str:
+    """What was expected: `expect_column_sum_to_be_between` is `column sum to be between`."""
+    return name(kind.removeprefix("expect_"))
 
 
 def severity(probability: float, config: SeverityConfig) -> str:

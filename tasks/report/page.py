@@ -1,0 +1,113 @@
+"""The pages: one self-contained HTML file each, the same bytes for the same input."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from tasks.core.artifacts import Selection
+from tasks.report import pictures, view, words
+from tasks.report.records import Incident, Provenance, TrainingReport
+
+_REASONS_SHOWN = 3
+_TEST = "test"
+
+
+def night_page(seen: view.NightView) -> bytes:
+    """The page of a night."""
+    night = seen.night
+    base = view.find_metric(night.metrics, "base_rate")
+    drawings = pictures.draw_curves(night.curves, _TEST, base.value if base else None)
+    scores = pictures.draw_scores(seen.scores, night.training_scores, seen.threshold)
+    return _render(
+        "night.html",
+        night.provenance,
+        seen=seen,
+        key=night.event.key,
+        reasons_shown=_REASONS_SHOWN,
+        strongest=view.strongest_contribution(seen.alerts),
+        ledger=view.see_ledger(night.ledger),
+        metrics=view.see_metrics(night.metrics),
+        pictures=[*([scores] if scores else []), *drawings],
+        **_features(night.selection, night.config.features_shown),
+    )
+
+
+def training_page(report: TrainingReport) -> bytes:
+    """The page of a training."""
+    trained = report.trained
+    base = view.find_metric(trained.metrics, "base_rate")
+    return _render(
+        "training.html",
+        report.provenance,
+        report=report,
+        verdict=_training_verdict(report),
+        warnings=_training_warnings(report),
+        ledger=view.see_ledger(report.ledger),
+        metrics=view.see_metrics(trained.metrics),
+        pictures=[
+            *pictures.draw_learning(trained.history),
+            *pictures.draw_curves(trained.curves, _TEST, base.value if base else None),
+        ],
+        **_features(report.selection, report.config.features_shown),
+    )
+
+
+def incident_page(incident: Incident, expectations: tuple[view.Row, ...]) -> bytes:
+    """The page of a night that was stopped."""
+    return _render(
+        "incident.html",
+        incident.provenance,
+        incident=incident,
+        expectations=expectations,
+        ledger=view.see_ledger(incident.ledger),
+    )
+
+
+def _features(selection: Selection, limit: int) -> Mapping[str, Any]:
+    return {"selection": selection, "features": view.see_features(selection, limit)}
+
+
+def _training_verdict(report: TrainingReport) -> str:
+    trained = report.trained
+    kept = len(report.selection.features)
+    found = view.find_metric(trained.metrics, "average_precision")
+    base = view.find_metric(trained.metrics, "base_rate")
+    features = f"{kept} of {words.count(len(report.selection.verdicts), 'feature')} kept"
+    if found is None:
+        return f"Model {trained.version} trained; {features}; not measured."
+    chance = f" where chance has {words.number(base.value)}" if base else ""
+    measured = f"average precision {words.number(found.value)}{chance}"
+    return f"Model {trained.version}: {measured}; {features}."
+
+
+def _training_warnings(report: TrainingReport) -> tuple[str, ...]:
+    failure = report.trained.failure
+    told = (f"There is no deep model in this bundle: {failure}",) if failure else ()
+    return (*told, *report.warnings)
+
+
+def _render(template: str, provenance: Provenance, **context: Any) -> bytes:
+    page = _environment().get_template(template).render(provenance=provenance, **context)
+    return page.encode()
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tasks.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    told = ("number", "signed", "share", "day", "moment", "name", "reason", "expectation")
+    environment.filters.update({each: getattr(words, each) for each in told})
+    environment.filters["drawing"] = Markup
+    environment.globals["count"] = words.count
+    return environment

@@ -1,0 +1,186 @@
+"""The diagrams of the pages: curves of a model, scores of a night, trends over nights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.models.base import History
+from tasks.models.records import Curve
+from tasks.report import words
+from tasks.report.records import Histogram
+from tasks.report.vega import SERIES, Spec, at, axis, color, draw
+
+Trend = Mapping[str, Sequence[float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A diagram, what it is called, and what it shows in a sentence.
+
+    Args:
+        title: its heading.
+        caption: how to read it.
+        svg: the drawing.
+    """
+
+    title: str
+    caption: str
+    svg: str
+
+
+def draw_curves(curves: Sequence[Curve], split: str, base_rate: float | None) -> list[Picture]:
+    """Precision-recall, ROC and calibration of every model on one split, where there are any."""
+    told = {
+        "precision_recall": (
+            "Precision and recall",
+            "Of the events called, the share that was right, against the share of all positives "
+            "found. The dotted line is chance.",
+        ),
+        "roc": (
+            "ROC",
+            "Positives found against ordinary events called wrongly. The dotted line is chance.",
+        ),
+        "calibration": (
+            "Calibration",
+            "What was said against what happened. On the dotted line a probability means what "
+            "it says.",
+        ),
+    }
+    drawn = []
+    for kind, (title, caption) in told.items():
+        lines = [curve for curve in curves if curve.kind == kind and curve.split == split]
+        if lines:
+            drawn.append(Picture(title, caption, draw(_curve_spec(kind, lines, base_rate), kind)))
+    return drawn
+
+
+def draw_scores(
+    night: Histogram, training: Histogram | None, threshold: float | None
+) -> Picture | None:
+    """The night's raw scores against the training's; None without any score."""
+    if not sum(night.counts):
+        return None
+    parts = [("this night", night), *([("training", training)] if training else [])]
+    values = [row for label, part in parts for row in _steps(label, part)]
+    x = {"field": "x", "type": "quantitative", "title": "raw score, log-odds"}
+    y = axis("y", "share of events", {"axis": {"format": ".0%"}})
+    marks = [
+        ({"type": "area", "interpolate": "step-after", "opacity": 0.35}, "this night"),
+        ({"type": "line", "interpolate": "step-after", "strokeWidth": 2}, "training"),
+    ]
+    layers: list[Spec] = [
+        {
+            "transform": [{"filter": {"field": "series", "equal": label}}],
+            "mark": mark,
+            "encoding": {"x": x, "y": y, "color": color([label for label, _ in parts])},
+        }
+        for mark, label in marks[: len(parts)]
+    ]
+    caption = "How the night's events scored, against the events held back in training."
+    if training is None:
+        caption = "How the night's events scored."
+    if threshold is not None:
+        caption += " Alerts lie right of the dashed line."
+        rule = {"type": "rule", "strokeDash": [4, 3], "color": "var(--ink)"}
+        layers.append({"data": {"values": [{}]}, "mark": rule, "encoding": at("x", threshold)})
+    return Picture("Scores", caption, draw({"data": {"values": values}, "layer": layers}, "scores"))
+
+
+def draw_learning(history: History) -> list[Picture]:
+    """How the training went: the measure that decided when to stop, and the loss."""
+    if len(history.epochs) < 2:
+        return []
+    told = (
+        ("stop_metric", "Learning", "average precision", "On the rows that decide when to stop."),
+        ("loss", "Loss", "mean loss", "On the rows the model is fitted to."),
+    )
+    drawn = []
+    for field, title, measure, caption in told:
+        values = [{"x": each.number, "y": getattr(each, field)} for each in history.epochs]
+        spec = {
+            "layer": [
+                {
+                    "data": {"values": values},
+                    "mark": {"type": "line", "strokeWidth": 2, "color": SERIES[0]},
+                    "encoding": {
+                        "x": axis("x", "epoch", {"axis": {"tickMinStep": 1}}),
+                        "y": axis("y", measure, {"scale": {"zero": False}}),
+                    },
+                },
+                {
+                    "data": {"values": [{}]},
+                    "mark": {"type": "rule", "strokeDash": [4, 3], "color": "var(--ink)"},
+                    "encoding": at("x", history.kept),
+                },
+            ]
+        }
+        caption += f" The dashed line marks epoch {words.number(history.kept)}, which was kept."
+        drawn.append(Picture(title, caption, draw(spec, field)))
+    return drawn
+
+
+def draw_trend(
+    title: str, caption: str, measure: str, days: Sequence[str], lines: Trend
+) -> Picture:
+    """Figures by night: one line each, with gaps where a night has none."""
+    values = [
+        {"x": day, "y": value, "series": label}
+        for label, figures in lines.items()
+        for day, value in zip(days, figures, strict=True)
+    ]
+    encoding = {
+        "x": {
+            "field": "x",
+            "type": "temporal",
+            "title": None,
+            "axis": {"format": "%-d %b", "tickCount": 5, "labelOverlap": True},
+            "scale": {"type": "utc"},
+        },
+        "y": axis("y", measure),
+        "color": color(list(lines)),
+    }
+    mark = {"type": "line", "strokeWidth": 2, "point": {"size": 22, "filled": True}}
+    spec = {"data": {"values": values}, "mark": mark, "encoding": encoding}
+    return Picture(title, caption, draw(spec, words.name(title).replace(" ", "-")))
+
+
+def _curve_spec(kind: str, curves: Sequence[Curve], base_rate: float | None) -> Spec:
+    axes = {
+        "precision_recall": ("recall", "precision"),
+        "roc": ("false-alarm rate", "recall"),
+        "calibration": ("mean probability", "share of positives"),
+    }
+    values = [
+        {"x": x, "y": y, "series": words.name(curve.model), "order": place}
+        for curve in curves
+        for place, (x, y) in enumerate(zip(curve.x, curve.y, strict=True))
+    ]
+    top = 1.0
+    if kind == "calibration":
+        top = max((1e-3, *(max(*curve.x, *curve.y) for curve in curves)))
+    scale = {"scale": {"domain": [0, top], "nice": kind == "calibration"}}
+    x, y = (axis(field, title, scale) for field, title in zip("xy", axes[kind], strict=True))
+    mark: Spec = {"type": "line", "strokeWidth": 2, "clip": True}
+    if kind == "calibration":
+        mark["point"] = {"size": 28, "filled": True}
+    models = list(dict.fromkeys(words.name(curve.model) for curve in curves))
+    order = {"field": "order", "type": "quantitative"}
+    lines = {"mark": mark, "encoding": {"x": x, "y": y, "color": color(models), "order": order}}
+    chance = [{"x": 0, "y": 0}, {"x": top, "y": top}]
+    if kind == "precision_recall":
+        chance = [{"x": each, "y": base_rate} for each in (0, 1)] if base_rate is not None else []
+    dotted = {
+        "data": {"values": chance},
+        "mark": {"type": "line", "strokeDash": [1, 4], "color": "var(--muted)", "strokeWidth": 2},
+        "encoding": {"x": x, "y": y},
+    }
+    return {"data": {"values": values}, "layer": [dotted, lines] if chance else [lines]}
+
+
+def _steps(label: str, histogram: Histogram) -> Iterable[Mapping[str, Any]]:
+    whole = sum(histogram.counts) or 1
+    heights = [count / whole for count in histogram.counts]
+    for edge, height in zip(histogram.edges, [*heights, heights[-1]], strict=True):
+        yield {"x": edge, "y": height, "series": label}

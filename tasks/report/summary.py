@@ -1,0 +1,104 @@
+"""A night's essentials as Markdown, for a Prefect artifact, and as rows for a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from tasks.report import view, words
+from tasks.report.view import NightView, Row
+
+_ALERTS_SHOWN = 10
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")
+
+
+def markdown(seen: NightView) -> str:
+    """The verdict, the ledger, what did not hold, and the top alerts."""
+    made = seen.night.provenance
+    parts = [
+        f"# {words.day(made.batch_date)}",
+        f"**{_plain(seen.verdict)}**",
+        *(f"> {_plain(warning)}" for warning in seen.warnings),
+        _table(("figure", "value", ""), ((f.name, f.value, f.note) for f in seen.figures)),
+        "## Top alerts",
+        _alerts(seen),
+        "## Data quality",
+        _quality(seen.expectations),
+        "## Ledger",
+        _table(LEDGER_COLUMNS, ledger_rows(seen)),
+        f"Run `{made.run_id}` · model `{made.model_version or 'none'}`",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+LEDGER_COLUMNS = ("stage", "table", "in", "out", "quarantined", "rejected", "balances")
+
+
+def ledger_rows(seen: NightView) -> list[tuple[str, ...]]:
+    """The ledger as cells of text, one row for each line."""
+    return [
+        (
+            row.line.stage,
+            row.line.table,
+            f"{row.line.rows_in:,}",
+            f"{row.line.rows_out:,}",
+            f"{row.line.quarantined:,}",
+            f"{sum(row.line.rejected.values()):,}",
+            f"off by {row.off:,}" if row.off else "yes",
+        )
+        for row in view.see_ledger(seen.night.ledger)
+    ]
+
+
+def figure_rows(seen: NightView) -> list[tuple[str, str, str]]:
+    """The key figures as cells of text: name, value, proportion."""
+    return [(figure.name, figure.value, figure.note) for figure in seen.figures]
+
+
+def _alerts(seen: NightView) -> str:
+    key = seen.night.event.key
+    shown = seen.alerts[:_ALERTS_SHOWN]
+    if not shown:
+        return "None."
+    rows = (
+        (
+            str(alert["rank"]),
+            *(str(alert[column]) for column in key),
+            f"{alert['severity']}, {words.share(alert['probability'])}",
+            words.reasons_text(alert["reasons"][:2], seen.night.usual),
+        )
+        for alert in shown
+    )
+    return _table(("rank", *key, "probability", "why"), rows)
+
+
+def _quality(expectations: Iterable[Row]) -> str:
+    broken = [each for each in expectations if not each["success"]]
+    if not broken:
+        return "Every check held."
+    rows = (
+        (
+            each["table"],
+            words.expectation(each["expectation"]),
+            each["columns"],
+            each["severity"],
+            words.number(each["unexpected_count"]),
+        )
+        for each in broken
+    )
+    return _table(("table", "check", "columns", "severity", "rows"), rows)
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    header = tuple(columns)
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(_line(map(_plain, line)) for line in lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(text: str) -> str:
+    """Text as it stands: nothing a source wrote becomes Markdown or HTML."""
+    return _SPECIAL.sub(r"\\\1", text.replace("\n", " "))

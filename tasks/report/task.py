@@ -1,0 +1,117 @@
+"""Publishes a night, a training, an incident or a run: its tables and its page."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import polars as pl
+
+from tasks.core.artifacts import LedgerLine, Ref, Report, Selection
+from tasks.core.commit import Run
+from tasks.core.keys import canonical_json
+from tasks.core.store import table_uri
+from tasks.report import page, summary, tables, view
+from tasks.report.conform import describe
+from tasks.report.contract import TABLES
+from tasks.report.records import Incident, NightReport, Provenance, RunRecord, TrainingReport
+from tasks.task import stage
+
+
+@stage("report")
+def publish(run: Run, night: NightReport) -> Ref[Report]:
+    """Write a night's tables and its page.
+
+    Returns:
+        The page; the tables lie beside it, each in its own folder.
+
+    Raises:
+        SchemaDriftError: a table lacks a column of its contract.
+        DataError: a value is missing where the contract has one.
+    """
+    made, scored = night.provenance, run.scan(night.scored.table)
+    alerts = tables.alerts(scored, night)
+    quality = tables.data_quality(run.scan(night.quality), made)
+    held = tables.quarantine([run.scan(ref) for ref in night.quarantine], made)
+    _write(run, "scores", tables.scores(scored, night), made)
+    _write(run, "alerts", alerts, made)
+    _write(run, "data_quality", quality, made)
+    _write(run, "quarantine", held, made)
+    _write_common(run, night.ledger, night.selection, made, "night")
+    _write(run, "model_metrics", tables.model_metrics(night.metrics, night.curves, made), made)
+    seen = view.see_night(night, scored, alerts, quality)
+    _write_page(run, made, summary.markdown(seen).encode(), "summary.md")
+    return _write_page(run, made, page.night_page(seen), "report.html")
+
+
+@stage("report_training")
+def publish_training(run: Run, training: TrainingReport) -> Ref[Report]:
+    """Write a training's tables and its page.
+
+    Returns:
+        The page.
+    """
+    made, trained = training.provenance, training.trained
+    measured = tables.model_metrics(trained.metrics, trained.curves, made)
+    _write(run, "model_metrics", measured, made, "training")
+    _write_common(run, training.ledger, training.selection, made, "training")
+    return _write_page(run, made, page.training_page(training), "training.html")
+
+
+@stage("report_incident")
+def publish_incident(run: Run, incident: Incident, stopped: Run | None = None) -> Ref[Report]:
+    """Write why a night was stopped, for people and for programs, below `incidents/`.
+
+    Args:
+        run: what the incident is published with.
+        incident: what happened.
+        stopped: the run whose staging holds the quality table, where it is another one.
+
+    Returns:
+        The page; `incident.json` lies beside it.
+    """
+    made = incident.provenance
+    quality = view.NO_QUALITY
+    if incident.quality is not None:
+        quality = tables.data_quality((stopped or run).scan(incident.quality), made)
+    told = dataclasses.asdict(incident) | {"quality": quality.to_dicts()}
+    _write_incident(run, made, canonical_json(told), "incident.json")
+    content = page.incident_page(incident, view.see_expectations(quality))
+    return _write_incident(run, made, content, "incident.html")
+
+
+def publish_run(run: Run, record: RunRecord) -> Ref[Report]:
+    """Write the run's row; the last thing before the commit, for it counts what was written."""
+    written = sum(run.path(ref).stat().st_size for ref in run.written())
+    return _write(run, "runs", tables.runs(record, written), record.provenance, record.kind)
+
+
+def _write_common(
+    run: Run,
+    ledger: tuple[LedgerLine, ...],
+    selection: Selection,
+    made: Provenance,
+    name: str,
+) -> None:
+    _write(run, "ledger", tables.ledger(ledger, made), made, name)
+    _write(run, "features_selected", tables.features_selected(selection, made), made, name)
+
+
+def _write(
+    run: Run,
+    table: str,
+    frame: pl.DataFrame | pl.LazyFrame,
+    made: Provenance,
+    name: str = "night",
+) -> Ref[Report]:
+    uri = table_uri("reports", made.pipeline, table, made.batch_date, f"{name}.parquet")
+    return run.write_table(Report, frame, uri, describe(TABLES[table], made))
+
+
+def _write_page(run: Run, made: Provenance, content: bytes, name: str) -> Ref[Report]:
+    uri = table_uri("reports", made.pipeline, "report", made.batch_date, name)
+    return run.write_bytes(Report, content, uri)
+
+
+def _write_incident(run: Run, made: Provenance, content: bytes, name: str) -> Ref[Report]:
+    uri = f"incidents/{made.pipeline}/batch_date={made.batch_date}/{name}"
+    return run.write_bytes(Report, content, uri)

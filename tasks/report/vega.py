@@ -1,0 +1,81 @@
+"""The drawing kit: Vega-Lite specifications as plain dicts, drawn as SVG for one page.
+
+Altair would take longer to import than all of a page's pictures take to draw, and would give the
+same dicts. Colours are the page's own variables, so that one drawing suits light and dark.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_WIDTH, _HEIGHT = 300, 190
+SERIES = ("var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)")
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+_CONFIG: Mapping[str, Any] = {
+    "background": None,
+    "font": _FONT,
+    "aria": False,
+    "view": {"stroke": None},
+    "axis": {
+        "domainColor": "var(--line-strong)",
+        "gridColor": "var(--line)",
+        "labelColor": "var(--muted)",
+        "labelFontSize": 11,
+        "tickColor": "var(--line-strong)",
+        "tickCount": 5,
+        "titleColor": "var(--muted)",
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+    },
+    "legend": {
+        "labelColor": "var(--ink)",
+        "labelFontSize": 11,
+        "offset": 4,
+        "orient": "top",
+        "symbolStrokeWidth": 3,
+        "symbolType": "stroke",
+        "title": None,
+    },
+}
+
+Spec = dict[str, Any]
+
+
+def axis(field: str, title: str, more: Mapping[str, Any] | None = None) -> Spec:
+    """A quantitative channel with its title."""
+    return {"field": field, "type": "quantitative", "title": title, **(more or {})}
+
+
+def at(channel: str, value: float) -> Spec:
+    """A fixed place on one channel."""
+    return {channel: {"datum": value, "type": "quantitative"}}
+
+
+def color(series: Sequence[str]) -> Spec:
+    """A colour for each series, with a legend where there is more than one."""
+    shown: Spec = {
+        "field": "series",
+        "type": "nominal",
+        "scale": {"domain": list(series), "range": list(SERIES[: len(series)])},
+    }
+    return shown if len(series) > 1 else {**shown, "legend": None}
+
+
+def draw(spec: Spec, name: str) -> str:
+    """Draw a specification as an `<svg>` element without a fixed size.
+
+    Args:
+        spec: without size and configuration.
+        name: tells the drawing's inner names from those of the page's other drawings.
+    """
+    # Starting the JavaScript engine takes most of a second: only a page that draws pays for it.
+    import vl_convert
+
+    whole = {"width": _WIDTH, "height": _HEIGHT, "config": _CONFIG, **spec}
+    svg = str(vl_convert.vegalite_to_svg(whole))
+    # Several drawings share one page, so the names of their clipping paths must differ.
+    svg = re.sub(r'(id="|url\(#)(clip|gradient_)', rf"\1{name}-\2", svg)
+    return re.sub(r'(<svg[^>]*?) width="\d+" height="\d+"', r"\1", svg, count=1)

@@ -1,0 +1,254 @@
+"""What a page or a summary shows, gathered from the tables; no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tasks.core.artifacts import LedgerLine, Selection, Verdict
+from tasks.models.records import Metric
+from tasks.report import words
+from tasks.report.contract import TABLES
+from tasks.report.records import Histogram, NightReport
+
+_BINS = 40
+_TEST = "test"
+_SOURCES = {
+    "champion": "the champion scored",
+    "previous": "the previous champion scored",
+    "fallback": "the fallback scored",
+}
+
+Row = Mapping[str, Any]
+
+NO_QUALITY = pl.DataFrame(
+    schema={column.name: column.dtype for column in TABLES["data_quality"].columns}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One key figure: its name, its value, and what puts it in proportion."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A ledger line and by how many rows it is off; 0 where it balances."""
+
+    line: LedgerLine
+    off: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One measure across models: the cell of each column of the table, None where it has none."""
+
+    metric: str
+    cells: tuple[Metric | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricTable:
+    """Measures by model and split."""
+
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[MetricRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBar:
+    """A candidate feature beside its threshold, both as shares of the longest bar, in percent."""
+
+    verdict: Verdict
+    bar: float
+    mark: float
+
+
+@dataclass(frozen=True, slots=True)
+class NightView:
+    """All that a night's page and summary show.
+
+    Args:
+        night: what was handed over.
+        events: events scored.
+        alert_count: those that became alerts.
+        expected_hits: sum of the alerts' calibrated probabilities.
+        threshold: lowest score of an alert; None without any.
+        alerts: the first rows of the alerts table.
+        expectations: rows of the data quality table, those that did not hold first.
+        scores: distribution of the raw scores.
+    """
+
+    night: NightReport
+    events: int
+    alert_count: int
+    expected_hits: float
+    threshold: float | None
+    alerts: tuple[Row, ...]
+    expectations: tuple[Row, ...]
+    scores: Histogram
+
+    @property
+    def broken(self) -> int:
+        """Expectations that did not hold."""
+        return sum(not each["success"] for each in self.expectations)
+
+    @property
+    def quarantined(self) -> int:
+        """Rows held back by any stage."""
+        return sum(line.quarantined for line in self.night.ledger)
+
+    @property
+    def rows_in(self) -> int:
+        """Rows taken from the sources: by the first stage that saw each table."""
+        return rows_from_sources(self.night.ledger)
+
+    @property
+    def verdict(self) -> str:
+        """The night in one sentence."""
+        fit = "the data are fit"
+        if self.broken:
+            fit += f", with {words.count(self.broken, 'check')} that did not hold"
+        scored = _SOURCES.get(self.night.scored.source, f"{self.night.scored.source} scored")
+        alerts = words.count(self.alert_count, "alert") if self.alert_count else "No alert"
+        return f"{alerts} from {words.count(self.events, 'event')}; {fit}; {scored}."
+
+    @property
+    def tone(self) -> str:
+        """`good`, or `look` where something should be read before the alerts are trusted."""
+        calm = not self.warnings and not self.broken
+        return "good" if calm else "look"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know before trusting the night."""
+        degraded = self.night.scored.degraded
+        told = (f"A lower rung had to score: {degraded}",) if degraded else ()
+        return (*told, *self.night.warnings)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The key figures."""
+        checks = len(self.expectations)
+        held_share = self.quarantined / self.rows_in if self.rows_in else 0.0
+        figures = [
+            Figure("Alerts", f"{self.alert_count:,}", self.night.rule),
+            Figure(
+                "Expected hits", f"{self.expected_hits:.1f}", "sum of the alerts' probabilities"
+            ),
+            Figure("Events scored", f"{self.events:,}"),
+            Figure("Rows in", f"{self.rows_in:,}", "from all sources"),
+            Figure("Quarantined", f"{self.quarantined:,}", f"{words.share(held_share)} of rows in"),
+            Figure("Checks held", f"{checks - self.broken} of {checks}"),
+        ]
+        return tuple(figures)
+
+
+def see_night(
+    night: NightReport, scored: pl.LazyFrame, alerts: pl.DataFrame, quality: pl.DataFrame
+) -> NightView:
+    """Gather what a night shows.
+
+    Args:
+        night: what was handed over.
+        scored: the scores.
+        alerts: the public alerts table.
+        quality: the public data quality table.
+    """
+    raw = scored.select("score").collect(engine="streaming")["score"]
+    shown = alerts.head(night.config.top_alerts)
+    return NightView(
+        night,
+        len(raw),
+        alerts.height,
+        float(alerts["probability"].sum()),
+        alerts["decision_threshold"].item(0) if alerts.height else None,
+        tuple(shown.to_dicts()),
+        see_expectations(quality),
+        _histogram(raw, night.training_scores),
+    )
+
+
+def see_expectations(quality: pl.DataFrame) -> tuple[Row, ...]:
+    """The expectations, those that did not hold first, otherwise as they were."""
+    return tuple(quality.sort("success", maintain_order=True).to_dicts())
+
+
+def see_ledger(lines: Iterable[LedgerLine]) -> tuple[LedgerRow, ...]:
+    """The lines with the check that each adds up."""
+    return tuple(
+        LedgerRow(
+            line,
+            line.rows_in - line.rows_out - line.quarantined - sum(line.rejected.values()),
+        )
+        for line in lines
+    )
+
+
+def rows_from_sources(lines: Iterable[LedgerLine]) -> int:
+    """Rows that entered: those that the first stage of each table took."""
+    first: dict[str, int] = {}
+    for line in lines:
+        if line.stage in ("ingest", "validate"):
+            first.setdefault(line.table, line.rows_in)
+    return sum(first.values())
+
+
+def see_metrics(metrics: Sequence[Metric]) -> MetricTable:
+    """Measures side by side, one column for each model and split."""
+    columns = tuple(dict.fromkeys((each.model, each.split) for each in metrics))
+    found = {(each.metric, each.model, each.split): each for each in metrics}
+    rows = tuple(
+        MetricRow(metric, tuple(found.get((metric, *column)) for column in columns))
+        for metric in dict.fromkeys(each.metric for each in metrics)
+    )
+    return MetricTable(columns, rows)
+
+
+def see_features(selection: Selection, limit: int) -> tuple[FeatureBar, ...]:
+    """The strongest candidates as bars, each with the mark it had to reach."""
+    shown = selection.verdicts[:limit]
+    longest = max((max(v.importance, v.threshold) for v in shown), default=0.0) or 1.0
+    return tuple(
+        FeatureBar(
+            verdict,
+            round(100 * max(verdict.importance, 0.0) / longest, 2),
+            round(100 * max(verdict.threshold, 0.0) / longest, 2),
+        )
+        for verdict in shown
+    )
+
+
+def find_metric(metrics: Iterable[Metric], name: str, split: str = _TEST) -> Metric | None:
+    """The first measure of that name on a split."""
+    return next((each for each in metrics if (each.metric, each.split) == (name, split)), None)
+
+
+def _histogram(raw: pl.Series, training: Histogram | None) -> Histogram:
+    values = raw.to_numpy()
+    if training is not None:
+        # What lies outside the training's range is shown at its ends rather than left out.
+        values = np.clip(values, training.edges[0], training.edges[-1])
+        counts, edges = np.histogram(values, np.asarray(training.edges))
+    else:
+        counts, edges = np.histogram(values, _BINS)
+    return Histogram(tuple(map(float, edges)), tuple(map(float, counts)))
+
+
+def strongest_contribution(alerts: Iterable[Row]) -> float:
+    """The largest contribution of any reason, by which the bars are measured."""
+    return max(_sizes(alerts), default=0.0) or 1.0
+
+
+def _sizes(alerts: Iterable[Row]) -> Iterator[float]:
+    for alert in alerts:
+        for reason in alert["reasons"]:
+            yield abs(reason["contribution"])
