@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from flows.telemetry import silence_telemetry
+
 EXIT_CODES = """\b
 Exit codes:
   0  done
@@ -140,6 +142,7 @@ def models(name: str, as_json: bool) -> None:
 def main() -> None:
     """Run the command and exit with its documented code."""
     wants_json = "--json" in sys.argv
+    silence_telemetry()
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as leave:

@@ -1,6 +1,6 @@
 """A pipeline: the stages' configurations assembled from one YAML file.
 
-The only place that touches the environment.
+The only reader of the environment.
 """
 
 from __future__ import annotations
@@ -18,31 +18,27 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 from pydantic import Field, SecretStr, field_validator, model_validator
-from tasks.features.config import FeaturesConfig
-from tasks.ingest.config import SourceConfig
-from tasks.labels.config import LabelConfig
-from tasks.prepare.config import PrepareConfig
-from tasks.score.config import BudgetConfig, DecisionConfig
 from tasks.select.config import SelectionConfig
-from tasks.train.config import TrainingConfig
-from tasks.validate.config import ValidationConfig
 
-from flows.yaml_file import YamlFile, build, read_yaml
+from expectations.marked_yaml import MarkedYaml
+from flows.yaml_file import build, read_yaml
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest
 from tasks.core.store import Store
+from tasks.features.config import FeaturesConfig
+from tasks.ingest.config import SourceConfig
+from tasks.labels.config import LabelConfig
 from tasks.models.config import ModelConfig, TabMConfig
+from tasks.prepare.config import PrepareConfig
+from tasks.report.config import ReportConfig
+from tasks.score.config import BudgetDecision, DecisionConfig
+from tasks.train.config import TrainingConfig
+from tasks.validate.config import SuiteSource, ValidationConfig
 
 SHIPPED = Path(__file__).parent / "pipelines"
 _SHIPPED_SUITES = Path(__file__).parents[1] / "expectations" / "suites"
-_SILENCE = {
-    "DO_NOT_TRACK": "1",
-    "GX_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_V2_ENABLED": "false",
-}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -94,8 +90,9 @@ class PipelineConfig(Config):
     model: ModelConfig = Field(TabMConfig(), description="The deep model")
     training: TrainingConfig = Field(TrainingConfig(), description="What it is trained on")
     decision: DecisionConfig = Field(
-        BudgetConfig(per_day=100), description="Which events become alerts"
+        BudgetDecision(per_day=100), description="Which events become alerts"
     )
+    report: ReportConfig = Field(ReportConfig(), description="How a night is told to people")
 
     @field_validator("timezone")
     @classmethod
@@ -122,15 +119,26 @@ class PipelineConfig(Config):
 
     @model_validator(mode="after")
     def _tables_are_declared(self) -> Self:
-        for key, table in (("event.table", self.event.table), *self._named_tables()):
-            if table not in self.sources:
-                raise ValueError(
-                    f"{key} names the table {table!r}; the sources are {sorted(self.sources)}"
-                )
+        named = {
+            "event.table": (self.event.table,),
+            "expectations": tuple(self.expectations),
+            "features": self.features.tables,
+        }
+        for key, tables in named.items():
+            for table in tables:
+                if table not in self.sources:
+                    raise ValueError(
+                        f"{key} names the table {table!r}; the sources are {sorted(self.sources)}"
+                    )
         return self
 
-    def _named_tables(self) -> tuple[tuple[str, str], ...]:
-        return tuple(("expectations", table) for table in self.expectations)
+    @model_validator(mode="after")
+    def _features_fit_the_events(self) -> Self:
+        try:
+            self.features.check(self.event)
+        except ConfigError as error:
+            raise ValueError(f"{error.where}: {error.required} is required. {error.do}") from error
+        return self
 
 
 @dataclass(frozen=True)
@@ -141,14 +149,14 @@ class Pipeline:
         config: the configuration.
         file: the YAML file it was read from.
         folder: what its relative paths are relative to.
-        suites: path and text of each table's suite file.
+        suites: suite file of each table that has one.
         secrets: value of each `${NAME}` the file mentions and the environment holds.
     """
 
     config: PipelineConfig
-    file: YamlFile
+    file: MarkedYaml
     folder: Path
-    suites: Mapping[str, tuple[Path, str]]
+    suites: Mapping[str, SuiteSource]
     secrets: Mapping[str, SecretStr]
 
     @property
@@ -167,13 +175,22 @@ class Pipeline:
         return digest(
             {
                 "config": self.config.model_dump(mode="json", by_alias=True),
-                "suites": {table: text for table, (_, text) in self.suites.items()},
+                "suites": {table: suite.text for table, suite in self.suites.items()},
             }
         )
 
     def zone(self) -> ZoneInfo:
         """The timezone of its business dates."""
         return ZoneInfo(self.config.timezone)
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The declared columns of a source."""
+        return tuple(self.config.sources[table].columns)
+
+    def missing_secrets(self) -> list[str]:
+        """The variables the file mentions and the environment does not hold."""
+        named = (name for _, name in _variables(self.file.content))
+        return [name for name in dict.fromkeys(named) if name not in self.secrets]
 
     def check_secrets(self) -> None:
         """Hold that every variable the file mentions has a value.
@@ -186,7 +203,7 @@ class Pipeline:
                 raise ConfigError(
                     f"a value for ${{{name}}}",
                     found="no environment variable of that name",
-                    where=f"{self.file.where(path)} ({'.'.join(map(str, path))})",
+                    where=f"{self.file.where(*path)} ({'.'.join(map(str, path))})",
                     do=f"Set it: export {name}=…",
                 )
 
@@ -201,12 +218,6 @@ def environment(defaults: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name in given:
             os.environ.pop(name, None)
-
-
-def silence_telemetry() -> None:
-    """Keep every dependency from reporting to its maker, unless the user has asked for it."""
-    for name, value in _SILENCE.items():
-        os.environ.setdefault(name, value)
 
 
 def load(name: str) -> Pipeline:
@@ -257,15 +268,15 @@ def find(name: str) -> Path:
     )
 
 
-def _read_suite(file: YamlFile, folder: Path, table: str, suite: str) -> tuple[Path, str]:
+def _read_suite(file: MarkedYaml, folder: Path, table: str, suite: str) -> SuiteSource:
     candidates = [folder / suite, folder / "expectations" / suite, _SHIPPED_SUITES / suite]
     for candidate in candidates:
         if candidate.is_file():
-            return candidate, candidate.read_text(encoding="utf-8")
+            return SuiteSource(str(candidate), candidate.read_text(encoding="utf-8"))
     raise ConfigError(
         "a suite file",
         found="no such file: " + ", ".join(map(str, candidates)),
-        where=f"{file.where(('expectations', table))} (expectations.{table})",
+        where=f"{file.where('expectations', table)} (expectations.{table})",
         do="Mend the path, or leave the table out.",
     )
 

@@ -1,118 +1,46 @@
-"""YAML that remembers its lines, and pydantic errors told in them."""
+"""A pipeline file read with its lines, and pydantic errors told in them."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from expectations.errors import SuiteError
+from expectations.marked_yaml import KeyPath, MarkedYaml, parse
 from tasks.core.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
-KeyPath = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class YamlFile:
-    """A parsed file.
-
-    Args:
-        path: where it was read.
-        content: its mapping.
-        lines: 1-based line of each key path.
-    """
-
-    path: Path
-    content: Mapping[str, Any]
-    lines: Mapping[KeyPath, int]
-
-    def line(self, path: Sequence[str | int]) -> int:
-        """The line of a key path, or of its nearest known parent."""
-        for end in range(len(path), 0, -1):
-            if tuple(path[:end]) in self.lines:
-                return self.lines[tuple(path[:end])]
-        return 1
-
-    def where(self, path: Sequence[str | int]) -> str:
-        """`file:line` of a key path."""
-        return f"{self.path}:{self.line(path)}"
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader, refusing a key that is given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Hashable] = set()
-        for key_node, _ in node.value:
-            key: Hashable = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands here twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> YamlFile:
+def read_yaml(path: Path) -> MarkedYaml:
     """Read a YAML file that holds one mapping.
 
     Raises:
         ConfigError: there is no such file, it is not YAML, or it is not a mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
+        return parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             "a readable YAML file in UTF-8",
             found=type(error).__name__,
             where=str(path),
             do="Give the path of a pipeline file, or the name of a shipped one.",
         ) from error
-    loader = _Loader(text)
-    try:
-        node = loader.get_single_node()
-        content = loader.construct_document(node) if node is not None else None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+    except SuiteError as error:
         raise ConfigError(
-            "valid YAML",
-            found=str(error.problem or error.context),
-            where=f"{path}:{mark.line + 1}" if mark else str(path),
+            "valid YAML that holds one mapping of keys to values",
+            found=error.found,
+            where=error.where,
             do="Mend the line; mind the indentation and the quotes.",
         ) from error
-    finally:
-        loader.dispose()
-    if not isinstance(content, dict) or node is None:
-        raise ConfigError(
-            "a mapping of keys to values",
-            found="an empty file" if content is None else type(content).__name__,
-            where=str(path),
-            do="Start from a shipped pipeline: lamplighter show-pipeline retail.",
-        )
-    lines: dict[KeyPath, int] = {}
-    _note_lines(node, (), lines)
-    return YamlFile(path, content, lines)
 
 
-def _note_lines(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> None:
-    if isinstance(node, yaml.MappingNode):
-        for key_node, value_node in node.value:
-            here = (*path, str(key_node.value))
-            lines[here] = key_node.start_mark.line + 1
-            _note_lines(value_node, here, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            here = (*path, index)
-            lines[here] = item.start_mark.line + 1
-            _note_lines(item, here, lines)
-
-
-def build(model: type[M], file: YamlFile) -> M:
+def build(model: type[M], file: MarkedYaml) -> M:
     """Make a configuration of a file's content.
 
     Raises:
@@ -132,7 +60,7 @@ def build(model: type[M], file: YamlFile) -> M:
         ) from None
 
 
-def _fault(file: YamlFile, model: type[BaseModel], fault: dict[str, Any]) -> tuple[str, str]:
+def _fault(file: MarkedYaml, model: type[BaseModel], fault: dict[str, Any]) -> tuple[str, str]:
     path = _in_file(file.content, fault["loc"])
     key = ".".join(map(str, path)) or "(whole file)"
     text = str(fault["msg"]).removeprefix("Value error, ")
@@ -142,7 +70,7 @@ def _fault(file: YamlFile, model: type[BaseModel], fault: dict[str, Any]) -> tup
         text = "this key is required and is not there"
     elif isinstance(fault["input"], (str, int, float, bool)) and repr(fault["input"]) not in text:
         text += f"; found {fault['input']!r}"
-    return file.where(path), f"{key}: {text}"
+    return file.where(*path), f"{key}: {text}"
 
 
 def _in_file(content: Any, loc: Sequence[str | int]) -> KeyPath:

@@ -1,0 +1,189 @@
+"""What each command does, once its arguments are read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import polars as pl
+
+from flows import terminal
+from flows.pipeline import Pipeline, PipelineConfig, load
+from tasks.core.commit import recover
+from tasks.core.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+R = TypeVar("R")
+
+
+def check(file: str, as_json: bool) -> None:
+    """Check a pipeline file and its suites."""
+    from tasks.validate.suites import check_file
+
+    pipeline = load(file)
+    counts = {
+        table: check_file(suite, pipeline.config.validation, pipeline.columns(table))
+        for table, suite in pipeline.suites.items()
+    }
+    found = {
+        "pipeline": pipeline.name,
+        "file": str(pipeline.file.path),
+        "store": str(pipeline.store.root),
+        "sources": sorted(pipeline.config.sources),
+        "expectations": counts,
+        "variables_missing": pipeline.missing_secrets(),
+    }
+    if as_json:
+        terminal.print_json(found)
+        return
+    terminal.out.print(f"[bold]{pipeline.name}[/] is in order: {pipeline.file.path}")
+    for table, count in counts.items():
+        terminal.out.print(f"  {table}: {count} expectations")
+    for name in pipeline.missing_secrets():
+        terminal.out.print(f"  [yellow]to be set before a run:[/] {name}")
+
+
+def schema(subject: str) -> None:
+    """Print a JSON Schema."""
+    if subject == "suite":
+        from expectations.suite_schema import suite_json_schema
+
+        content = suite_json_schema()
+    else:
+        content = PipelineConfig.model_json_schema(by_alias=True)
+    terminal.out.file.write(json.dumps(content, indent=2) + "\n")
+
+
+def run_night(name: str, date: dt.date | None, as_json: bool) -> None:
+    """Run one night."""
+    from flows.nightly import nightly
+    from flows.summaries import tell_night
+
+    night = _call(nightly, name, date, f"{name} {date or 'last night'}", as_json)
+    if as_json:
+        terminal.print_json(asdict(night))
+    else:
+        tell_night(night, load(name).store.root)
+
+
+def train(name: str, date: dt.date | None, as_json: bool) -> None:
+    """Train a model."""
+    from flows.summaries import tell_training
+    from flows.training import train as training
+
+    trained = _call(training, name, date, f"training {name}", as_json)
+    if as_json:
+        terminal.print_json(trained.to_dict())
+    else:
+        tell_training(trained, load(name).store.root)
+
+
+def _call(flow: Flow[..., R], name: str, date: dt.date | None, title: str, quiet: bool) -> R:
+    """Run a flow: in this process, or as a run of the Prefect server the user has configured."""
+    from prefect.settings import PREFECT_API_URL
+
+    from flows.demo.services import demo_services
+
+    pipeline = load(name)
+    recover(pipeline.store, pipeline.name)
+    with demo_services(name), terminal.progress(title, quiet):
+        if PREFECT_API_URL.value():
+            return flow(name, date)
+        return flow.fn(name, date)
+
+
+def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json: bool) -> None:
+    """Show rows of a published table."""
+    pipeline = load(name or only_pipeline())
+    path = published(pipeline, table, date)
+    frame = pl.read_parquet(path, hive_partitioning=False)
+    if as_json:
+        terminal.out.file.write(frame.head(rows).write_ndjson())
+        return
+    with pl.Config(tbl_rows=rows, tbl_cols=-1, fmt_str_lengths=60, tbl_hide_dataframe_shape=True):
+        terminal.out.print(str(frame.head(rows)), soft_wrap=True)
+    terminal.out.print(f"{frame.height:,} rows in {path}")
+
+
+def published(pipeline: Pipeline, table: str, date: dt.date | None) -> Path:
+    """The file of a public table.
+
+    Raises:
+        ConfigError: there is no such table; those that are there are named.
+        DataError: the table has nothing for that date.
+    """
+    folder = pipeline.store.root / "reports" / pipeline.name
+    tables = sorted(entry.name for entry in folder.glob("*") if any(entry.rglob("*.parquet")))
+    if table not in tables:
+        raise ConfigError(
+            "a published table: " + (", ".join(tables) or "none is published yet"),
+            found=repr(table),
+            where=str(folder),
+            do=f"Run a night first: lamplighter run {pipeline.name} --date D"
+            if not tables
+            else "Name one of these.",
+        )
+    files = sorted((folder / table).glob(f"batch_date={date or '*'}/*.parquet"))
+    if not files:
+        dates = sorted(entry.name.partition("=")[2] for entry in (folder / table).iterdir())
+        raise DataError(
+            f"a file of {table} for {date}",
+            found=f"dates from {dates[0]} to {dates[-1]}" if dates else "none",
+            where=str(folder / table),
+            do=f"Run that night: lamplighter run {pipeline.name} --date {date}",
+        )
+    return files[-1]
+
+
+def only_pipeline() -> str:
+    """The one pipeline file at hand.
+
+    Raises:
+        ConfigError: there is none, or more than one.
+    """
+    places = (Path(), Path("pipelines"), Path("lamplighter-demo"))
+    files = [file for place in places for file in sorted(place.glob("*.yaml")) if _names_one(file)]
+    if len(files) == 1:
+        return str(files[0])
+    raise ConfigError(
+        "one pipeline file here, in pipelines/ or in lamplighter-demo/",
+        found=", ".join(map(str, files)) or "none",
+        where=str(Path.cwd()),
+        do="Name the pipeline: --pipeline NAME or --pipeline FILE.",
+    )
+
+
+def _names_one(file: Path) -> bool:
+    return all(f"\n{key}:" in f"\n{file.read_text()}" for key in ("name", "sources", "event"))
+
+
+def models(name: str, as_json: bool) -> None:
+    """List a pipeline's registered models."""
+    from tasks.models.aliases import read_aliases
+    from tasks.models.bundle import version_of
+
+    pipeline = load(name)
+    aliases = read_aliases(pipeline.store, pipeline.name)
+    roles: Mapping[str, str] = {
+        version_of(aliases.champion): "champion",
+        **({version_of(aliases.previous): "previous"} if aliases.previous else {}),
+    }
+    rows = [
+        {
+            "version": entry.version,
+            "alias": roles.get(entry.version, ""),
+            "known_by": entry.known_by,
+            "run_id": entry.run_id,
+        }
+        for entry in reversed(aliases.history)
+    ]
+    if as_json:
+        terminal.print_json(rows)
+    else:
+        terminal.out.print(terminal.table(f"Models of {pipeline.name}", rows))

@@ -1,0 +1,61 @@
+"""Monitoring: what past nights turned out to be worth, once their labels are known."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from prefect import flow
+
+from flows import clock
+from flows.landing import window
+from flows.pipeline import Pipeline, load
+from tasks.core.artifacts import Ref, Scores
+from tasks.core.commit import committed_batches, open_run
+from tasks.core.errors import DataError
+from tasks.core.store import table_uri
+from tasks.labels.task import label_events
+from tasks.monitor.realised import Realised
+from tasks.monitor.task import realise
+
+_UNIT = "realised"
+
+
+@flow(name="monitor", flow_run_name="{pipeline}")
+def monitor(pipeline: str, date: dt.date | None = None) -> Realised:
+    """Measure the published scores against the labels known by the end of a date.
+
+    Args:
+        pipeline: name or file of the pipeline.
+        date: the date; empty means the day before the run.
+    """
+    loaded = load(pipeline)
+    loaded.check_secrets()
+    known_by = date or clock.last_night(loaded.config.timezone)
+    nights = _scored_nights(loaded, known_by)
+    if not nights:
+        raise DataError(
+            "a scored night",
+            found=f"none up to {known_by}",
+            where=f"commits/{loaded.name}",
+            do=f"Run a night first: lamplighter run {loaded.name} --date D",
+        )
+    events = window(loaded, min(nights), known_by)
+    with open_run(loaded.store, loaded.name, _UNIT, clock.attempt_name()) as run:
+        labels = label_events(
+            run,
+            loaded.config.label,
+            loaded.config.event,
+            events.between(min(nights), known_by),
+            known_by,
+        )
+        return realise(run, list(nights.values()), [labels])
+
+
+def _scored_nights(pipeline: Pipeline, last: dt.date) -> dict[dt.date, Ref[Scores]]:
+    found = {}
+    for record in committed_batches(pipeline.store, pipeline.name):
+        uri = table_uri("scores", pipeline.name, "scores", record.batch)
+        scores = record.find(Scores, uri)
+        if scores is not None and (day := dt.date.fromisoformat(record.batch)) <= last:
+            found[day] = scores
+    return found

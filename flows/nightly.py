@@ -1,0 +1,69 @@
+"""One night: ingest → validate → prepare → features → score → report, published as a whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from prefect import flow
+
+from flows import clock
+from flows.costs import Costs, counting
+from flows.landing import Window, land, window
+from flows.pipeline import Pipeline, load
+from flows.publishing import Night, Outcome, closed_night, publish_night, publish_stopped
+from tasks.core.commit import Run, open_run
+from tasks.core.errors import LamplighterError
+from tasks.core.ledger import check_balance
+from tasks.features.task import build_features
+from tasks.models.aliases import Aliases, read_aliases
+from tasks.prepare.task import prepare
+from tasks.score.ladder import first_facts
+from tasks.score.task import score
+
+_DAY = dt.timedelta(days=1)
+
+
+@flow(name="nightly", flow_run_name="{pipeline}")
+def nightly(pipeline: str, date: dt.date | None = None) -> Night:
+    """Score one business date with the pipeline's champion.
+
+    Args:
+        pipeline: name or file of the pipeline.
+        date: the business date; empty means the day before the run.
+    """
+    loaded = load(pipeline)
+    loaded.check_secrets()
+    day = date or clock.last_night(loaded.config.timezone)
+    if not loaded.config.calendar.is_open(day):
+        return closed_night(loaded, day)
+    aliases = read_aliases(loaded.store, loaded.name)
+    past = window(loaded, day - loaded.config.features.lookback, day - _DAY)
+    with (
+        counting() as costs,
+        open_run(loaded.store, loaded.name, str(day), clock.attempt_name()) as run,
+    ):
+        try:
+            return _night(run, loaded, day, past, aliases, costs)
+        except LamplighterError as error:
+            publish_stopped(run, loaded, error, costs)
+            raise
+
+
+def _night(
+    run: Run, pipeline: Pipeline, day: dt.date, past: Window, aliases: Aliases, costs: Costs
+) -> Night:
+    config, facts = pipeline.config, first_facts(pipeline.store, aliases)
+    landing = land(run, pipeline, list(config.sources), past)
+    tables = landing.validated.tables
+    events = (*past.tables.values(), tables[config.event.table])
+    dimensions = {name: tables[name] for name in config.features.tables}
+
+    prepared = prepare(run, config.prepare, facts.preparation, config.event, events)
+    built = build_features(
+        run, config.features, config.event, prepared.table, dimensions, (day, day)
+    )
+    scored = score(run, config.decision, built.table, aliases)
+
+    ledger = (*landing.ledger, *prepared.ledger, *built.ledger, *scored.ledger)
+    check_balance(ledger)
+    return publish_night(run, pipeline, Outcome(landing, past, scored, facts, ledger), costs)

@@ -1,0 +1,125 @@
+"""What the command prints of a night, of nights and of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from flows.publishing import Night
+from flows.terminal import out, table
+from flows.training import Training
+from tasks.models.records import Metric
+from tasks.monitor.realised import Quality, Realised
+
+_TOLD = ("average_precision", "roc_auc", "base_rate", "accuracy", "recall", "precision")
+
+
+def tell_night(night: Night, folder: Path) -> None:
+    """Say what became of one night."""
+    if not night.open:
+        out.print(f"{night.batch_date} is a closed day of {night.pipeline}: nothing to run.")
+        return
+    out.print(
+        f"[bold]{night.run_id}[/]: {night.alerts:,} alerts from {night.scored:,} events "
+        f"({night.rows_in:,} rows in, {night.quarantined:,} quarantined), "
+        f"scored by the {night.score_source} {night.model_version}"
+    )
+    _warn([f"a lower rung scored: {night.degraded}"] if night.degraded else [])
+    _warn(f"history lacks {gap}" for gap in night.gaps)
+    tell_paths({"report": folder / night.report})
+
+
+def tell_training(training: Training, folder: Path) -> None:
+    """Say what a training came to."""
+    reference = training.trained.reference
+    out.print(
+        f"[bold]{training.trained.version}[/] is the champion: {training.rows:,} examples of "
+        f"{reference.first_date} to {reference.last_date}, "
+        f"{len(training.selection.features)} of {len(training.selection.verdicts)} features"
+    )
+    _warn(
+        [f"the deep model failed: {training.trained.failure}"] if training.trained.failure else []
+    )
+    _warn(f"history lacks {gap}" for gap in training.gaps)
+    out.print(table("On the part kept for the test", list(_metric_rows(training.trained.metrics))))
+    tell_paths({"report": folder / training.report})
+
+
+def tell_nights(nights: Sequence[Night], realised: Realised) -> None:
+    """Say what became of nights, and what their scores turned out to be worth."""
+    qualities = {quality.batch_date: quality for quality in realised.nights}
+    rows = [_night_row(night, qualities[night.batch_date]) for night in nights]
+    out.print(table("The nights", rows))
+    whole = realised.overall
+    out.print(table("All nights, by the labels known now", list(_overall_rows(whole))))
+    out.print(
+        f"{whole.positives:,} of {whole.known:,} events whose label is known turned out positive"
+    )
+
+
+def tell_paths(paths: Mapping[str, Path]) -> None:
+    """Say where things lie, one path a line."""
+    for name, path in paths.items():
+        out.print(f"{name + ':':<10}{escape(str(path))}", soft_wrap=True)
+
+
+def _night_row(night: Night, quality: Quality) -> dict[str, Any]:
+    return {
+        "night": night.batch_date,
+        "rows in": night.rows_in,
+        "valid": night.valid,
+        "quarantined": night.quarantined,
+        "scored": night.scored,
+        "alerts": night.alerts,
+        "positives": quality.positives,
+        "hits": quality.hits,
+        "AP": quality.average_precision,
+        "XGBoost AP": quality.fallback_average_precision,
+        "base rate": quality.base_rate,
+    }
+
+
+def _overall_rows(whole: Quality) -> Iterable[dict[str, Any]]:
+    models = (
+        ("champion", whole.average_precision, whole.interval, whole.hits),
+        ("XGBoost", whole.fallback_average_precision, whole.fallback_interval, whole.fallback_hits),
+    )
+    for name, precision, interval, hits in models:
+        yield {
+            "model": name,
+            "average precision": precision,
+            "95% interval": _interval(interval),
+            "recall of alerts": hits / whole.positives if whole.positives else None,
+            "precision of alerts": hits / whole.alerts if whole.alerts else None,
+            "base rate": whole.base_rate,
+        }
+
+
+def _metric_rows(metrics: Sequence[Metric]) -> Iterable[dict[str, Any]]:
+    columns = dict.fromkeys((metric.model, metric.split) for metric in metrics)
+    found = {(metric.metric, metric.model, metric.split): metric for metric in metrics}
+    for name in dict.fromkeys(metric.metric for metric in metrics):
+        if name in _TOLD:
+            cells = {
+                f"{model} {split}".replace("test_deduplicated", "de-duplicated").removesuffix(
+                    " test"
+                ): _value(found.get((name, model, split)))
+                for model, split in columns
+            }
+            yield {"metric": name, **cells}
+
+
+def _value(metric: Metric | None) -> float | None:
+    return None if metric is None else metric.value
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
+
+
+def _warn(texts: Iterable[str]) -> None:
+    for text in texts:
+        out.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
