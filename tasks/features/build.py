@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -56,7 +56,7 @@ def build(
     timeline = Timeline(rows, event, wanted, dimensions)
     timeline.check_order()
     try:
-        parts = [part for family in config.root for part in _features(family, timeline)]
+        parts = [_features(family, timeline) for family in config.root]
     except (pl.exceptions.ColumnNotFoundError, pl.exceptions.SchemaError) as error:
         raise ConfigError(
             "features of columns that the prepared table has, of types they can be taken of",
@@ -90,33 +90,31 @@ def identity(event: EventConfig) -> list[pl.Expr]:
     ]
 
 
-def _features(family: Family, timeline: Timeline) -> Iterator[pl.DataFrame]:
+def _features(family: Family, timeline: Timeline) -> pl.DataFrame:
     """A family's features of the wanted rows, those that look back computed over all rows."""
     rows, wanted = timeline.rows, timeline.wanted
     match family:
         case ColumnsFamily():
-            yield rows.filter(wanted).select(row.columns(family))
+            return rows.filter(wanted).select(row.columns(family))
         case ExpressionsFamily():
-            yield rows.filter(wanted).select(row.expressions(family))
+            return rows.filter(wanted).select(row.expressions(family))
         case PairsFamily():
-            yield rows.filter(wanted).select(row.pairs(family))
+            return rows.filter(wanted).select(row.pairs(family))
         case CalendarFamily():
-            yield rows.filter(wanted).select(row.calendar(family, timeline.event.time or ""))
+            return rows.filter(wanted).select(row.calendar(family, timeline.event.time or ""))
         case TextFamily():
-            yield rows.filter(wanted).select(row.text(family))
+            return rows.filter(wanted).select(row.text(family))
         case CategoriesFamily():
-            yield rows.filter(wanted).select(row.categories(family))
+            return rows.filter(wanted).select(row.categories(family))
         case FrequencyFamily():
-            yield rows.select(history.frequency(family, timeline.time)).filter(wanted)
+            return history.frequency(family, timeline)
         case HistoryFamily():
-            yield rows.select(history.history(family, timeline.time)).filter(wanted)
-            for counted in history.distinct_values(family, timeline):
-                yield counted.to_frame().filter(wanted)
+            return history.history(family, timeline)
         case NoveltyFamily():
-            yield rows.select(history.novelty(family, timeline.time)).filter(wanted)
+            return history.novelty(family, timeline)
         case RiskFamily():
-            yield rows.select(history.risk(family, timeline.time)).filter(wanted)
+            return history.risk(family, timeline)
         case BasketFamily():
-            yield rows.select(basket.basket(family, timeline.time)).filter(wanted)
+            return rows.select(basket.basket(family, timeline.time)).filter(wanted)
         case LookupFamily():
-            yield lookup.lookup(family, timeline)
+            return lookup.lookup(family, timeline)

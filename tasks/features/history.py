@@ -5,123 +5,146 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
 
 from tasks.core.config import format_duration
 from tasks.features.config import FrequencyFamily, HistoryFamily, NoveltyFamily, RiskFamily
-from tasks.features.past import Past, distinct, every_row
+from tasks.features.past import Floats, Past, Window, codes, divide
 from tasks.features.timeline import Timeline
 
-
-def history(family: HistoryFamily, time: str) -> Iterator[pl.Expr]:
-    """Counts, statistics of values, times since, over each window."""
-    past = Past(time, family.entity, family.delay)
-    taken = _taken(family, time)
-    prefix = _prefix(family)
-    for window in family.windows:
-        suffix = format_duration(window)
-        for statistic in family.statistics:
-            if statistic == "count":
-                yield past.count(taken, window).alias(f"{prefix}count_{suffix}")
-            elif statistic in {"since_last", "since_first"}:
-                hours = past.hours_since(taken, window, first=statistic == "since_first")
-                yield hours.alias(f"{prefix}hours_{statistic}_{suffix}")
-            else:
-                for name, expression in family.values.items():
-                    feature = _of_values(past, statistic, pl.sql_expr(expression), taken, window)
-                    yield feature.alias(f"{prefix}{name}_{statistic}_{suffix}")
-    if family.velocity:
-        yield from _velocities(past, taken, family.windows, prefix)
+_OF_WINDOWS = {"count", "since_last", "since_first"}
 
 
-def distinct_values(family: HistoryFamily, timeline: Timeline) -> Iterator[pl.Series]:
-    """Distinct values of columns over each window, one Series for all rows each."""
-    past = Past(timeline.time, family.entity)
-    for column in family.distinct:
-        for window in family.windows:
-            name = f"{_prefix(family)}distinct_{column}_{format_duration(window)}"
-            yield distinct(
-                timeline.rows, past, column, _taken(family, timeline.time), window
-            ).alias(name)
+def history(family: HistoryFamily, timeline: Timeline) -> pl.DataFrame:
+    """Counts, times since, distinct values, statistics of values and velocities."""
+    before = timeline.past(family.entity, family.where)
+    windows = [before.window(span, family.delay) for span in family.windows]
+    features = [
+        *_of_windows(family, before, windows),
+        *_of_values(family, timeline, before, windows),
+        *_distinct(family, timeline, before, windows),
+        *(_velocities(windows) if family.velocity else ()),
+    ]
+    prefix = "+".join(family.entity) + "." + (f"{family.name}_" if family.name else "")
+    return _frame(before, {f"{prefix}{name}": values for name, values in features})
 
 
-def novelty(family: NoveltyFamily, time: str) -> Iterator[pl.Expr]:
+def novelty(family: NoveltyFamily, timeline: Timeline) -> pl.DataFrame:
     """1 where the entity had not met the value within the window, else 0."""
+    parts = []
     for column in family.of:
-        past = Past(time, (*family.entity, column))
-        for window in family.windows:
-            new = past.count(every_row(time), window) == 0
-            yield new.alias(f"{'+'.join(family.entity)}.new_{column}_{format_duration(window)}")
+        before = timeline.past((*family.entity, column))
+        prefix = f"{'+'.join(family.entity)}.new_{column}"
+        counts = {_named(prefix, span): before.window(span).count for span in family.windows}
+        parts.append(_frame(before, {k: (n == 0).astype(np.float64) for k, n in counts.items()}))
+    return pl.concat(parts, how="horizontal")
 
 
-def frequency(family: FrequencyFamily, time: str) -> Iterator[pl.Expr]:
-    """Share of the window's rows that had the row's value; null over an empty window."""
-    for window in family.windows:
-        whole = Past(time).count(every_row(time), window)
-        for column in family.columns:
-            same = Past(time, (column,)).count(every_row(time), window)
-            share = same / pl.when(whole > 0).then(whole)
-            yield share.alias(f"{column}.frequency_{format_duration(window)}")
+def frequency(family: FrequencyFamily, timeline: Timeline) -> pl.DataFrame:
+    """Share of the window's rows that had the event's value; null over an empty window."""
+    everything = timeline.past(())
+    parts = []
+    for column in family.columns:
+        same = timeline.past((column,))
+        shares = {
+            _named(f"{column}.frequency", span): divide(
+                same.window(span).count, everything.window(span).count
+            )
+            for span in family.windows
+        }
+        parts.append(_frame(same, shares))
+    return pl.concat(parts, how="horizontal")
 
 
-def risk(family: RiskFamily, time: str) -> Iterator[pl.Expr]:
+def risk(family: RiskFamily, timeline: Timeline) -> pl.DataFrame:
     """Share of positives among the entity's rows whose labels are known; 0 where there are none.
 
     Source: Le Borgne et al. 2022, Fraud Detection Handbook, chapter 3.
     """
-    past, everyone = Past(time, family.entity, family.delay), Past(time, (), family.delay)
-    positive = pl.sql_expr(family.where).fill_null(False)
-    prefix = "+".join(family.entity)
-    for window in family.windows:
-        rows, positives = (past.count(x, window) for x in (every_row(time), positive))
+    rows, positives = timeline.past(family.entity), timeline.past(family.entity, family.where)
+    everyone = timeline.past(()), timeline.past((), family.where)
+    features = {}
+    for span in family.windows:
+        n, k = (p.window(span, family.delay).count for p in (rows, positives))
         if family.smoothing:
-            all_rows, all_positives = (
-                everyone.count(x, window) for x in (every_row(time), positive)
-            )
-            base = all_positives / pl.when(all_rows > 0).then(all_rows)
-            positives = positives + family.smoothing * base.fill_null(0.0)
-            rows = rows + family.smoothing
-        share = pl.when(rows > 0).then(positives / rows).otherwise(0.0)
-        yield past.known(share).alias(f"{prefix}.risk_{format_duration(window)}")
+            all_n, all_k = (p.window(span, family.delay).count for p in everyone)
+            k = k + family.smoothing * np.nan_to_num(divide(all_k, all_n))
+            n = n + family.smoothing
+        features[_named(f"{'+'.join(family.entity)}.risk", span)] = np.nan_to_num(divide(k, n))
+    return _frame(rows, features)
+
+
+def _of_windows(
+    family: HistoryFamily, before: Past, windows: list[Window]
+) -> Iterator[tuple[str, Floats]]:
+    for window in windows:
+        for statistic in family.statistics:
+            if statistic == "count":
+                yield _named("count", window.span), window.count
+            elif statistic in _OF_WINDOWS:
+                hours = before.hours_since(window, first=statistic == "since_first")
+                yield _named(f"hours_{statistic}", window.span), hours
 
 
 def _of_values(
-    past: Past, statistic: str, value: pl.Expr, taken: pl.Expr, window: dt.timedelta
-) -> pl.Expr:
-    past_value = pl.when(taken).then(value)
-    if statistic == "ratio":
-        mean = past.mean(past_value, window)
-        return value / pl.when(mean != 0).then(mean)
-    if statistic == "zscore":
-        spread = past.std(past_value, window)
-        return (value - past.mean(past_value, window)) / pl.when(spread > 0).then(spread)
-    measure = {
-        "sum": past.sum,
-        "mean": past.mean,
-        "std": past.std,
-        "min": past.min,
-        "max": past.max,
-    }[statistic]
-    return measure(past_value, window)
+    family: HistoryFamily, timeline: Timeline, before: Past, windows: list[Window]
+) -> Iterator[tuple[str, Floats]]:
+    for name, expression in family.values.items():
+        values = timeline.values(expression)
+        own = values[timeline.wanted.to_numpy()]
+        for statistic in family.statistics:
+            if statistic in _OF_WINDOWS:
+                continue
+            for window, taken in zip(
+                windows, _taken(statistic, before, values, own, windows), strict=True
+            ):
+                yield _named(f"{name}_{statistic}", window.span), taken
 
 
-def _velocities(
-    past: Past, taken: pl.Expr, windows: tuple[dt.timedelta, ...], prefix: str
-) -> Iterator[pl.Expr]:
-    longest = max(windows)
-    usual = past.count(taken, longest)
+def _taken(
+    statistic: str, before: Past, values: Floats, own: Floats, windows: list[Window]
+) -> list[Floats]:
+    match statistic:
+        case "sum":
+            return before.sum(values, windows)
+        case "mean":
+            return before.mean(values, windows)
+        case "min" | "max":
+            return before.extreme(values, windows, largest=statistic == "max")
+        case "std":
+            return before.std(values, windows)
+        case "ratio":
+            return [divide(own, mean) for mean in before.mean(values, windows)]
+    means, spreads = before.mean(values, windows), before.std(values, windows)
+    return [divide(own - m, s) for m, s in zip(means, spreads, strict=True)]
+
+
+def _distinct(
+    family: HistoryFamily, timeline: Timeline, before: Past, windows: list[Window]
+) -> Iterator[tuple[str, Floats]]:
+    for column in family.distinct:
+        values, _ = codes(timeline.rows, timeline.rows.head(0), (column,))
+        for window, counted in zip(windows, before.distinct(values, windows), strict=True):
+            yield _named(f"distinct_{column}", window.span), counted
+
+
+def _velocities(windows: list[Window]) -> Iterator[tuple[str, Floats]]:
+    longest = max(windows, key=lambda window: window.span)
     for window in windows:
-        if window < longest:
-            rate = past.count(taken, window) * (longest / window)
-            velocity = rate / pl.when(usual > 0).then(usual)
-            yield velocity.alias(f"{prefix}velocity_{format_duration(window)}")
+        if window.span < longest.span:
+            rate = window.count * (longest.span / window.span)
+            yield _named("velocity", window.span), divide(rate, longest.count)
 
 
-def _taken(family: HistoryFamily, time: str) -> pl.Expr:
-    if family.where is None:
-        return every_row(time)
-    return pl.sql_expr(family.where).fill_null(False)
+def _named(name: str, span: dt.timedelta) -> str:
+    return f"{name}_{format_duration(span)}"
 
 
-def _prefix(family: HistoryFamily) -> str:
-    return "+".join(family.entity) + "." + (f"{family.name}_" if family.name else "")
+def _frame(before: Past, features: dict[str, Floats]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            name: np.where(before.named, values, np.nan).astype(np.float32)
+            for name, values in features.items()
+        }
+    )

@@ -1,7 +1,9 @@
-"""Statistics over the rows strictly before each row: the one place that looks back in time.
+"""The rows strictly before each event: the one place that looks back in time.
 
-Every window is [t - w, t): closed on the left, so that rows of the same instant, which may have
-been written after this one, are not its past.
+Every window is [t - delay - w, t - delay): closed on the left, so that rows of the same instant,
+which may have been written after this one, are not its past. Sums are exact, so that a feature
+depends on the rows of its window and on nothing else, not even by rounding: rolling sums carry a
+trace of what left the window, and sums in another order differ in their last digits.
 """
 
 from __future__ import annotations
@@ -10,125 +12,242 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_FRACTION = 2.0**32
+_LARGEST = 2.0**52
+_WIDEST = 2.0**42
+_NEVER = np.iinfo(np.int64).max
+_NO_DELAY = dt.timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The past of each event in one window: a range of the observations.
+
+    Args:
+        low: index of the first observation in it, one an event.
+        high: index after the last one; equal to `low` where there is none.
+        span: its length.
+    """
+
+    low: Ints
+    high: Ints
+    span: dt.timedelta
+
+    @property
+    def count(self) -> Floats:
+        """Observations in each range."""
+        return (self.high - self.low).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The past of each row: of the same entity, within a window, once it was known.
+    """Observations by entity and time, and the events that ask for those before them.
 
     Args:
-        time: the time column; rows are sorted by it.
-        entity: columns that name the entity; none means all rows together.
-        delay: time until a row is known.
+        rows: row of each observation in its table; sorted by entity, then time.
+        entities: code of each observation's entity.
+        times: time of each observation, microseconds.
+        first: index of the first observation of each event's entity.
+        last: index after the last one.
+        asked: time of each event, microseconds.
+        named: whether each event's entity is named; those without have no past in common.
     """
 
-    time: str
-    entity: tuple[str, ...] = ()
-    delay: dt.timedelta = dt.timedelta(0)
+    rows: Ints
+    entities: Ints
+    times: Ints
+    first: Ints
+    last: Ints
+    asked: Ints
+    named: Bools
 
-    def count(self, taken: pl.Expr, window: dt.timedelta) -> pl.Expr:
-        """Rows for which `taken` holds."""
-        return self.sum(taken.cast(pl.Float64), window)
+    def window(self, span: dt.timedelta, delay: dt.timedelta = _NO_DELAY) -> Window:
+        """The observations of each event's entity in a span that ends `delay` before it."""
+        until = self.asked - _microseconds(delay)
+        since = until - _microseconds(span)
+        return Window(self._first_not_before(since), self._first_not_before(until), span)
 
-    def sum(self, values: pl.Expr, window: dt.timedelta) -> pl.Expr:
-        """Sum of the values, 0 over nothing."""
-        values = values.cast(pl.Float64).fill_null(0.0).fill_nan(0.0)
-        total = self._sum(values, window + self.delay)
-        if self.delay:
-            total = total - self._sum(values, self.delay)
-        return self.known(total)
+    def sum(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+        """Exact sums to 2**-32 of values up to 2**52 in size; missing values add nothing."""
+        bounded = np.clip(np.nan_to_num(values[self.rows], posinf=0, neginf=0), -_LARGEST, _LARGEST)
+        whole = np.floor(bounded)
+        units = _running(whole.astype(np.int64))
+        parts = _running(np.rint((bounded - whole) * _FRACTION).astype(np.int64))
+        # Integers wrap around, and a difference of wrapped sums is the sum of the range.
+        return [
+            (units[w.high] - units[w.low]) + (parts[w.high] - parts[w.low]) / _FRACTION
+            for w in windows
+        ]
 
-    def mean(self, values: pl.Expr, window: dt.timedelta) -> pl.Expr:
-        """Mean of the values; null over nothing."""
-        count = self.count(_present(values), window)
-        return self.sum(values, window) / pl.when(count > 0).then(count)
+    def mean(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+        """Means; NaN over nothing."""
+        present = np.isfinite(values).astype(np.float64)
+        sums, counts = self.sum(values, windows), self.sum(present, windows)
+        return [divide(s, n) for s, n in zip(sums, counts, strict=True)]
 
-    def std(self, values: pl.Expr, window: dt.timedelta) -> pl.Expr:
-        """Sample deviation of the values; null over fewer than two."""
-        return self._over(_finite(values).rolling_std_by(self.time, window, closed="left"))
+    def std(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+        """Sample deviations of values up to 2**42 in size; NaN over fewer than two.
 
-    def min(self, values: pl.Expr, window: dt.timedelta) -> pl.Expr:
-        """Smallest value; null over nothing."""
-        return self._over(_finite(values).rolling_min_by(self.time, window, closed="left"))
+        A spread below a millionth of the mean counts as none: it would be of rounding.
+        """
+        present = np.isfinite(values)
+        known = np.where(present, np.clip(np.nan_to_num(values), -_WIDEST, _WIDEST), np.nan)
+        counts = self.sum(present.astype(np.float64), windows)
+        moments = zip(counts, self.sum(known, windows), self._squares(known, windows), strict=True)
+        return [_deviation(*moment) for moment in moments]
 
-    def max(self, values: pl.Expr, window: dt.timedelta) -> pl.Expr:
-        """Largest value; null over nothing."""
-        return self._over(_finite(values).rolling_max_by(self.time, window, closed="left"))
+    def extreme(self, values: Floats, windows: Sequence[Window], largest: bool) -> list[Floats]:
+        """Largest or smallest values; NaN over nothing.
 
-    def hours_since(self, taken: pl.Expr, window: dt.timedelta, first: bool) -> pl.Expr:
-        """Hours since the first or last row for which `taken` holds; null where there is none."""
-        instant = pl.col(self.time).cast(pl.Datetime("us")).cast(pl.Int64)
-        marked = pl.when(taken).then(instant).cast(pl.Float64)
-        found = self.min(marked, window) if first else self.max(marked, window)
-        return (instant - found) / 3.6e9
+        Extremes of stretches of 1, 2, 4, … observations are made in turn; two of them, which may
+        overlap, cover any range.
+        """
+        keep, nothing = (np.maximum, -np.inf) if largest else (np.minimum, np.inf)
+        table = np.where(np.isfinite(values[self.rows]), values[self.rows], nothing)
+        found = [np.full(len(self.asked), nothing) for _ in windows]
+        lengths = [w.high - w.low for w in windows]
+        stretch, longest = 1, max((int(n.max(initial=0)) for n in lengths), default=0)
+        while stretch <= longest:
+            for window, length, result in zip(windows, lengths, found, strict=True):
+                fits = np.flatnonzero((length >= stretch) & (length < 2 * stretch))
+                result[fits] = keep(table[window.low[fits]], table[window.high[fits] - stretch])
+            table = keep(table[:-stretch], table[stretch:])
+            stretch *= 2
+        return [np.where(np.isfinite(result), result, np.nan) for result in found]
 
-    def known(self, feature: pl.Expr) -> pl.Expr:
-        """Null where the entity is not named: those rows have no past in common."""
-        if not self.entity:
-            return feature
-        return pl.when(pl.all_horizontal(pl.col(self.entity).is_not_null())).then(feature)
+    def hours_since(self, window: Window, first: bool) -> Floats:
+        """Hours since the first or the last observation in the window; NaN over nothing."""
+        index = window.low if first else window.high - 1
+        some = window.high > window.low
+        then = self.times[np.where(some, index, 0)] if len(self.times) else np.zeros_like(index)
+        return np.where(some, (self.asked - then) / 3.6e9, np.nan)
 
-    def _sum(self, values: pl.Expr, window: dt.timedelta) -> pl.Expr:
-        rolled = values.rolling_sum_by(self.time, window, closed="left")
-        return rolled.over(self.entity) if self.entity else rolled
+    def distinct(self, values: Ints, windows: Sequence[Window]) -> list[Floats]:
+        """Distinct values in each window.
 
-    def _over(self, rolled: pl.Expr) -> pl.Expr:
-        return self.known(rolled.over(self.entity) if self.entity else rolled)
+        A value is in the past for a stretch of time: from an observation of it until `span`
+        after, and on while it is observed again. Stretches that began, less those that ended,
+        are the values that are there.
+
+        Args:
+            values: a code of the value of each row; negative where it is missing.
+            windows: the windows.
+        """
+        before, after = self._gaps(values[self.rows])
+        present = values[self.rows] >= 0
+        found = []
+        for window in windows:
+            span = _microseconds(window.span)
+            began = _running((present & (before > span)).astype(np.int64))
+            ended = _running((present & (after > span)).astype(np.int64))
+            there = began[window.high] - began[self.first] - ended[window.low] + ended[self.first]
+            found.append(there.astype(np.float64))
+        return found
+
+    def _squares(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+        """Exact sums of squares of values rounded to 2**-20, in four digits of base 2**16."""
+        fixed = np.rint(np.nan_to_num(values[self.rows]) * 2.0**20).astype(np.int64)
+        digits = [fixed >> 48, *((fixed >> shift) & 0xFFFF for shift in (32, 16, 0))]
+        totals = [np.zeros(len(self.asked)) for _ in windows]
+        for place in range(7):
+            pairs = [(i, place - i) for i in range(4) if 0 <= place - i < 4]
+            running = _running(np.sum([digits[i] * digits[j] for i, j in pairs], axis=0))
+            for total, window in zip(totals, windows, strict=True):
+                total += (running[window.high] - running[window.low]) * 2.0 ** (56 - 16 * place)
+        return totals
+
+    def _first_not_before(self, instants: Ints) -> Ints:
+        """Binary search for each event in its own entity's observations, all at once."""
+        low, high = self.first.copy(), self.last.copy()
+        while (searching := low < high).any():
+            middle = (low + high) >> 1
+            before = searching & (self.times[np.where(searching, middle, 0)] < instants)
+            low = np.where(before, middle + 1, low)
+            high = np.where(searching & ~before, middle, high)
+        return low
+
+    def _gaps(self, values: Ints) -> tuple[Ints, Ints]:
+        """Microseconds to its entity's last and next observation of the same value."""
+        order = np.lexsort((values, self.entities))
+        same = (np.diff(self.entities[order]) == 0) & (np.diff(values[order]) == 0)
+        gap = np.where(same, np.diff(self.times[order]), _NEVER)
+        before, after = (np.full(len(values), _NEVER) for _ in range(2))
+        before[order[1:]], after[order[:-1]] = gap, gap
+        return before, after
 
 
-def every_row(time: str) -> pl.Expr:
-    """True for each row; a literal would not be as long as the table."""
-    return pl.col(time).is_not_null()
+def past(
+    observed: pl.DataFrame, taken: Bools, asking: pl.DataFrame, entity: Sequence[str], time: str
+) -> Past:
+    """Order observations by entity and time, and find each event's entity among them.
 
-
-def distinct(
-    rows: pl.DataFrame, past: Past, column: str, taken: pl.Expr, window: dt.timedelta
-) -> pl.Series:
-    """Count the distinct values of a column in each row's past.
-
-    A value is in the past for a stretch of time: from a row that has it until `window` after,
-    and on while further rows have it. Counting the stretches that began and not yet ended takes
-    one sort, where comparing windows would take their product.
-
-    Returns:
-        One Float64 a row, in the order of `rows`.
+    Args:
+        observed: the table observations come from, sorted by time.
+        taken: which of its rows are observations.
+        asking: the events; the same columns.
+        entity: columns that name the entity; none means that all rows have one past.
+        time: the time column of both.
     """
-    entity, time = list(past.entity), pl.col(past.time)
-    same = [*entity, column]
-    seen = rows.lazy().filter(taken, pl.col(column).is_not_null()).select(*same, past.time)
-    gap_before = time - time.shift(1).over(same)
-    gap_after = time.shift(-1).over(same) - time
-    starts = seen.filter((gap_before > window).fill_null(True)).select(
-        *entity, past.time, change=pl.lit(1), order=pl.lit(1)
-    )
-    ends = seen.filter((gap_after > window).fill_null(True)).select(
-        *entity, time + window, change=pl.lit(-1), order=pl.lit(1)
-    )
-    asked = (
-        rows.lazy()
-        .select(*entity, past.time, change=pl.lit(0), order=pl.lit(0))
-        .with_row_index("row")
-    )
-    # At one instant the questions come first: what begins or ends there is not yet past.
-    return (
-        pl.concat([asked, starts, ends], how="diagonal")
-        .sort(past.time, "order", maintain_order=True)
-        .with_columns(past.known(_running(entity)).cast(pl.Float64).alias("distinct"))
-        .filter(pl.col("row").is_not_null())
-        .sort("row")
-        .collect()["distinct"]
+    seen, asks = codes(observed, asking, entity)
+    rows = np.flatnonzero(taken & (seen >= 0))
+    rows = rows[np.argsort(seen[rows], kind="stable")]
+    return Past(
+        rows,
+        seen[rows],
+        instants(observed, time)[rows],
+        np.searchsorted(seen[rows], asks, side="left"),
+        np.searchsorted(seen[rows], asks, side="right"),
+        instants(asking, time),
+        asks >= 0,
     )
 
 
-def _running(entity: Sequence[str]) -> pl.Expr:
-    total = pl.col("change").cum_sum()
-    return total.over(entity) if entity else total
+def codes(
+    observed: pl.DataFrame, asking: pl.DataFrame, columns: Sequence[str]
+) -> tuple[Ints, Ints]:
+    """One number for each different combination of values, in two tables; -1 where one is null."""
+    both = np.zeros(observed.height + asking.height, np.int64)
+    missing = np.zeros(len(both), np.bool_)
+    for column in columns:
+        values = pl.concat([observed[column], asking[column]])
+        code = values.rank("dense").cast(pl.Int64)
+        missing |= values.is_null().to_numpy()
+        both = both * (values.n_unique() + 1) + code.fill_null(0).to_numpy()
+        # Dense again, so that the next product does not overflow.
+        both = pl.Series(both).rank("dense").cast(pl.Int64).to_numpy()
+    both = np.where(missing, -1, both)
+    return both[: observed.height], both[observed.height :]
 
 
-def _present(values: pl.Expr) -> pl.Expr:
-    return _finite(values).is_not_null()
+def instants(table: pl.DataFrame, time: str) -> Ints:
+    """Times in microseconds."""
+    return table[time].cast(pl.Datetime("us")).cast(pl.Int64).to_numpy()
 
 
-def _finite(values: pl.Expr) -> pl.Expr:
-    return values.cast(pl.Float64).fill_nan(None)
+def divide(above: Floats, below: Floats) -> Floats:
+    """A quotient; NaN where the divisor is zero or missing."""
+    some = np.isfinite(below) & (below != 0)
+    quotient: Floats = np.divide(above, below, out=np.full(len(above), np.nan), where=some)
+    return quotient
+
+
+def _deviation(count: Floats, total: Floats, squares: Floats) -> Floats:
+    about_mean = squares - divide(total, count) * total
+    about_mean = np.where(about_mean > 1e-12 * squares, about_mean, 0.0)
+    return np.sqrt(divide(about_mean, count - 1) * np.where(count > 1, 1.0, np.nan))
+
+
+def _running(values: Ints) -> Ints:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
+
+
+def _microseconds(span: dt.timedelta) -> int:
+    return span // dt.timedelta(microseconds=1)

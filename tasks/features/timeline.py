@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.event import EventConfig
+from tasks.features.past import Floats, Past, past
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,20 @@ class Timeline:
                 do="Name the time column of the events.",
             )
         return self.event.time
+
+    def past(self, entity: Sequence[str], where: str | None = None) -> Past:
+        """The rows of each wanted row's entity, those that a SQL condition takes."""
+        taken = np.ones(self.rows.height, np.bool_)
+        if where is not None:
+            condition = pl.sql_expr(where).fill_null(False).alias("taken")
+            taken = self.rows.with_columns(condition)["taken"].to_numpy()
+        return past(self.rows, taken, self.rows.filter(self.wanted), entity, self.time)
+
+    def values(self, expression: str) -> Floats:
+        """A SQL expression of each row; NaN where it is missing."""
+        value = pl.sql_expr(expression).cast(pl.Float64).alias("value")
+        values: Floats = self.rows.with_columns(value)["value"].to_numpy().astype(np.float64)
+        return values
 
     def check_order(self) -> None:
         """Hold that time never runs backwards: every window depends on it.
