@@ -6,7 +6,7 @@ Great Expectations takes seconds to import, so it is imported at the first call.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,17 +65,17 @@ class Kind:
 
     Args:
         name: its name in suite files.
-        arguments: JSON Schema of each argument.
+        arguments: the arguments it takes.
         required: the arguments that must be given.
         judges_rows: it has a meaning for a single row, so rows can be held back for it.
-        build: makes the checked object of arguments; raises a pydantic ValidationError.
+        build: the pydantic model of the arguments; raises a ValidationError.
     """
 
     name: str
-    arguments: Mapping[str, Mapping[str, Any]]
+    arguments: tuple[str, ...]
     required: tuple[str, ...]
     judges_rows: bool
-    build: Callable[..., Any]
+    build: Any
 
 
 @functools.cache
@@ -96,13 +96,10 @@ def kinds() -> Mapping[str, Kind]:
 
 def _own_kind(name: str, model: type[_Arguments]) -> Kind:
     required = tuple(key for key, field in model.model_fields.items() if field.is_required())
-    schemas = model.model_json_schema()["properties"]
-    return Kind(name, schemas, required, name == EXIST_IN_TABLE, model)
+    return Kind(name, tuple(model.model_fields), required, name == EXIST_IN_TABLE, model)
 
 
-def _stock_kind(name: str, implementation: Any, judges_rows: bool) -> Kind:
-    schemas = implementation.schema()["properties"]
-    fields = {k: f for k, f in implementation.__fields__.items() if k not in _NOT_ARGUMENTS}
+def _stock_kind(name: str, model: Any, judges_rows: bool) -> Kind:
+    fields = {k: f for k, f in model.__fields__.items() if k not in _NOT_ARGUMENTS}
     required = tuple(key for key, field in fields.items() if field.required)
-    arguments = {key: schemas.get(key, {}) for key in fields}
-    return Kind(name, arguments, required, judges_rows, implementation)
+    return Kind(name, tuple(fields), required, judges_rows, model)

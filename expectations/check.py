@@ -19,6 +19,7 @@ from expectations.references import as_membership, with_helpers
 from expectations.suite import Expectation, ExpectationResult, Suite
 
 Frames = Mapping[str, pl.LazyFrame]
+REASONS = "__reasons__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,11 @@ class Split:
 
     Args:
         passed: the rows that break nothing that holds rows back, as given.
-        held: the others.
-        reasons: list of strings for each row of `held`, every reason.
+        held: the others, with a column `REASONS`: list of strings, every reason of the row.
     """
 
     passed: pl.LazyFrame
     held: pl.LazyFrame
-    reasons: pl.Expr
 
 
 def check(
@@ -98,7 +97,8 @@ def split(frame: pl.LazyFrame, suite: Suite, surroundings: Surroundings | None =
     around = surroundings or Surroundings()
     holding = [e for e in suite.expectations if e.on_failure == "quarantine"]
     if not holding:
-        return Split(frame, frame.limit(0), pl.lit([], dtype=pl.List(pl.String)))
+        none = pl.lit([], dtype=pl.List(pl.String))
+        return Split(frame, frame.limit(0).with_columns(none.alias(REASONS)))
     references = [e for e in holding if e.type == EXIST_IN_TABLE]
     stock = [e for e in holding if e.type != EXIST_IN_TABLE]
     rules = [_stock(e) for e in stock]
@@ -109,10 +109,10 @@ def split(frame: pl.LazyFrame, suite: Suite, surroundings: Surroundings | None =
         labels=[e.reason for e in (*stock, *references)],
     )
     columns = frame.collect_schema().names()
+    held = flags.frame.filter(flags.is_flagged())
     return Split(
         flags.frame.filter(~flags.is_flagged()).select(columns),
-        flags.frame.filter(flags.is_flagged()),
-        flags.reasons(),
+        held.with_columns(flags.reasons().alias(REASONS)).select(*columns, REASONS),
     )
 
 

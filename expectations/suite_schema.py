@@ -11,9 +11,9 @@ _PARAMETER = {"type": "string", "pattern": r"^\$[A-Za-z_]", "description": "A pa
 
 
 def suite_json_schema() -> dict[str, Any]:
-    """Describe suite files (JSON Schema 2020-12)."""
+    """Describe suite files (JSON Schema draft 7, which editors read)."""
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Suite of expectations",
         "type": "object",
         "additionalProperties": False,
@@ -26,6 +26,8 @@ def suite_json_schema() -> dict[str, Any]:
 
 
 def _entry(kind: Kind) -> dict[str, Any]:
+    own = getattr(kind.build, "model_json_schema", None)
+    schemas = (own or kind.build.schema)()["properties"]
     actions = ["stop", "quarantine"] if kind.judges_rows else ["stop"]
     return {
         "type": "object",
@@ -34,7 +36,7 @@ def _entry(kind: Kind) -> dict[str, Any]:
         "required": ["type", *kind.required],
         "properties": {
             "type": {"const": kind.name},
-            **{name: _argument(name, schema) for name, schema in kind.arguments.items()},
+            **{name: _argument(name, schemas.get(name, {})) for name in kind.arguments},
             "severity": {"enum": ["critical", "warning", "info"], "default": "critical"},
             "on_failure": {"enum": [*actions, "record"]},
             "reason": {"type": "string", "description": "What quarantined rows are told."},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from expectations.check import Surroundings, check, split
+from expectations.check import REASONS, Surroundings, check, split
 from expectations.suite import ExpectationResult, Suite
 from tasks.core import quarantine
 from tasks.core.artifacts import LedgerLine
@@ -77,7 +77,7 @@ def judge(
     held = _count(parts.held)
     if held > max_quarantined_share * rows_in:
         causes = (*causes, _too_many(held, rows_in, max_quarantined_share))
-    rows_held = quarantine.from_rows(STAGE, table, parts.held, parts.reasons)
+    rows_held = quarantine.from_rows(STAGE, table, parts.held, pl.col(REASONS))
     return Judgement(table, rows_in, held, parts.passed, rows_held, results, causes)
 
 
