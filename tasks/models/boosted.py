@@ -49,6 +49,8 @@ def load_boosted(config: XGBoostConfig, files: Mapping[str, bytes]) -> BoostedSc
     """
     booster = xgboost.Booster()
     try:
+        if not files[TREES]:
+            raise ValueError("an empty file")  # on which XGBoost would end the process
         booster.load_model(bytearray(files[TREES]))
     except (xgboost.core.XGBoostError, KeyError, ValueError) as error:
         raise ModelError(

@@ -19,6 +19,9 @@ from tasks.models.base import Matrix
 _FIRST_PIECE_LOW = -3.0
 _LAST_PIECE_HIGH = 4.0
 _SMOOTH_CLIP = 3.0
+# Bounds within which products and squares of float32 stay finite.
+_LARGEST_VALUE = 1e18
+_LARGEST_SCALED = 1e6
 
 
 class Encoding(nn.Module):
@@ -64,7 +67,7 @@ class Encoding(nn.Module):
         encoding.gap_columns.copy_(torch.from_numpy(gaps))
         for j, column in enumerate(table.T):
             present = column[known[:, j]]
-            encoding.median[j] = float(np.median(present)) if len(present) else 0.0
+            encoding.median[j] = _median(present)
         filled = encoding.fill(torch.from_numpy(np.ascontiguousarray(table, np.float32))).numpy()
         for j, column in enumerate(filled.T):
             encoding._learn_column(j, column)
@@ -73,7 +76,8 @@ class Encoding(nn.Module):
     def fill(self, table: Tensor) -> Tensor:
         """Close the gaps: (n, features) → (n, columns); what is not finite counts as missing."""
         known = torch.isfinite(table)
-        filled = torch.where(known, table, self.median)
+        bounded = torch.clamp(table, -_LARGEST_VALUE, _LARGEST_VALUE)
+        filled = torch.where(known, bounded, self.median)
         marks = (~known[:, self.gap_columns]).to(filled.dtype)
         return torch.cat([filled, marks], dim=1)
 
@@ -83,6 +87,7 @@ class Encoding(nn.Module):
         pieces = (values - self.low[:, None]) * self.inverse_width[:, None]
         pieces = torch.clamp(pieces, self.least[:, None], self.most[:, None])
         scaled = (values - self.center[:, None, None]) * self.inverse_scale[:, None, None]
+        scaled = torch.clamp(scaled, -_LARGEST_SCALED, _LARGEST_SCALED)
         scaled = scaled / torch.sqrt(1 + (scaled / _SMOOTH_CLIP) ** 2)
         return torch.cat([pieces, scaled], dim=2)
 
@@ -94,11 +99,20 @@ class Encoding(nn.Module):
         pieces = len(edges) - 1
         # Pieces beyond the last edge stay at zero: their width is "infinite".
         self.low[j, :pieces] = torch.from_numpy(edges[:-1])
-        self.inverse_width[j, :pieces] = torch.from_numpy(1 / np.diff(edges))
+        self.inverse_width[j, :pieces] = torch.from_numpy(_inverse(np.diff(edges)))
         self.most[j, :pieces] = 1.0
         self.least[j, 0] = _FIRST_PIECE_LOW
         self.most[j, pieces - 1] = _LAST_PIECE_HIGH
         low, middle, high = np.quantile(column, [0.25, 0.5, 0.75])
-        spread = (high - low) or float(column.max() - column.min()) / 2 or 1.0
+        spread = float(high - low) or float(column.max() - column.min()) / 2 or 1.0
         self.center[j] = float(middle)
-        self.inverse_scale[j] = float(1 / spread)
+        self.inverse_scale[j] = 1 / max(spread, 1 / _LARGEST_VALUE)
+
+
+def _median(values: Matrix) -> float:
+    inside = np.clip(values.astype(np.float64), -_LARGEST_VALUE, _LARGEST_VALUE)
+    return float(np.median(inside)) if len(inside) else 0.0
+
+
+def _inverse(widths: Matrix) -> Matrix:
+    return np.asarray(1 / np.maximum(widths, 1 / _LARGEST_VALUE), np.float32)

@@ -33,3 +33,12 @@ def is_alert(decision: DecisionConfig) -> pl.Expr:
     if isinstance(decision, CostDecision):
         return pl.col("probability") * decision.missed > decision.review
     return pl.col("probability") >= decision.probability
+
+
+def rule_in_words(decision: DecisionConfig) -> str:
+    """The rule as a person would say it."""
+    if isinstance(decision, BudgetDecision):
+        return f"at most {decision.per_day:,} alerts a day"
+    if isinstance(decision, CostDecision):
+        return f"where a miss at {decision.missed:g} outweighs a look at {decision.review:g}"
+    return f"from a probability of {decision.probability:g} on"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 
 import polars as pl
@@ -32,16 +33,14 @@ def assign_parts(examples: pl.DataFrame, split: SplitConfig, seed: int) -> pl.Da
     """
     ordered = examples.sort(EVENT_TIME, EVENT_ID, nulls_last=True)
     if isinstance(split, RandomSplit):
-        parts = _at_random(ordered, split, seed)
+        divided = _at_random(ordered, split, seed)
     else:
-        parts = _by_time(ordered, split)
-        parts = _with_embargo(ordered, parts, split.embargo.total_seconds())
-    divided = ordered.with_columns(parts.alias(PART))
+        divided = _with_embargo(_by_time(ordered, split), split.embargo.total_seconds())
     _check_classes(divided)
     return divided
 
 
-def _by_time(ordered: pl.DataFrame, shares: Shares) -> pl.Series:
+def _by_time(ordered: pl.DataFrame, shares: Shares) -> pl.DataFrame:
     """Later parts start at the time of a row, so that simultaneous rows share a part."""
     times = ordered[EVENT_TIME]
     if times.null_count():
@@ -56,33 +55,32 @@ def _by_time(ordered: pl.DataFrame, shares: Shares) -> pl.Series:
         if len(times):
             first = times[min(int(start * len(times)), len(times) - 1)]
             part = pl.when(pl.col(EVENT_TIME) >= first).then(pl.lit(name)).otherwise(part)
-    return ordered.select(part.alias(PART))[PART]
+    return ordered.with_columns(part.alias(PART))
 
 
-def _with_embargo(ordered: pl.DataFrame, parts: pl.Series, seconds: float) -> pl.Series:
-    test = ordered.filter(parts == "test")[EVENT_TIME]
+def _with_embargo(divided: pl.DataFrame, seconds: float) -> pl.DataFrame:
+    test = divided.filter(pl.col(PART) == "test")[EVENT_TIME]
     if not seconds or not len(test):
-        return parts
-    barred = pl.col(EVENT_TIME) >= test[0] - pl.duration(seconds=seconds)
+        return divided
+    barred = pl.col(EVENT_TIME) >= test[0] - dt.timedelta(seconds=seconds)
     judged = pl.col(PART) == "test"
     part = pl.when(barred & ~judged).then(pl.lit(EMBARGO)).otherwise(pl.col(PART))
-    return ordered.with_columns(parts.alias(PART)).select(part.alias(PART))[PART]
+    return divided.with_columns(part.alias(PART))
 
 
-def _at_random(ordered: pl.DataFrame, shares: Shares, seed: int) -> pl.Series:
+def _at_random(ordered: pl.DataFrame, shares: Shares, seed: int) -> pl.DataFrame:
     """Rows of each label, in the order of a keyed hash of their ids, cut at the shares."""
     key = seed.to_bytes(8, "little")
     hashes = [
         int.from_bytes(hashlib.blake2b(event.encode(), digest_size=8, key=key).digest(), "little")
         for event in ordered[EVENT_ID]
     ]
-    hashed = ordered.select(LABEL, EVENT_ID).with_columns(pl.Series("hash", hashes, pl.UInt64))
-    place = pl.struct("hash", EVENT_ID).rank("ordinal").over(LABEL)
+    place = pl.struct(pl.Series("hash", hashes, pl.UInt64), EVENT_ID).rank("ordinal").over(LABEL)
     part = pl.lit(PARTS[0])
     for name, start in _starts(shares).items():
         late = (place - 1) >= (pl.len().over(LABEL) * start).floor()
         part = pl.when(late).then(pl.lit(name)).otherwise(part)
-    return hashed.select(part.alias(PART))[PART]
+    return ordered.with_columns(part.alias(PART))
 
 
 def _starts(shares: Shares) -> dict[str, float]:

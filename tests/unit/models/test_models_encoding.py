@@ -1,0 +1,56 @@
+"""Inputs with gaps, constants, heavy tails and infinities become finite codes."""
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.models.encoding import Encoding
+
+
+def encoded(encoding: Encoding, table: np.ndarray) -> torch.Tensor:
+    return encoding.encode(encoding.fill(torch.from_numpy(table.astype(np.float32))))
+
+
+def test_gaps_are_filled_with_the_median_and_marked() -> None:
+    table = np.array([[1, 5], [2, np.nan], [9, 7]], np.float32)
+    filled = Encoding.learn(table, bins=4).fill(torch.from_numpy(table))
+    np.testing.assert_array_equal(filled.numpy(), [[1, 5, 0], [2, 6, 1], [9, 7, 0]])
+
+
+def test_a_gap_where_training_had_none_is_the_median_without_a_mark() -> None:
+    encoding = Encoding.learn(np.array([[1.0], [2.0], [9.0]], np.float32), bins=4)
+    np.testing.assert_array_equal(encoding.fill(torch.tensor([[torch.nan]])).numpy(), [[2]])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.zeros(50),
+        np.full(50, np.nan),
+        np.full(50, 3e38),
+        np.r_[np.zeros(49), 1e9],
+        np.r_[np.nan, np.inf, -np.inf, np.ones(47)],
+        np.random.default_rng(0).standard_cauchy(50) * 1e6,
+        np.repeat([0.0, 1.0], 25),
+        16_777_216.0 + np.arange(50) % 2,
+    ],
+)
+def test_codes_are_finite_whatever_the_column(column: np.ndarray) -> None:
+    encoding = Encoding.learn(column[:, None].astype(np.float32), bins=16)
+    probes = np.r_[column, 0, -1e30, 1e30, np.nan, np.inf, -np.inf][:, None]
+    codes = encoded(encoding, probes)
+    assert torch.isfinite(codes).all()
+    assert codes.abs().max() <= 4
+
+
+def test_a_piece_rises_from_zero_to_one_between_its_quantiles() -> None:
+    table = np.arange(101, dtype=np.float32)[:, None]
+    codes = encoded(Encoding.learn(table, bins=4), np.array([[0.0], [25], [37.5], [50], [100]]))[0]
+    np.testing.assert_allclose(codes[:, 1].numpy(), [0, 0, 0.5, 1, 1])
+
+
+def test_values_beyond_the_training_range_go_on_for_a_while() -> None:
+    table = np.arange(101, dtype=np.float32)[:, None]
+    codes = encoded(Encoding.learn(table, bins=4), np.array([[-25.0], [-1e6], [125], [1e6]]))[0]
+    np.testing.assert_allclose(codes[:, 0].numpy(), [-1, -3, 1, 1])
+    np.testing.assert_allclose(codes[:, 3].numpy(), [0, 0, 2, 4])

@@ -1,0 +1,58 @@
+"""Ranks and decisions."""
+
+import datetime as dt
+
+import polars as pl
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from tasks.score.config import BudgetDecision, CostDecision, DecisionConfig, ThresholdDecision
+from tasks.score.decide import decide
+
+DAY = dt.date(2011, 3, 1)
+SCORED = pl.DataFrame(
+    {
+        "event_id": ["b", "a", "d", "c", "e"],
+        "batch_date": [DAY] * 4 + [DAY + dt.timedelta(days=1)],
+        "score": [2.0, 2.0, 5.0, -1.0, 0.0],
+        "probability": [0.4, 0.4, 0.9, 0.0, 0.1],
+    }
+)
+
+
+def alerts(decision: DecisionConfig) -> list[str]:
+    return decide(SCORED, decision).filter(decision="alert")["event_id"].sort().to_list()
+
+
+def test_rank_one_is_the_highest_of_its_date_and_ties_go_by_id() -> None:
+    found = decide(SCORED, BudgetDecision(per_day=1))
+    assert found["rank"].to_list() == [3, 2, 1, 4, 1]
+    assert found["rank"].dtype == pl.Int32
+    assert found["event_id"].to_list() == SCORED["event_id"].to_list()
+
+
+def test_ranks_do_not_depend_on_the_order_of_the_rows() -> None:
+    one, other = (decide(t, BudgetDecision(per_day=2)) for t in (SCORED, SCORED.reverse()))
+    assert one.sort("event_id").equals(other.sort("event_id"))
+
+
+def test_a_budget_is_spent_on_each_date() -> None:
+    assert alerts(BudgetDecision(per_day=2)) == ["a", "d", "e"]
+
+
+def test_a_threshold_is_reached_from_equality_on() -> None:
+    assert alerts(ThresholdDecision(probability=0.4)) == ["a", "b", "d"]
+
+
+def test_costs_decide_where_looking_is_cheaper_than_missing() -> None:
+    assert alerts(CostDecision(review=5, missed=12)) == ["d"]
+    assert alerts(CostDecision(review=5, missed=13)) == ["a", "b", "d"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"kind": "budget", "per_day": 0}, {"kind": "threshold", "probability": 2}, {"kind": "luck"}],
+)
+def test_rules_that_make_no_sense_are_refused(content: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(DecisionConfig).validate_python(content)
