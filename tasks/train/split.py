@@ -15,6 +15,7 @@ PART = "part"
 LABEL = "label"
 PARTS = ("fit", "stop", "calibrate", "test")
 EMBARGO = "embargo"
+_HASH = "_hash"
 
 
 def assign_parts(examples: pl.DataFrame, split: SplitConfig, seed: int) -> pl.DataFrame:
@@ -75,12 +76,13 @@ def _at_random(ordered: pl.DataFrame, shares: Shares, seed: int) -> pl.DataFrame
         int.from_bytes(hashlib.blake2b(event.encode(), digest_size=8, key=key).digest(), "little")
         for event in ordered[EVENT_ID]
     ]
-    place = pl.struct(pl.Series("hash", hashes, pl.UInt64), EVENT_ID).rank("ordinal").over(LABEL)
+    place = pl.struct(_HASH, EVENT_ID).rank("ordinal").over(LABEL)
     part = pl.lit(PARTS[0])
     for name, start in _starts(shares).items():
         late = (place - 1) >= (pl.len().over(LABEL) * start).floor()
         part = pl.when(late).then(pl.lit(name)).otherwise(part)
-    return ordered.with_columns(part.alias(PART))
+    hashed = ordered.with_columns(pl.Series(_HASH, hashes, pl.UInt64))
+    return hashed.with_columns(part.alias(PART)).drop(_HASH)
 
 
 def _starts(shares: Shares) -> dict[str, float]:
