@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import polars as pl
 
+from expectations.catalogue import EXIST_IN_TABLE
 from expectations.errors import SuiteError
 from expectations.nearest import did_you_mean
 
@@ -52,6 +53,11 @@ class Expectation:
         return tuple(pair or self.arguments.get("column_list") or ())
 
     @property
+    def refers_to(self) -> str | None:
+        """The other table its values are looked for in, if it is a reference."""
+        return self.arguments.get("table") if self.type == EXIST_IN_TABLE else None
+
+    @property
     def columns_read(self) -> tuple[str, ...]:
         """The columns it judges and those of its row condition."""
         condition = self.arguments.get("row_condition")
@@ -65,6 +71,20 @@ class Suite:
 
     path: str
     expectations: tuple[Expectation, ...]
+
+    @property
+    def tables_needed(self) -> frozenset[str]:
+        """Other tables without which rows cannot be told good from bad."""
+        return frozenset(
+            e.refers_to for e in self.expectations if e.refers_to and e.on_failure != "record"
+        )
+
+    def without_references_to(self, absent: Collection[str]) -> Suite:
+        """The suite less the recording references to tables that are not at hand."""
+        kept = (
+            e for e in self.expectations if e.refers_to not in absent or e.on_failure != "record"
+        )
+        return replace(self, expectations=tuple(kept))
 
     def check_columns(self, known: Collection[str]) -> None:
         """Hold that every column the suite reads is one of the table.
@@ -86,6 +106,28 @@ class Suite:
                         where=f"{expectation.where} ({expectation.type})",
                         do=f"The columns are: {', '.join(known)}.",
                     )
+
+    def check_references(self, tables: Mapping[str, Collection[str]]) -> None:
+        """Hold that every table and key that the suite refers to is declared.
+
+        Args:
+            tables: the columns of each declared table.
+
+        Raises:
+            SuiteError: the first that is not, with its line and the nearest that is.
+        """
+        for expectation in self.expectations:
+            table, key = (expectation.arguments.get(name) for name in ("table", "key"))
+            if table is None:
+                continue
+            known, found = (tables, table) if table not in tables else (tables[table], key)
+            if found not in known:
+                raise SuiteError(
+                    "a declared table" if known is tables else f"a column of {table}",
+                    found=f"{found!r}{did_you_mean(str(found), known)}",
+                    where=f"{expectation.where} ({expectation.type})",
+                    do=f"Declared are: {', '.join(known)}.",
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from tasks.core.keys import code_digest
 from tasks.core.ledger import check_balance
 from tasks.core.store import table_uri
 from tasks.ingest.task import ingest
+from tasks.validate.suites import tables_needed
 from tasks.validate.task import validate
 
 
@@ -72,6 +73,7 @@ def land(run: Run, pipeline: Pipeline, names: Sequence[str], past: Window | None
         {name: suite for name, suite in pipeline.suites.items() if name in sources},
         {name: source.table for name, source in sources.items()},
         {config.event.table: [ref.rows for ref in past.tables.values()]} if past else {},
+        absent=set(config.sources) - set(sources),
     )
     return Landing(
         {source.table.uri: source.table.sha256 for source in sources.values()},
@@ -115,11 +117,17 @@ def window(pipeline: Pipeline, first: dt.date, last: dt.date) -> Window:
     night may use it, in whatever order the nights are run.
     """
     table = pipeline.config.event.table
+    names = [table, *sorted(_needed(pipeline, table))]
     tables: dict[dt.date, Ref[Valid]] = {}
     gaps: dict[dt.date, str] = {}
     for day in pipeline.config.calendar.open_days(first, last):
         try:
-            tables[day] = landed(pipeline, day, [table])[table]
+            tables[day] = landed(pipeline, day, names)[table]
         except (DataError, SourceMissingError) as error:
             gaps[day] = f"{error.required}; found {error.found}"
     return Window(tables, gaps)
+
+
+def _needed(pipeline: Pipeline, table: str) -> frozenset[str]:
+    suite = pipeline.suites.get(table)
+    return tables_needed(suite, pipeline.config.validation) if suite else frozenset()

@@ -88,7 +88,9 @@ def _in_file(content: Any, loc: Sequence[str | int]) -> KeyPath:
 
 
 def _suggest(key: str, model: type[BaseModel]) -> str:
-    near = difflib.get_close_matches(key, sorted(_known_keys(model.model_json_schema())), n=1)
+    near = difflib.get_close_matches(
+        key, sorted(_known_keys(model.model_json_schema()) - {key}), n=1
+    )
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

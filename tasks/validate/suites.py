@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from expectations.errors import SuiteError
@@ -12,6 +12,10 @@ from expectations.suite import Suite
 from expectations.suite_file import load_suite
 from tasks.core.errors import ConfigError
 from tasks.validate.config import SuiteSource, ValidationConfig
+
+
+# For reading a suite without a batch: only its parameters' types matter then.
+ANY_DATE = "2000-01-01"
 
 
 def load(source: SuiteSource, config: ValidationConfig, batch: str) -> Suite:
@@ -30,8 +34,16 @@ def load(source: SuiteSource, config: ValidationConfig, batch: str) -> Suite:
         return load_suite(source.text, source.path, _parameters(config, batch))
 
 
+def tables_needed(source: SuiteSource, config: ValidationConfig) -> frozenset[str]:
+    """Other tables without which a suite cannot tell its good rows from the bad ones."""
+    return load(source, config, ANY_DATE).tables_needed
+
+
 def check_file(
-    source: SuiteSource, config: ValidationConfig, columns: Collection[str] | None = None
+    source: SuiteSource,
+    config: ValidationConfig,
+    columns: Collection[str] | None = None,
+    tables: Mapping[str, Collection[str]] | None = None,
 ) -> int:
     """Check a suite file without a run.
 
@@ -39,6 +51,7 @@ def check_file(
         source: the suite file.
         config: gives the parameters.
         columns: the declared columns of its table, where known.
+        tables: the declared columns of every table, where known, for references.
 
     Returns:
         The number of its expectations.
@@ -46,10 +59,12 @@ def check_file(
     Raises:
         ConfigError: the file is at fault; the line is named.
     """
-    suite = load(source, config, "2000-01-01")
-    if columns is not None:
-        with faults_told():
+    suite = load(source, config, ANY_DATE)
+    with faults_told():
+        if columns is not None:
             suite.check_columns(columns)
+        if tables is not None:
+            suite.check_references(tables)
     return len(suite.expectations)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from expectations.check import Surroundings
+from expectations.suite import Suite
 from tasks.core.artifacts import Landed, Quality, Quarantined, Ref, Valid, Validated
 from tasks.core.commit import Run
 from tasks.core.quarantine import LINE, SOURCE
@@ -27,6 +28,7 @@ def validate(
     suites: Mapping[str, SuiteSource],
     tables: Mapping[str, Ref[Landed]],
     row_counts: Mapping[str, Sequence[int]] = NO_HISTORY,
+    absent: Collection[str] = (),
 ) -> Validated:
     """Split the landed tables of a batch into valid rows and quarantine.
 
@@ -36,13 +38,16 @@ def validate(
         suites: suite of each table; a table without one passes whole.
         tables: the landed tables.
         row_counts: rows of each table on earlier nights, for checks against history.
+        absent: tables of the pipeline that this batch does not land; references to them that
+            only record are left out.
 
     Raises:
         GateClosedError: a critical expectation failed that holds no rows back, a check could not
             be made, or too many rows would be held back. Carries quality, quarantine and ledger.
         ConfigError: a suite is at fault.
     """
-    judgements = _judge_all(run, config, suites, tables, row_counts)
+    suites_read = _read(run, config, suites, tables, absent)
+    judgements = _judge_all(run, config, suites_read, tables, row_counts)
     found = quality.to_frame((j.table, result) for j in judgements for result in j.results)
     quality_ref = run.write_table(Quality, found, _uri("quality", run, "data_quality"))
     held = tuple(_write_quarantine(run, j) for j in judgements if j.held)
@@ -56,23 +61,36 @@ def validate(
     return Validated(valid, held, quality_ref, tuple(j.ledger(is_open=True) for j in judgements))
 
 
-def _judge_all(
+def _read(
     run: Run,
     config: ValidationConfig,
     suites: Mapping[str, SuiteSource],
+    tables: Mapping[str, Ref[Landed]],
+    absent: Collection[str],
+) -> dict[str, Suite]:
+    return {
+        name: load(suites[name], config, run.batch).without_references_to(absent)
+        for name in tables
+        if name in suites
+    }
+
+
+def _judge_all(
+    run: Run,
+    config: ValidationConfig,
+    suites: Mapping[str, Suite],
     tables: Mapping[str, Ref[Landed]],
     row_counts: Mapping[str, Sequence[int]],
 ) -> list[Judgement]:
     landed = {name: run.scan(ref) for name, ref in tables.items()}
     others = {name: rows.drop(SOURCE, LINE) for name, rows in landed.items()}
-    loaded = {name: load(suites[name], config, run.batch) for name in landed if name in suites}
     judgements = []
     for name, rows in landed.items():
-        if name in loaded:
+        if name in suites:
             around = Surroundings(others, row_counts.get(name, ()))
             with faults_told():
                 judgements.append(
-                    judge(name, rows, loaded[name], around, config.max_quarantined_share)
+                    judge(name, rows, suites[name], around, config.max_quarantined_share)
                 )
         else:
             judgements.append(pass_through(name, rows, tables[name].rows))
