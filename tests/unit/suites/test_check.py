@@ -88,6 +88,31 @@ def test_a_reference_to_nowhere_is_a_fault_of_the_suite(reference: str, found: s
     assert caught.value.where.startswith("s.yaml:2")
 
 
+def test_a_recorded_reference_waits_for_its_table_and_a_critical_one_does_not() -> None:
+    (result,) = check(ORDERS, suite(f"{REFERENCE}, key: code, severity: warning"))
+    assert (result.success, result.observed) == (
+        True,
+        "not compared: this run has no table products",
+    )
+    with pytest.raises(SuiteError, match="'products'"):
+        check(ORDERS, suite(f"{REFERENCE}, key: code"))
+
+
+@pytest.mark.parametrize(
+    ("tables", "found"),
+    [({"product": ["code"]}, "did you mean 'product'"), ({"products": ["cod"]}, "mean 'cod'")],
+)
+def test_references_are_checked_against_what_is_declared(
+    tables: dict[str, list[str]], found: str
+) -> None:
+    refers = suite("type: expect_table_row_count_to_equal, value: 1", f"{REFERENCE}, key: code")
+    refers.check_references({"products": ["code"]})
+    with pytest.raises(SuiteError) as caught:
+        refers.check_references(tables)
+    assert found in caught.value.found
+    assert caught.value.where.startswith("s.yaml:3")
+
+
 def test_a_reference_between_types_is_a_fault_of_the_suite() -> None:
     numbers = {"products": pl.LazyFrame({"code": [1]})}
     with pytest.raises(SuiteError, match="Int64"):
