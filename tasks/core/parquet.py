@@ -52,10 +52,13 @@ class TableWriter:
             self._write(group)
         self._pending, self._waiting = [whole.slice(ready)], self._waiting - ready
 
-    def close(self) -> None:
-        """Write what is left and the file's end."""
+    def finish(self) -> None:
+        """Write the rows that are left."""
         if self._waiting:
             self._write(pl.concat(self._pending))
+
+    def close(self) -> None:
+        """Write the file's end."""
         self._writer.close()
 
     def _write(self, group: pl.DataFrame) -> None:
@@ -70,15 +73,18 @@ def open_table(
     """Write a table frame by frame while the block runs, and make the bytes durable at its end.
 
     Args:
-        path: a file that nobody reads yet; what an error leaves of it is not a Parquet file.
+        path: a file that nobody reads yet; nor should anybody read what an error leaves of it.
         schema: the table's columns.
         metadata: key-value pairs for the file's own metadata.
     """
     make_folder(path.parent)
     with path.open("wb") as sink:
         writer = TableWriter(sink, schema, metadata)
-        yield writer
-        writer.close()
+        try:
+            yield writer
+            writer.finish()
+        finally:
+            writer.close()
         sink.flush()
         os.fsync(sink.fileno())
 

@@ -64,7 +64,8 @@ class FilesConfig(Source):
     @classmethod
     def _known_encoding(cls, encoding: str) -> str:
         try:
-            return codecs.lookup(encoding).name
+            "a".encode(encoding)
+            return codecs.lookup(encoding).name.removesuffix("-sig")
         except LookupError as error:
             raise ValueError(f"not an encoding that Python knows: {encoding!r}") from error
 

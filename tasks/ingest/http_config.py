@@ -5,11 +5,22 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, field_validator, model_validator
 
 from tasks.core.config import Config, Duration
 from tasks.ingest.schema import Source
-from tasks.ingest.templates import Secret, Url, refuse_clear
+from tasks.ingest.templates import Secret, Url, expand_date, refuse_clear
+
+
+def _pointer(text: str) -> str:
+    if text and not text.startswith("/"):
+        raise ValueError(f"a JSON pointer is empty or begins with /; found {text!r}")
+    return text
+
+
+Pointer = Annotated[
+    str, AfterValidator(_pointer), Field(pattern="^(/.*)?$", examples=["/items", "/meta/next"])
+]
 
 
 class NoPages(Config):
@@ -42,14 +53,14 @@ class Cursor(Config):
 
     kind: Literal["cursor"]
     parameter: str = Field("cursor", description="Query parameter that takes the cursor")
-    next: str = Field(description="JSON pointer to the next cursor; null or absent at the end")
+    next: Pointer = Field(description="JSON pointer to the next cursor; null or absent at the end")
 
 
 class Link(Config):
     """Each answer holds the next page's address."""
 
     kind: Literal["link"]
-    next: str | None = Field(
+    next: Pointer | None = Field(
         None, description="JSON pointer to the address; where empty, the Link header's rel=next"
     )
 
@@ -99,8 +110,10 @@ class HttpConfig(Source):
     url: Url = Field(
         description="Address of the first page; ${NAME} is filled in, {date} is the batch date"
     )
-    records: str = Field("", description="JSON pointer to the list of records; empty: all of it")
-    total: str | None = Field(
+    records: Pointer = Field(
+        "", description="JSON pointer to the list of records; empty: all of it"
+    )
+    total: Pointer | None = Field(
         None, description="JSON pointer to the number of records there are; it is held to"
     )
     pagination: Pagination = Field(
@@ -135,4 +148,5 @@ class HttpConfig(Source):
     def _no_clear_secret(cls, pairs: dict[str, str]) -> dict[str, str]:
         for name, value in pairs.items():
             refuse_clear(name, value)
+            expand_date(value, dt.date(2000, 1, 1))
         return pairs

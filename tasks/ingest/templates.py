@@ -39,13 +39,18 @@ def _no_clear_password(url: str) -> str:
     return url
 
 
+def is_telling(name: str) -> bool:
+    """Whether a header or parameter of this name holds a secret."""
+    return bool(_TELLING.search(name))
+
+
 def refuse_clear(name: str, value: str) -> None:
     """Refuse a value that by its name is a secret, unless it is a reference.
 
     Raises:
         ValueError: it is written in clear.
     """
-    if _TELLING.search(name) and not REFERENCE.search(value):
+    if is_telling(name) and not REFERENCE.search(value):
         raise ValueError(f"{name} looks like a secret: name it, as ${{NAME}}")
 
 
@@ -53,17 +58,24 @@ Url = Annotated[str, BeforeValidator(_no_clear_password)]
 
 
 def expand_date(template: str, date: dt.date) -> str:
-    """Fill `{date}` and `{date:%Y%m%d}` into a template.
+    """Fill a batch date into a template.
+
+    Args:
+        template: may hold `{date}`, its start `{since}`, its end `{until}` (the next midnight),
+            each also with a spelling in strftime's letters: `{date:%Y%m%d}`.
+        date: the batch date.
 
     Raises:
         ValueError: the template has another field.
     """
+    since = dt.datetime.combine(date, dt.time())
+    moments = {"date": date, "since": since, "until": since + dt.timedelta(days=1)}
 
     def fill(match: re.Match[str]) -> str:
         name, _, spelling = match[1].partition(":")
-        if name != "date":
-            raise ValueError(f"{{date}} is the only field; found {match[0]!r}")
-        return date.strftime(spelling) if spelling else date.isoformat()
+        if name not in moments:
+            raise ValueError(f"{{date}}, {{since}} and {{until}} can be filled in, not {match[0]}")
+        return moments[name].strftime(spelling) if spelling else moments[name].isoformat()
 
     return re.sub(r"(?<!\$)\{([^{}]*)\}", fill, template)
 

@@ -1,0 +1,120 @@
+"""What readers hand on: typed rows and held-back records, a part of a source at a time."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from tasks.core import quarantine
+from tasks.core.errors import SchemaDriftError
+from tasks.ingest.schema import Source
+
+LINE = quarantine.LINE
+SOURCE = quarantine.SOURCE
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One record that is held back.
+
+    Args:
+        line: its 1-based position in its source.
+        reasons: why.
+        raw: what was read.
+    """
+
+    line: int
+    reasons: list[str]
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some consecutive records of one source.
+
+    Args:
+        source: file, address or name of the source.
+        seen: records read, counted apart from what became of them.
+        rows: the declared columns, typed, and `_line`, in the source's order.
+        held: the others.
+    """
+
+    source: str
+    seen: int
+    rows: pl.DataFrame
+    held: list[Held]
+
+
+def landed_schema(source: Source) -> pl.Schema:
+    """The landed table's columns: those declared, in order, `_source` and `_line`."""
+    return pl.Schema({**source.table_schema, SOURCE: pl.String(), LINE: pl.Int64()})
+
+
+def landed_rows(part: Part, source: Source) -> pl.DataFrame:
+    """A part's rows as the landed table has them."""
+    schema = landed_schema(source)
+    return part.rows.with_columns(
+        pl.lit(part.source).alias(SOURCE), pl.col(LINE).cast(pl.Int64)
+    ).select(list(schema))
+
+
+def held_rows(part: Part, table: str) -> pl.DataFrame:
+    """A part's held-back records as the quarantine has them."""
+    return pl.DataFrame(
+        {
+            "stage": ["ingest"] * len(part.held),
+            "table": [table] * len(part.held),
+            "source": [part.source] * len(part.held),
+            "line": [held.line for held in part.held],
+            "reasons": [held.reasons for held in part.held],
+            "raw": [held.raw for held in part.held],
+        },
+        schema=quarantine.SCHEMA,
+    )
+
+
+def check_columns(found: Iterable[str], source: Source, where: str) -> None:
+    """Hold that a source has the declared columns, in any order, and by its policy no others.
+
+    Raises:
+        SchemaDriftError: naming those that are missing, and those that are not declared.
+    """
+    found = list(found)
+    missing = [name for name in source.columns if name not in found]
+    extra = [name for name in found if name not in source.columns]
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if not missing and not twice and (not extra or source.drift == "ignore"):
+        return
+    findings = [
+        *(f"{name!r} is missing{_perhaps(name, extra)}" for name in missing),
+        *(f"{name!r} is not declared" for name in extra),
+        *(f"{name!r} stands there twice" for name in twice),
+    ]
+    raise SchemaDriftError(
+        f"the columns {', '.join(source.columns)}",
+        found="; ".join(findings),
+        where=where,
+        do="Ask who sends the data; if the change is meant, change the source's schema"
+        + (", or set drift: ignore to leave new columns out." if not missing else "."),
+    )
+
+
+def _perhaps(name: str, candidates: list[str]) -> str:
+    """Name the likeliest new name of a missing column."""
+
+    def plain(text: str) -> str:
+        return "".join(character for character in text.lower() if character.isalnum())
+
+    same = [c for c in candidates if plain(c) == plain(name)]
+    close = same or difflib.get_close_matches(name, candidates, n=1)
+    return f" (renamed to {close[0]!r}?)" if close else ""
+
+
+def to_json(record: Mapping[str, Any] | Any) -> str:
+    """A record as JSON, for the quarantine."""
+    return json.dumps(record, ensure_ascii=False, default=str)

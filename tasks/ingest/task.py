@@ -1,0 +1,55 @@
+"""The ingestion stage: one source, landed for one batch date."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from tasks.core.artifacts import Ingested
+from tasks.core.commit import Run
+from tasks.ingest.config import FilesConfig, SourceConfig
+from tasks.ingest.files import read_files
+from tasks.ingest.http import read_http
+from tasks.ingest.http_config import HttpConfig
+from tasks.ingest.landing import land
+from tasks.ingest.parts import Part
+from tasks.ingest.sql import read_sql
+from tasks.task import stage
+
+
+@stage("ingest", task_run_name="ingest {name}")
+def ingest(
+    run: Run, name: str, source: SourceConfig, secrets: Mapping[str, SecretStr], folder: Path
+) -> Ingested:
+    """Land a source for the run's batch date, all of it or nothing.
+
+    Args:
+        run: the run that takes it in; its batch is the date.
+        name: the source's name.
+        source: its declaration.
+        secrets: the value of each `${NAME}` it refers to.
+        folder: where its relative paths start from.
+
+    Raises:
+        SourceError: it could not be read completely.
+        SchemaDriftError: its columns are not those declared.
+    """
+    parts = _read(name, source, secrets, folder, dt.date.fromisoformat(run.batch))
+    return land(run, name, source, parts)
+
+
+def _read(
+    name: str,
+    source: SourceConfig,
+    secrets: Mapping[str, SecretStr],
+    folder: Path,
+    date: dt.date,
+) -> Iterator[Part]:
+    if isinstance(source, FilesConfig):
+        return read_files(source, date, folder)
+    if isinstance(source, HttpConfig):
+        return read_http(source, secrets, date, f"sources.{name}")
+    return read_sql(name, source, secrets, date, folder)
