@@ -123,7 +123,7 @@ _SCORED_BY = (
 _SCORES = Table(
     "scores",
     "each scored event",
-    "by rank",
+    "as the events came, by time and key",
     (
         *_SCORED,
         Column("decision", pl.String(), "`alert` or `pass`.", "alert"),

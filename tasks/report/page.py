@@ -22,7 +22,7 @@ def night_page(seen: view.NightView) -> bytes:
     night = seen.night
     base = view.find_metric(night.metrics, "base_rate")
     drawings = pictures.draw_curves(night.curves, _TEST, base.value if base else None)
-    scores = pictures.draw_scores(seen.scores, night.training_scores, seen.threshold)
+    spread = pictures.draw_probabilities(seen.probabilities, night.training_scores)
     return _render(
         "night.html",
         night.provenance,
@@ -32,7 +32,7 @@ def night_page(seen: view.NightView) -> bytes:
         strongest=view.strongest_contribution(seen.alerts),
         ledger=view.see_ledger(night.ledger),
         metrics=view.see_metrics(night.metrics),
-        pictures=[*([scores] if scores else []), *drawings],
+        pictures=[*([spread] if spread else []), *drawings],
         **_features(night.selection, night.config.features_shown),
     )
 

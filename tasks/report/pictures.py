@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,36 +56,35 @@ def draw_curves(curves: Sequence[Curve], split: str, base_rate: float | None) ->
     return drawn
 
 
-def draw_scores(
-    night: Histogram, training: Histogram | None, threshold: float | None
-) -> Picture | None:
-    """The night's raw scores against the training's; None without any score."""
+def draw_probabilities(night: Histogram, training: Histogram | None) -> Picture | None:
+    """How sure the model was of the night's events; None where there was none."""
     if not sum(night.counts):
         return None
-    parts = [("this night", night), *([("training", training)] if training else [])]
-    values = [row for label, part in parts for row in _steps(label, part)]
-    x = {"field": "x", "type": "quantitative", "title": "raw score, log-odds"}
-    y = axis("y", "share of events", {"axis": {"format": ".0%"}})
-    marks = [
-        ({"type": "area", "interpolate": "step-after", "opacity": 0.35}, "this night"),
-        ({"type": "line", "interpolate": "step-after", "strokeWidth": 2}, "training"),
-    ]
+    shares = {"field": "share", "type": "quantitative", "title": "share of events"}
+    y = shares | {"scale": {"type": "sqrt"}, "axis": {"format": ".3~%", "tickCount": 6}}
+    labels = ["this night", *(["training"] if training else [])]
+    x = {
+        "field": "bin",
+        "type": "ordinal",
+        "title": "probability",
+        "sort": None,
+        "axis": {"labelAngle": -40, "grid": False},
+    }
+    encoding = {"x": x, "y": y, "color": color(labels, "square")}
     layers: list[Spec] = [
         {
-            "transform": [{"filter": {"field": "series", "equal": label}}],
-            "mark": mark,
-            "encoding": {"x": x, "y": y, "color": color([label for label, _ in parts])},
+            "data": {"values": _shares(night, "this night")},
+            "mark": {"type": "bar", "opacity": 0.75},
+            "encoding": encoding,
         }
-        for mark, label in marks[: len(parts)]
     ]
-    caption = "How the night's events scored, against the events held back in training."
-    if training is None:
-        caption = "How the night's events scored."
-    if threshold is not None:
-        caption += " Alerts lie right of the dashed line."
-        rule = {"type": "rule", "strokeDash": [4, 3], "color": "var(--ink)"}
-        layers.append({"data": {"values": [{}]}, "mark": rule, "encoding": at("x", threshold)})
-    return Picture("Scores", caption, draw({"data": {"values": values}, "layer": layers}, "scores"))
+    caption = "How sure the model was of the night's events; the upright scale is a square root."
+    if training is not None:
+        caption += " Ticks: of the events it was tested on in training."
+        tick = {"type": "tick", "thickness": 3, "opacity": 1, "width": {"band": 1.0}}
+        values = {"values": _shares(training, "training")}
+        layers.append({"data": values, "mark": tick, "encoding": encoding})
+    return Picture("Probabilities", caption, draw({"layer": layers}, "probabilities"))
 
 
 def draw_learning(history: History) -> list[Picture]:
@@ -179,8 +178,9 @@ def _curve_spec(kind: str, curves: Sequence[Curve], base_rate: float | None) -> 
     return {"data": {"values": values}, "layer": [dotted, lines] if chance else [lines]}
 
 
-def _steps(label: str, histogram: Histogram) -> Iterable[Mapping[str, Any]]:
+def _shares(histogram: Histogram, label: str) -> list[Mapping[str, Any]]:
     whole = sum(histogram.counts) or 1
-    heights = [count / whole for count in histogram.counts]
-    for edge, height in zip(histogram.edges, [*heights, heights[-1]], strict=True):
-        yield {"x": edge, "y": height, "series": label}
+    return [
+        {"bin": f"to {words.percent(high)}", "share": count / whole, "series": label}
+        for high, count in zip(histogram.edges[1:], histogram.counts, strict=True)
+    ]

@@ -71,8 +71,8 @@ class NightReport:
         metrics: the model's measures on its test part.
         curves: the model's curves on its test part.
         rule: the decision rule in words: `at most 40 alerts a day`.
-        training_scores: calibrated probabilities of the training's test part; None where the
-            model keeps none.
+        training_scores: spread of the calibrated probabilities of the training's test part; None
+            where the model keeps none.
         usual: the range between the 5th and 95th percentile of a feature in training, by name.
         warnings: what a reader should know before trusting the night, one sentence each.
         config: how it is told.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_WIDTH, _HEIGHT = 300, 190
+_WIDTH, _HEIGHT = 270, 170
 SERIES = ("var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)")
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _CONFIG: Mapping[str, Any] = {
@@ -35,8 +35,7 @@ _CONFIG: Mapping[str, Any] = {
         "labelFontSize": 11,
         "offset": 4,
         "orient": "top",
-        "symbolStrokeWidth": 3,
-        "symbolType": "stroke",
+        "symbolOpacity": 1,
         "title": None,
     },
 }
@@ -54,14 +53,15 @@ def at(channel: str, value: float) -> Spec:
     return {channel: {"datum": value, "type": "quantitative"}}
 
 
-def color(series: Sequence[str]) -> Spec:
+def color(series: Sequence[str], symbol: str = "stroke") -> Spec:
     """A colour for each series, with a legend where there is more than one."""
-    shown: Spec = {
+    legend = {"symbolType": symbol, "symbolStrokeWidth": 3 if symbol == "stroke" else 0}
+    return {
         "field": "series",
         "type": "nominal",
         "scale": {"domain": list(series), "range": list(SERIES[: len(series)])},
+        "legend": legend if len(series) > 1 else None,
     }
-    return shown if len(series) > 1 else {**shown, "legend": None}
 
 
 def draw(spec: Spec, name: str) -> str:

@@ -15,7 +15,7 @@ from tasks.report import words
 from tasks.report.contract import TABLES
 from tasks.report.records import Histogram, NightReport
 
-_BINS = 40
+_EDGES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _TEST = "test"
 _SOURCES = {
     "champion": "the champion scored",
@@ -81,20 +81,18 @@ class NightView:
         events: events scored.
         alert_count: those that became alerts.
         expected_hits: sum of the alerts' calibrated probabilities.
-        threshold: lowest score of an alert; None without any.
         alerts: the first rows of the alerts table.
         expectations: rows of the data quality table, those that did not hold first.
-        scores: distribution of the raw scores.
+        probabilities: how the calibrated probabilities are spread.
     """
 
     night: NightReport
     events: int
     alert_count: int
     expected_hits: float
-    threshold: float | None
     alerts: tuple[Row, ...]
     expectations: tuple[Row, ...]
-    scores: Histogram
+    probabilities: Histogram
 
     @property
     def broken(self) -> int:
@@ -163,17 +161,16 @@ def see_night(
         alerts: the public alerts table.
         quality: the public data quality table.
     """
-    raw = scored.select("score").collect(engine="streaming")["score"]
+    chances = scored.select("probability").collect(engine="streaming")["probability"]
     shown = alerts.head(night.config.top_alerts)
     return NightView(
         night,
-        len(raw),
+        len(chances),
         alerts.height,
         float(alerts["probability"].sum()),
-        alerts["decision_threshold"].item(0) if alerts.height else None,
         tuple(shown.to_dicts()),
         see_expectations(quality),
-        _histogram(raw, night.training_scores),
+        _histogram(chances, night.training_scores),
     )
 
 
@@ -232,15 +229,10 @@ def find_metric(metrics: Iterable[Metric], name: str, split: str = _TEST) -> Met
     return next((each for each in metrics if (each.metric, each.split) == (name, split)), None)
 
 
-def _histogram(raw: pl.Series, training: Histogram | None) -> Histogram:
-    values = raw.to_numpy()
-    if training is not None:
-        # What lies outside the training's range is shown at its ends rather than left out.
-        values = np.clip(values, training.edges[0], training.edges[-1])
-        counts, edges = np.histogram(values, np.asarray(training.edges))
-    else:
-        counts, edges = np.histogram(values, _BINS)
-    return Histogram(tuple(map(float, edges)), tuple(map(float, counts)))
+def _histogram(chances: pl.Series, training: Histogram | None) -> Histogram:
+    edges = training.edges if training else _EDGES
+    counts, _ = np.histogram(chances.to_numpy(), np.asarray(edges))
+    return Histogram(edges, tuple(map(float, counts)))
 
 
 def strongest_contribution(alerts: Iterable[Row]) -> float:

@@ -44,6 +44,11 @@ def share(value: float | None) -> str:
     return f"{100 * value:.1f}%"
 
 
+def percent(share: float) -> str:
+    """A round share in percent, as short as it can be: `0.1%`, `50%`."""
+    return f"{100 * share:g}%"
+
+
 def count(rows: int, noun: str) -> str:
     """A number of things: `1 alert`, `1,512 events`."""
     return f"{rows:,} {noun if rows == 1 else noun + 's'}"

@@ -1,0 +1,381 @@
+"""Small, realistic nights to report: made by seed, laid in a store as the stages would."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import AbstractContextManager
+
+import numpy as np
+import polars as pl
+
+from tasks.core.artifacts import (
+    LedgerLine,
+    Model,
+    Quality,
+    Quarantined,
+    Ref,
+    Scored,
+    Scores,
+    Selection,
+    Verdict,
+)
+from tasks.core.commit import Run, open_run
+from tasks.core.event import EventConfig
+from tasks.core.quarantine import SCHEMA as QUARANTINE
+from tasks.core.store import Store, table_uri
+from tasks.models.base import Epoch, History
+from tasks.models.records import Curve, Metric, PartCount, Trained, TrainingReference
+from tasks.report.contract import REASONS
+from tasks.report.records import (
+    Histogram,
+    Incident,
+    NightReport,
+    Provenance,
+    RunRecord,
+    TrainingReport,
+)
+from tasks.task import StageTiming
+
+DAY = "2010-07-05"
+EVENT = EventConfig(
+    table="lines",
+    key=("InvoiceNo", "StockCode", "line"),
+    time="InvoiceDate",
+    entities=("CustomerID", "StockCode"),
+)
+FEATURES = (
+    "quantity",
+    "unit_price",
+    "customer_amount_sum_30d",
+    "customer_cancelled_share_30d",
+    "stock_quantity_mean_7d",
+    "price_over_list_price",
+    "hour_of_day",
+    "days_since_listed",
+    "customer_lines_count_7d",
+    "weekday",
+)
+USUAL = {"quantity": (1.0, 48.0), "unit_price": (0.29, 12.75), "hour_of_day": (9.0, 17.0)}
+QUALITY: dict[str, pl.DataType] = {
+    "table": pl.String(),
+    "expectation": pl.String(),
+    "columns": pl.String(),
+    "severity": pl.String(),
+    "blocking": pl.Boolean(),
+    "success": pl.Boolean(),
+    "observed_value": pl.String(),
+    "element_count": pl.Int64(),
+    "unexpected_count": pl.Int64(),
+    "unexpected_percent": pl.Float64(),
+    "notes": pl.String(),
+}
+
+
+def provenance(day: str = DAY, pipeline: str = "retail") -> Provenance:
+    return Provenance(
+        run_id=f"{pipeline}-{day}-3f9c2b7a10de",
+        pipeline=pipeline,
+        batch_date=day,
+        config_sha256="c0" * 32,
+        code_sha256="0d" * 32,
+        model_version="9ad0c1f2e3b4",
+        inputs={
+            f"landed/{pipeline}/lines/batch_date={day}/part-0.parquet": "11" * 32,
+            f"landed/{pipeline}/products/batch_date={day}/part-0.parquet": "22" * 32,
+        },
+        versions={"lamplighter": "0.1.0", "polars": "2.1.0", "python": "3.11.9", "torch": "2.13.0"},
+    )
+
+
+def scores_frame(rows: int = 1512, alerts: int = 40, seed: int = 0) -> pl.DataFrame:
+    generator = np.random.default_rng(seed)
+    raw = np.sort(generator.normal(-3.6, 1.4, rows) + generator.gamma(0.6, 1.1, rows))[::-1]
+    minutes = generator.integers(8 * 60, 18 * 60, rows)
+    frame = pl.DataFrame(
+        {
+            "InvoiceNo": [str(513000 + int(i)) for i in generator.integers(0, 180, rows)],
+            "StockCode": [str(int(i)) for i in generator.integers(20000, 24999, rows)],
+            "line": np.arange(1, rows + 1, dtype=np.int32),
+            "event_time": [dt.datetime(2010, 7, 5) + dt.timedelta(minutes=int(m)) for m in minutes],
+            "CustomerID": generator.integers(12000, 18000, rows).astype(np.int32),
+            "score": raw.astype(np.float64),
+            "probability": 1 / (1 + np.exp(-raw)),
+            "p_value": (np.arange(rows) + 1.0) / (rows + 1),
+            "decision": ["alert" if place < alerts else "pass" for place in range(rows)],
+            "rank": np.arange(1, rows + 1, dtype=np.int32),
+            "fallback_score": raw + generator.normal(0, 0.4, rows),
+        }
+    )
+    reasons = [_reasons(generator) if place < alerts else [] for place in range(rows)]
+    return frame.with_columns(
+        EVENT.id(),
+        pl.lit(dt.date.fromisoformat(DAY)).alias("batch_date"),
+        pl.Series("reasons", reasons, REASONS),
+        score_source=pl.lit("champion"),
+        model_version=pl.lit("9ad0c1f2e3b4"),
+    )
+
+
+def quality_frame(broken: int = 1) -> pl.DataFrame:
+    checks = [
+        ("lines", "expect_column_values_to_not_be_null", "InvoiceNo", "critical", True),
+        ("lines", "expect_column_values_to_be_between", "UnitPrice", "critical", True),
+        ("lines", "expect_column_values_to_match_regex", "StockCode", "warning", False),
+        ("lines", "expect_table_row_count_to_be_between", "", "critical", False),
+        (
+            "lines",
+            "expect_compound_columns_to_be_unique",
+            "InvoiceNo, StockCode, line",
+            "critical",
+            True,
+        ),
+        ("lines", "expect_column_mean_to_be_between", "Quantity", "warning", False),
+        ("products", "expect_column_values_to_be_unique", "stock_code", "critical", True),
+        ("customers", "expect_column_values_to_be_in_set", "country", "warning", False),
+    ]
+    rows = [
+        {
+            "table": table,
+            "expectation": kind,
+            "columns": columns,
+            "severity": severity,
+            "blocking": blocking,
+            "success": place >= broken + 2 or place < 2,
+            "observed_value": "1514" if "row_count" in kind else "12.4" if "mean" in kind else None,
+            "element_count": None if "table" in kind else 1514,
+            "unexpected_count": None if "table" in kind else (7 if 2 <= place < broken + 2 else 0),
+            "unexpected_percent": None
+            if "table" in kind
+            else (0.46 if 2 <= place < broken + 2 else 0.0),
+            "notes": "stock codes have five digits and perhaps letters"
+            if "regex" in kind
+            else None,
+        }
+        for place, (table, kind, columns, severity, blocking) in enumerate(checks)
+    ]
+    return pl.DataFrame(rows, schema=QUALITY)
+
+
+def quarantine_frame() -> pl.DataFrame:
+    rows = [
+        (
+            "validate",
+            "lines",
+            "drops/2010-07-05/lines.csv",
+            88,
+            ["UnitPrice: below 0"],
+            '{"UnitPrice":-11.5}',
+        ),
+        (
+            "validate",
+            "lines",
+            "drops/2010-07-05/lines.csv",
+            12,
+            ["InvoiceNo: missing"],
+            '{"InvoiceNo":null}',
+        ),
+    ]
+    return pl.DataFrame(rows, schema=QUARANTINE, orient="row")
+
+
+LEDGER = (
+    LedgerLine("ingest", "lines", 1518, 1516, quarantined=2),
+    LedgerLine("ingest", "products", 3684, 3684),
+    LedgerLine("ingest", "customers", 4372, 4372),
+    LedgerLine("validate", "lines", 1516, 1514, quarantined=2),
+    LedgerLine("validate", "products", 3684, 3684),
+    LedgerLine("validate", "customers", 4372, 4372),
+    LedgerLine("prepare", "lines", 1514, 1513, rejected={"duplicate": 1}),
+    LedgerLine("features", "lines", 1513, 1512, rejected={"not an event": 1}),
+    LedgerLine("score", "lines", 1512, 1512),
+)
+
+
+def selection() -> Selection:
+    strengths = [64.2, 41.7, 38.0, 22.5, 17.1, 9.8, 6.2, 4.4, 2.9, 0.7]
+    return Selection(
+        "shadow",
+        tuple(
+            Verdict(
+                feature,
+                strength,
+                3.1,
+                20 if strength > 3.1 else 3,
+                20,
+                strength > 3.1,
+                "beat every shadow" if strength > 3.1 else "beat its shadows in 3 of 20 rounds",
+            )
+            for feature, strength in zip(FEATURES, strengths, strict=True)
+        ),
+    )
+
+
+def metrics() -> tuple[Metric, ...]:
+    figures = {
+        "average_precision": (0.412, 0.371),
+        "roc_auc": (0.873, 0.861),
+        "base_rate": (0.021, 0.021),
+        "brier": (0.0171, 0.0176),
+        "log_loss": (0.0712, 0.0738),
+        "precision_at_40_a_day": (0.31, 0.28),
+        "recall_at_40_a_day": (0.55, 0.51),
+    }
+    return tuple(
+        Metric(
+            model, "test", metric, pair[place], pair[place] * 0.9, min(pair[place] * 1.1, 1), 20412
+        )
+        for place, model in enumerate(("tabm", "xgboost"))
+        for metric, pair in figures.items()
+    )
+
+
+def curves() -> tuple[Curve, ...]:
+    recall = np.linspace(0.005, 1, 120)
+    found = []
+    for model, bend in (("tabm", 2.6), ("xgboost", 2.2)):
+        precision = np.maximum(0.021, (1 - recall**0.9) ** (4.4 / bend))
+        chance = np.linspace(0, 0.3, 10)
+        for kind, x, y in (
+            ("precision_recall", recall, precision),
+            ("roc", recall**bend, recall),
+            ("calibration", chance, chance * (1.1 if model == "tabm" else 0.85)),
+        ):
+            found.append(Curve(model, "test", kind, tuple(map(float, x)), tuple(map(float, y))))
+    return tuple(found)
+
+
+def history() -> History:
+    epochs = range(1, 19)
+    return History(
+        tuple(
+            Epoch(n, 0.2 * n**-0.4, 0.42 * (1 - np.exp(-n / 3)) - 0.0012 * max(0, n - 10))
+            for n in epochs
+        ),
+        12,
+        "six epochs without improvement",
+    )
+
+
+def training_scores() -> Histogram:
+    edges = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+    return Histogram(
+        edges, (600.0, 800.0, 2500.0, 4100.0, 5000.0, 4300.0, 1800.0, 800.0, 400.0, 112.0)
+    )
+
+
+def night(
+    run: Run, scored: pl.DataFrame | None = None, broken: int = 1, **changes: object
+) -> NightReport:
+    """A night whose tables are written through the run."""
+    frame = scores_frame() if scored is None else scored
+    table = run.write_table(Scores, frame, table_uri("scores", run.pipeline, "scores", run.batch))
+    quality = run.write_table(
+        Quality,
+        quality_frame(broken),
+        table_uri("quality", run.pipeline, "data_quality", run.batch),
+    )
+    held = run.write_table(
+        Quarantined,
+        quarantine_frame(),
+        table_uri("quarantine", run.pipeline, "lines", run.batch, "validate.parquet"),
+    )
+    given: dict[str, object] = {
+        "provenance": provenance(run.batch),
+        "event": EVENT,
+        "scored": Scored(table, LEDGER[-1:], "champion", "9ad0c1f2e3b4"),
+        "quality": quality,
+        "quarantine": (held,),
+        "ledger": LEDGER,
+        "selection": selection(),
+        "rule": "at most 40 alerts a day",
+        "metrics": metrics(),
+        "curves": curves(),
+        "training_scores": training_scores(),
+        "usual": USUAL,
+    }
+    return NightReport(**(given | changes))  # type: ignore[arg-type]
+
+
+def training() -> TrainingReport:
+    reference = TrainingReference(
+        "2010-03-08",
+        "2010-06-05",
+        "2010-07-05",
+        "retail-2010-07-05-aa",
+        0,
+        "c0" * 32,
+        "0d" * 32,
+        "0.1.0",
+    )
+    manifest: Ref[Model] = Ref("models/retail/9ad0c1f2e3b4/model.json", "9a" * 32, 0, "model")
+    trained = Trained(
+        manifest,
+        (manifest,),
+        "9ad0c1f2e3b4",
+        reference,
+        (
+            PartCount("fit", 81_000, 1_730),
+            PartCount("stop", 13_500, 270),
+            PartCount("calibrate", 13_500, 291),
+            PartCount("test", 20_412, 428),
+        ),
+        metrics(),
+        curves(),
+        history(),
+    )
+    return TrainingReport(provenance(), trained, selection(), LEDGER[6:8])
+
+
+def incident(quality: Ref[Quality] | None = None) -> Incident:
+    return Incident(
+        provenance(),
+        "validate",
+        "ValidationFailedError",
+        "data that meet every critical expectation",
+        "lines: 212 of 1,514 rows would be held back (14.0%), above the 5% allowed\n"
+        "lines: UnitPrice is a string",
+        "lines",
+        "Mend the source and run the date again; or, if the data are right, mend the suite.",
+        quality,
+        (*LEDGER[:3], LedgerLine("validate", "lines", 1516, 0, rejected={"the gate closed": 1516})),
+    )
+
+
+def run_record() -> RunRecord:
+    start = dt.datetime(2010, 7, 6, 3, 30, tzinfo=dt.UTC)
+    stages = (
+        StageTiming("ingest", 1.2, 0.9, 410_000_000),
+        StageTiming("score", 3.4, 6.1, 812_000_000),
+    )
+    return RunRecord(
+        provenance(),
+        "night",
+        "done",
+        start,
+        start + dt.timedelta(seconds=21.4),
+        stages,
+        rows_in=9574,
+        rows_quarantined=4,
+        rows_scored=1512,
+        alerts=40,
+        score_source="champion",
+    )
+
+
+def open_night(store: Store, day: str = DAY, attempt: str = "one") -> AbstractContextManager[Run]:
+    return open_run(store, "retail", day, attempt)
+
+
+def _reasons(generator: np.random.Generator) -> list[dict[str, object]]:
+    chosen = generator.permutation(len(FEATURES))[:5]
+    sizes = np.sort(generator.gamma(1.2, 0.5, 5))[::-1]
+    return [
+        {
+            "feature": FEATURES[place],
+            "value": None
+            if generator.random() < 0.05
+            else float(np.round(generator.gamma(1.4, 40), 1)),
+            "contribution": float(size if generator.random() < 0.8 else -size),
+        }
+        for place, size in zip(chosen, sizes, strict=True)
+    ]
