@@ -1,0 +1,24 @@
+"""The stage: read the rows to fit on, select among the features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from tasks.core.artifacts import Examples, Ref, Selection
+from tasks.core.commit import Run
+from tasks.select import select as selecting
+from tasks.select.config import SelectionConfig
+from tasks.task import stage
+
+
+@stage("select")
+def select(
+    run: Run, config: SelectionConfig, examples: Ref[Examples], names: Sequence[str]
+) -> Selection:
+    """Select among features on the examples of the part `fit`, and on no others."""
+    fit = run.scan(examples).filter(pl.col("part") == "fit").select("label", *names).collect()
+    table = fit.select(pl.col(names).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
+    return selecting.select(table, fit["label"].to_numpy(), names, config)
