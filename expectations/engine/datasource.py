@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Union
 
@@ -9,9 +11,10 @@ import polars as pl
 from great_expectations.compatibility import pydantic
 from great_expectations.core import IDDict
 from great_expectations.core.batch import LegacyBatchDefinition
-from great_expectations.core.batch_spec import BatchSpec, PathBatchSpec, RuntimeDataBatchSpec
-from great_expectations.datasource.fluent import BatchRequest
+from great_expectations.core.batch_spec import PathBatchSpec, RuntimeDataBatchSpec
+from great_expectations.core.id_dict import BatchSpec
 from great_expectations.datasource.fluent.batch_identifier_util import make_batch_identifier
+from great_expectations.datasource.fluent.batch_request import BatchRequest
 from great_expectations.datasource.fluent.constants import _DATA_CONNECTOR_NAME
 from great_expectations.datasource.fluent.interfaces import (
     Batch,
@@ -134,9 +137,12 @@ class PolarsParquetAsset(_PolarsAsset):
         path = self._as_text(options.get("path") or self.path)
         if not path:
             raise BuildBatchRequestError("the asset has no path and the run gives none.")
-        return PathBatchSpec(
-            path=path, reader_method="scan_parquet", reader_options=dict(self.reader_options)
+        spec = PathBatchSpec(
+            path="several", reader_method="scan_parquet", reader_options=dict(self.reader_options)
         )
+        # the constructor would turn a list of paths into one string
+        spec["path"] = path
+        return spec
 
     def scan(self) -> pl.LazyFrame:
         """The rows of the asset's own path.
@@ -156,7 +162,7 @@ class PolarsDatasource(Datasource):  # type: ignore[type-arg]
         streaming: compute in Polars' streaming engine.
     """
 
-    asset_types: ClassVar[list[type[DataAsset]]] = [  # type: ignore[type-arg]
+    asset_types: ClassVar[Sequence[builtins.type[DataAsset]]] = [  # type: ignore[type-arg]
         PolarsFrameAsset,
         PolarsParquetAsset,
     ]
@@ -166,7 +172,7 @@ class PolarsDatasource(Datasource):  # type: ignore[type-arg]
     assets: list[Union[PolarsFrameAsset, PolarsParquetAsset]] = []  # noqa: RUF012, UP007
 
     @property
-    def execution_engine_type(self) -> type[PolarsExecutionEngine]:
+    def execution_engine_type(self) -> builtins.type[PolarsExecutionEngine]:
         return PolarsExecutionEngine
 
     def new_engine(self) -> PolarsExecutionEngine:
@@ -176,6 +182,11 @@ class PolarsDatasource(Datasource):  # type: ignore[type-arg]
         their batches, so that threads read each other's rows.
         """
         return PolarsExecutionEngine(nan_as_null=self.nan_as_null, streaming=self.streaming)
+
+    def tables(self) -> dict[str, pl.LazyFrame]:
+        """The Parquet assets that have a path of their own, by name."""
+        stored = [a for a in self.assets if isinstance(a, PolarsParquetAsset) and a.path]
+        return {asset.name: asset.scan() for asset in stored}
 
     def get_execution_engine(self) -> PolarsExecutionEngine:
         """An engine that no batch uses."""

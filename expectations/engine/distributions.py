@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -23,12 +24,13 @@ _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 def _interpolation(domain: Domain) -> QuantileMethod:
-    chosen = domain.values.get("allow_relative_error") or "nearest"
+    chosen: Any = domain.values.get("allow_relative_error") or "nearest"
     if chosen not in _INTERPOLATIONS:
         raise ValueError(
             f"allow_relative_error must be one of {_INTERPOLATIONS} on Polars, found {chosen!r}."
         )
-    return chosen  # type: ignore[no-any-return]
+    method: QuantileMethod = chosen
+    return method
 
 
 @provides("column.quantile_values")
@@ -92,7 +94,8 @@ def partition(domain: Domain) -> Reduction:
     Raises:
         ValueError: the way to choose the bins is unknown.
     """
-    kind, n_bins = domain.values.get("bins") or "uniform", domain.values.get("n_bins") or 10
+    kind: Any = domain.values.get("bins") or "uniform"
+    n_bins = int(domain.values.get("n_bins") or 10)
     if kind == "uniform":
         parts = {"column.min": domain.values_of().min(), "column.max": domain.values_of().max()}
     elif kind in _QUANTILE_BINS or kind == "auto":
@@ -104,8 +107,14 @@ def partition(domain: Domain) -> Reduction:
         }
     else:
         raise ValueError("Invalid parameter for bins argument")
+
+    def edges(metrics: dict[str, Any]) -> list[Any]:
+        found = bins_from_metrics(bins=kind, n_bins=n_bins, _metrics=metrics)
+        # a column without values has no edges, and no histogram can be made from these
+        return [math.nan] * (n_bins + 1) if found is None else list(found)
+
     return Reduction(
-        pl.struct(**parts),
-        lambda metrics: list(bins_from_metrics(bins=kind, n_bins=n_bins, _metrics=metrics)),
+        pl.struct([expr.alias(name) for name, expr in parts.items()]),
+        edges,
         narrow=kind != "uniform",
     )

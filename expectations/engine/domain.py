@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import polars as pl
-from great_expectations.exceptions import InvalidMetricAccessorDomainKwargsKeyError
+from great_expectations.exceptions.exceptions import InvalidMetricAccessorDomainKwargsKeyError
 
 from expectations.engine.conditions import rows_in
 

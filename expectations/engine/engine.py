@@ -10,23 +10,23 @@ from typing import Any, Literal
 import polars as pl
 from great_expectations.core.batch import BatchData, BatchMarkers
 from great_expectations.core.batch_spec import PathBatchSpec, RuntimeDataBatchSpec
-from great_expectations.exceptions import (
+from great_expectations.exceptions.exceptions import (
     BatchSpecError,
     ExecutionEngineError,
     MetricResolutionError,
-    ValidationError,
 )
 from great_expectations.execution_engine.execution_engine import ExecutionEngine
 from great_expectations.expectations import registry
-from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.metric_configuration import (
+    MetricConfiguration,
+    MetricConfigurationID,
+)
 
 from expectations.engine.batch import PolarsBatchData
 from expectations.engine.conditions import translate
 from expectations.engine.domain import Domain
 from expectations.engine.plan import Query, Reduction, Sample
 from expectations.engine.resolver import compute
-
-MetricId = tuple[str, str, str]
 
 
 class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
@@ -49,8 +49,8 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
             "streaming" if streaming else "in-memory"
         )
         self._lock = threading.RLock()
-        self._values: dict[MetricId, Any] = {}
-        self._errors: dict[MetricId, Exception] = {}
+        self._values: dict[MetricConfigurationID, Any] = {}
+        self._errors: dict[MetricConfigurationID, Exception] = {}
         super().__init__(*args, **kwargs)
 
     def load_batch_data(self, batch_id: str, batch_data: Any) -> None:
@@ -106,7 +106,7 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
             values: the other arguments.
 
         Raises:
-            ValidationError: the batch is unknown.
+            ExecutionEngineError: the batch is unknown.
         """
         batch = self._batch(kwargs)
         return Domain(batch.frame, batch.schema, kwargs, values, nan_is_null=self.nan_as_null)
@@ -115,7 +115,7 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
         batch_id = kwargs.get("batch_id") or self.batch_manager.active_batch_data_id
         loaded: Mapping[Any, Any] = self.batch_manager.batch_data_cache
         if batch_id not in loaded:
-            raise ValidationError(f"Unable to find batch with batch_id {batch_id}")
+            raise ExecutionEngineError(f"Unable to find batch with batch_id {batch_id}")
         batch: PolarsBatchData = loaded[batch_id]
         return batch
 
@@ -141,9 +141,9 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
     def resolve_metrics(
         self,
         metrics_to_resolve: Iterable[MetricConfiguration],
-        metrics: dict[MetricId, Any] | None = None,  # noqa: ARG002
+        metrics: dict[MetricConfigurationID, Any] | None = None,  # noqa: ARG002
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
-    ) -> dict[MetricId, Any]:
+    ) -> dict[MetricConfigurationID, Any]:
         """Compute metrics together.
 
         Args:
@@ -165,7 +165,7 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
             self._raise_one_failure(wanted)
             return {key: self._values[key] for key in wanted}
 
-    def _resolve(self, metrics: dict[MetricId, MetricConfiguration]) -> None:
+    def _resolve(self, metrics: dict[MetricConfigurationID, MetricConfiguration]) -> None:
         plans: dict[str | None, dict[Any, Any]] = {}
         for key, metric in metrics.items():
             try:
@@ -185,7 +185,9 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
             self._values |= {key: done[key] for key in planned if key in done}
             self._errors |= {key: failed[key] for key in planned if key in failed}
 
-    def _raise_one_failure(self, wanted: Mapping[MetricId, MetricConfiguration]) -> None:
+    def _raise_one_failure(
+        self, wanted: Mapping[MetricConfigurationID, MetricConfiguration]
+    ) -> None:
         failures = {key: str(self._errors[key]) for key in wanted if key in self._errors}
         if failures:
             # one message is reported for all metrics of an error, so each reason gets its own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from great_expectations.exceptions import GreatExpectationsError
+from great_expectations.exceptions.exceptions import GreatExpectationsError
 
 
 class UnsupportedExpectationError(GreatExpectationsError):

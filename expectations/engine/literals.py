@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from dateutil.parser import ParserError, parse
+from dateutil.parser import ParserError, parse  # type: ignore[import-untyped]
 
 
 def comparable(value: Any, dtype: pl.DataType) -> pl.Expr:
@@ -34,12 +34,27 @@ def comparable(value: Any, dtype: pl.DataType) -> pl.Expr:
         value = _parse_temporal(value, dtype)
     if isinstance(dtype, pl.Datetime) and isinstance(value, dt.datetime):
         return pl.lit(_in_zone(value, dtype.time_zone))
-    if isinstance(value, str) != isinstance(dtype, pl.String) and dtype != pl.Null:
+    if not isinstance(value, _ordered_kinds(dtype)):
         raise TypeError(
             f"Column values and the value compared with them must be of the same type, "
             f"found a column of {dtype} and {value!r} ({type(value).__name__})."
         )
     return pl.lit(value)
+
+
+def _ordered_kinds(dtype: pl.DataType) -> tuple[type, ...]:
+    """The Python types that have an order with a Polars type."""
+    if dtype.is_numeric() or isinstance(dtype, pl.Boolean):
+        return (int, float, Decimal)
+    kinds: dict[type, type] = {
+        pl.String: str,
+        pl.Date: dt.date,
+        pl.Datetime: dt.date,
+        pl.Time: dt.time,
+        pl.Duration: dt.timedelta,
+        pl.Binary: bytes,
+    }
+    return (kinds.get(dtype.base_type(), object),)
 
 
 def members(values: Iterable[Any], dtype: pl.DataType) -> pl.Series:
@@ -72,7 +87,7 @@ def as_held(value: Any, dtype: pl.DataType) -> Any:
     if isinstance(dtype, pl.String):
         return value if isinstance(value, str) else None
     if isinstance(dtype, pl.Boolean):
-        return bool(value) if isinstance(value, Number) and value in (0, 1) else None
+        return bool(value) if isinstance(value, int | float) and value in (0, 1) else None
     if not dtype.is_numeric():
         return None if isinstance(dtype, pl.Null) else value
     if not isinstance(value, Number) or isinstance(value, complex):

@@ -68,8 +68,9 @@ def _index_list(name: str, domain: Domain) -> Sample:
         return _sample(name, domain, (ROW_POSITION,), _index_limit(domain), _only_column)
     for key in keys:
         domain.column(key)
-    shown = () if wanted.get("exclude_unexpected_values") else domain.column_names
-    columns = tuple(dict.fromkeys((*shown, *keys)))
+    if wanted.get("exclude_unexpected_values"):
+        return _sample(name, domain, tuple(keys), _index_limit(domain), _lists)
+    columns = tuple(dict.fromkeys((*domain.column_names, *keys)))
     return _sample(name, domain, columns, _index_limit(domain), _records)
 
 
@@ -94,6 +95,11 @@ def _only_column(rows: pl.DataFrame) -> list[Any]:
 
 def _records(rows: pl.DataFrame) -> list[dict[str, Any]]:
     return rows.rows(named=True)
+
+
+def _lists(rows: pl.DataFrame) -> list[dict[str, list[Any]]]:
+    """One record that holds a list for each column, as Great Expectations shows bare keys."""
+    return [rows.to_dict(as_series=False)] if len(rows) else []
 
 
 _DERIVED: dict[str, Callable[[str, Domain], Any]] = {

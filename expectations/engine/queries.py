@@ -7,8 +7,10 @@ from typing import Any
 
 import polars as pl
 from great_expectations.constants import MAX_RESULT_RECORDS
+from great_expectations.data_context.data_context.context_factory import project_manager
 from great_expectations.expectations.metrics.query_metric_provider import QueryMetricProvider
 
+from expectations.engine.datasource import PolarsDatasource
 from expectations.engine.domain import Domain
 from expectations.engine.errors import UnsupportedExpectationError
 from expectations.engine.plan import Query
@@ -87,3 +89,29 @@ provides("query.row_count")(_record_count("query"))
 provides("base_query.table")(_records("base_query"))
 provides("unexpected_rows_query.table")(_records("unexpected_rows_query"))
 provides("unexpected_rows_query.row_count")(_record_count("unexpected_rows_query"))
+
+
+@provides("comparison_query.data_source_table", "query.data_source_table")
+def other_source_records(domain: Domain) -> Any:
+    """The records of a query to another datasource of the current context.
+
+    A Polars datasource offers its Parquet assets as tables; a SQL datasource runs the query itself.
+
+    Raises:
+        UnsupportedExpectationError: the other datasource takes no queries.
+    """
+    values = domain.values
+    name = values.get("comparison_data_source_name") or values.get("data_source_name")
+    query = values.get("comparison_query") or values.get("query")
+    source: Any = project_manager.get_datasources()[str(name)]
+    engine = source.get_execution_engine()
+    if isinstance(source, PolarsDatasource):
+        result = run_sql(str(query), source.tables())
+        return Query(result.head(MAX_RESULT_RECORDS), lambda rows: rows.rows(named=True))
+    if not hasattr(engine, "execute_query"):
+        raise UnsupportedExpectationError(
+            "expect_query_results_to_match_comparison", f"the datasource {name!r} takes no queries."
+        )
+    return QueryMetricProvider._get_sqlalchemy_records_from_substituted_batch_subquery(
+        substituted_batch_subquery=str(query), execution_engine=engine
+    )

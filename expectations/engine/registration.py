@@ -87,7 +87,7 @@ def _enter(engine: type, name: str, provider: Provider) -> None:
         metric_domain_keys=domain_keys,
         metric_value_keys=value_keys,
         execution_engine=engine,
-        metric_class=metric,  # type: ignore[arg-type]
+        metric_class=metric,
         metric_provider=provider,
         metric_fn_type=MetricFunctionTypes.VALUE,
     )

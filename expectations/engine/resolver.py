@@ -44,6 +44,7 @@ class _Run:
     def __init__(self, frame: pl.LazyFrame, engine: Literal["streaming", "in-memory"]) -> None:
         self.frame = frame
         self.schema = frame.collect_schema()
+        self.empty = pl.DataFrame(schema=self.schema).with_row_index(ROW_POSITION)
         self.engine = engine
         self.values: Values = {}
         self.errors: Errors = {}
@@ -95,11 +96,10 @@ class _Run:
 
     def _probe(self, exprs: dict[Hashable, pl.Expr]) -> dict[Hashable, pl.Expr]:
         """Drop what fails on no rows at all, such as a comparison of text with numbers."""
-        empty = pl.DataFrame(schema=self.schema)
         return {
             key: expr
             for key, expr in exprs.items()
-            if self._attempt(key, partial(empty.select, expr)) is not None
+            if self._attempt(key, partial(self.empty.select, expr)) is not None
         }
 
     def _apart(self, exprs: dict[Hashable, pl.Expr]) -> dict[Hashable, Any]:
@@ -153,8 +153,7 @@ class _Run:
         return list(self.schema if sample.columns is None else sample.columns)
 
     def _no_rows(self, sample: Sample) -> pl.DataFrame:
-        empty = pl.DataFrame(schema=self.schema).with_row_index(ROW_POSITION)
-        return empty.select(self._columns(sample))
+        return self.empty.select(self._columns(sample))
 
     def query(self, queries: Mapping[Hashable, Query]) -> None:
         """Compute frames of their own."""

@@ -7,7 +7,13 @@ from functools import wraps
 from typing import Any
 
 import polars as pl
-from great_expectations.expectations import core
+from great_expectations.expectations.core.expect_column_type_to_be import ExpectColumnTypeToBe
+from great_expectations.expectations.core.expect_column_values_to_be_in_type_list import (
+    ExpectColumnValuesToBeInTypeList,
+)
+from great_expectations.expectations.core.expect_column_values_to_be_of_type import (
+    ExpectColumnValuesToBeOfType,
+)
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.engine.engine import PolarsExecutionEngine
@@ -85,9 +91,9 @@ def _type_list(kwargs: Mapping[str, Any]) -> list[str] | None:
 
 
 _WANTED: dict[type[Expectation], Callable[[Mapping[str, Any]], list[str] | None]] = {
-    core.ExpectColumnValuesToBeOfType: _one_type,
-    core.ExpectColumnTypeToBe: _one_type,
-    core.ExpectColumnValuesToBeInTypeList: _type_list,
+    ExpectColumnValuesToBeOfType: _one_type,
+    ExpectColumnTypeToBe: _one_type,
+    ExpectColumnValuesToBeInTypeList: _type_list,
 }
 
 

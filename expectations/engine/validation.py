@@ -13,7 +13,9 @@ from great_expectations.core.expectation_validation_result import (
     ExpectationValidationResult,
 )
 from great_expectations.core.result_format import ResultFormat
-from great_expectations.validator.validator import Validator, calc_validation_statistics
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.validator.validation_statistics import calc_validation_statistics
+from great_expectations.validator.validator import Validator
 
 from expectations.engine.engine import PolarsExecutionEngine
 
@@ -72,13 +74,21 @@ def validate(
 
 
 def _in_order(
-    results: list[ExpectationValidationResult], ids: list[str | None]
+    results: list[ExpectationValidationResult], ids: list[Any]
 ) -> list[ExpectationValidationResult]:
     """Undo the grouping by column and failure, and give the checks back their own ids."""
-    by_position = {int(result.expectation_config.id): result for result in results}
-    for position, result in by_position.items():
-        result.expectation_config.id = ids[position]
-    return [by_position[position] for position in sorted(by_position)]
+    ordered = sorted(results, key=lambda result: int(_check(result).id or 0))
+    for result in ordered:
+        check = _check(result)
+        check.id = ids[int(check.id or 0)]
+    return ordered
+
+
+def _check(result: ExpectationValidationResult) -> ExpectationConfiguration:
+    check = result.expectation_config
+    if check is None:
+        raise TypeError("A validation result without its expectation cannot be placed.")
+    return check
 
 
 def _suite_result(

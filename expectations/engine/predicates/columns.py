@@ -69,7 +69,7 @@ def _holds(domain: Domain, name: str, value: Any) -> pl.Expr:
 @predicate("multicolumn_sum.equal")
 def is_sum(domain: Domain) -> pl.Expr:
     addends = [domain.column(name) for name in domain.column_names]
-    return pl.sum_horizontal(addends, ignore_nulls=False) == domain.values["sum_total"]
+    return pl.sum_horizontal(addends, ignore_nulls=False).eq(domain.values["sum_total"])
 
 
 @predicate("multicolumn_values.equal")

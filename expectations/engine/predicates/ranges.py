@@ -25,7 +25,7 @@ def is_length_between(domain: Domain) -> pl.Expr:
 
 @predicate("column_values.value_length.equals")
 def is_length(domain: Domain) -> pl.Expr:
-    return as_text(domain).str.len_chars() == domain.values["value"]
+    return as_text(domain).str.len_chars().eq(domain.values["value"])
 
 
 def _between(values: pl.Expr, dtype: pl.DataType, bounds: Any) -> pl.Expr:

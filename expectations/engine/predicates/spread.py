@@ -21,7 +21,8 @@ def _numbers(domain: Domain) -> pl.Expr:
 
 @predicate("column_values.z_score.under_threshold", narrow=True)
 def is_under_threshold(domain: Domain) -> pl.Expr:
-    values, threshold = _numbers(domain), domain.values["threshold"]
+    values = _numbers(domain)
+    threshold: float = domain.values["threshold"]
     counted = domain.within(values)
     score = (values - counted.mean()) / counted.std()
     under = score.abs() < abs(threshold) if domain.values.get("double_sided") else score < threshold

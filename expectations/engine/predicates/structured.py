@@ -10,9 +10,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import polars as pl
-from dateutil.parser import parse
+from dateutil.parser import parse  # type: ignore[import-untyped]
 
 from expectations.engine.domain import Domain
 from expectations.engine.predicates.base import predicate
