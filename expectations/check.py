@@ -62,14 +62,11 @@ def check(
         A result for each expectation, in order.
 
     Raises:
-        SuiteError: the suite names a column that is not there, or a critical expectation refers
-            to a table that is not there.
+        SuiteError: the suite names a column or a table that is not there.
     """
     around = surroundings or Surroundings()
     suite.check_columns(frame.collect_schema().names())
     references = [e for e in suite.expectations if e.type == EXIST_IN_TABLE]
-    absent = [e for e in references if _may_be_left_out(e, around.tables)]
-    references = [e for e in references if not _may_be_left_out(e, around.tables)]
     stock = [e for e in suite.expectations if e.type not in (EXIST_IN_TABLE, MATCH_HISTORY)]
     histories = [e for e in suite.expectations if e.type == MATCH_HISTORY]
     found = {
@@ -80,7 +77,6 @@ def check(
             [as_membership(i, e) for i, e in enumerate(references)],
         ),
         **{id(e): row_history.compare(frame, e, around.row_counts) for e in histories},
-        **{id(e): ExpectationResult(e, True, _absence(e)) for e in absent},
     }
     return tuple(found[id(expectation)] for expectation in suite.expectations)
 
@@ -118,15 +114,6 @@ def split(frame: pl.LazyFrame, suite: Suite, surroundings: Surroundings | None =
         flags.frame.filter(~flags.is_flagged()).select(columns),
         held.with_columns(flags.reasons().alias(REASONS)).select(*columns, REASONS),
     )
-
-
-def _may_be_left_out(reference: Expectation, tables: Frames) -> bool:
-    """A run that lands the past lands fewer tables; only what is merely recorded can wait."""
-    return reference.severity != "critical" and reference.arguments["table"] not in tables
-
-
-def _absence(reference: Expectation) -> str:
-    return f"not compared: this run has no table {reference.arguments['table']}"
 
 
 def _stock(expectation: Expectation) -> Any:

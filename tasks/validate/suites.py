@@ -13,7 +13,6 @@ from expectations.suite_file import load_suite
 from tasks.core.errors import ConfigError
 from tasks.validate.config import SuiteSource, ValidationConfig
 
-
 # For reading a suite without a batch: only its parameters' types matter then.
 ANY_DATE = "2000-01-01"
 

@@ -1,21 +1,32 @@
-"""Runs the suites, splits the rows, opens or closes the gate."""
+"""Applies mends, runs the suites, splits the rows, opens or closes the gate."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+import polars as pl
+
 from expectations.check import Surroundings
 from expectations.suite import Suite
-from tasks.core.artifacts import Landed, Quality, Quarantined, Ref, Valid, Validated
+from tasks.core.artifacts import (
+    Ingested,
+    Landed,
+    Quality,
+    Quarantined,
+    Ref,
+    Valid,
+    Validated,
+)
 from tasks.core.commit import Run
-from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.quarantine import LINE, SCHEMA, SOURCE
 from tasks.core.store import table_uri
 from tasks.task import stage
 from tasks.validate import quality
 from tasks.validate.config import SuiteSource, ValidationConfig
 from tasks.validate.errors import ValidationFailedError
 from tasks.validate.gate import STAGE, Judgement, causes, judge, pass_through
+from tasks.validate.mends import Mended, amend, apply
 from tasks.validate.suites import faults_told, load
 
 NO_HISTORY: Mapping[str, Sequence[int]] = MappingProxyType({})
@@ -73,6 +84,35 @@ def _read(
         for name in tables
         if name in suites
     }
+
+
+@stage("mend")
+def mend(run: Run, name: str, ingested: Ingested, mends: Ref[Mended]) -> Ingested:
+    """Apply the mends of a batch to one landed source.
+
+    Args:
+        run: the run.
+        name: the source.
+        ingested: what `ingest` made of it.
+        mends: the mends of the batch, of any source.
+
+    Returns:
+        The source as if it had said what the mends say; what `ingest` wrote where no mend is its.
+
+    Raises:
+        DataError: a mend no longer fits its row.
+    """
+    wanted = run.scan(mends).filter(table=name).collect()
+    if not wanted.height:
+        return ingested
+    nothing = pl.DataFrame(schema=SCHEMA)
+    held = run.scan(ingested.quarantine).collect() if ingested.quarantine else nothing
+    mended = apply(name, run.scan(ingested.table), held, wanted)
+    # the table as it was is being read while this one is written
+    table = run.write_table(Landed, mended.rows, _uri("landed", run, name, "mended.parquet"))
+    uri = _uri("quarantine", run, name, "ingest-mended.parquet")
+    left = run.write_table(Quarantined, mended.held, uri) if mended.held.height else None
+    return Ingested(table, left, amend(ingested.ledger, mended.added))
 
 
 def _judge_all(

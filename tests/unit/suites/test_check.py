@@ -88,14 +88,11 @@ def test_a_reference_to_nowhere_is_a_fault_of_the_suite(reference: str, found: s
     assert caught.value.where.startswith("s.yaml:2")
 
 
-def test_a_recorded_reference_waits_for_its_table_and_a_critical_one_does_not() -> None:
-    (result,) = check(ORDERS, suite(f"{REFERENCE}, key: code, severity: warning"))
-    assert (result.success, result.observed) == (
-        True,
-        "not compared: this run has no table products",
-    )
-    with pytest.raises(SuiteError, match="'products'"):
-        check(ORDERS, suite(f"{REFERENCE}, key: code"))
+def test_only_recorded_references_can_be_left_out() -> None:
+    both = suite(f"{REFERENCE}, key: code, severity: warning", f"{REFERENCE}, key: code")
+    assert both.tables_needed == {"products"}
+    left = both.without_references_to(["products"]).expectations
+    assert [e.severity for e in left] == ["critical"]
 
 
 @pytest.mark.parametrize(
