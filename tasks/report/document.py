@@ -66,6 +66,14 @@ def name_type(dtype: pl.DataType) -> str:
     return _NAMES[type(dtype)]
 
 
+def signature() -> dict[str, list[list[str | bool]]]:
+    """What users' programs rely on: names, types and nullability, table by table."""
+    return {
+        name: [[each.name, name_type(each.dtype), each.nullable] for each in table.columns]
+        for name, table in TABLES.items()
+    }
+
+
 def _section(table: Table) -> str:
     lines = [
         f"## {table.name}",

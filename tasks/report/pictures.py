@@ -80,7 +80,7 @@ def draw_probabilities(night: Histogram, training: Histogram | None) -> Picture 
     ]
     caption = "How sure the model was of the night's events; the upright scale is a square root."
     if training is not None:
-        caption += " Ticks: of the events it was tested on in training."
+        caption += " The ticks are the events it was tested on in training."
         tick = {"type": "tick", "thickness": 3, "opacity": 1, "width": {"band": 1.0}}
         values = {"values": _shares(training, "training")}
         layers.append({"data": values, "mark": tick, "encoding": encoding})

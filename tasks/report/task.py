@@ -29,10 +29,10 @@ def publish(run: Run, night: NightReport) -> Ref[Report]:
         DataError: a value is missing where the contract has one.
     """
     made, scored = night.provenance, run.scan(night.scored.table)
+    _write(run, "scores", tables.scores(scored, night), made)
     alerts = tables.alerts(scored, night)
     quality = tables.data_quality(run.scan(night.quality), made)
     held = tables.quarantine([run.scan(ref) for ref in night.quarantine], made)
-    _write(run, "scores", tables.scores(scored, night), made)
     _write(run, "alerts", alerts, made)
     _write(run, "data_quality", quality, made)
     _write(run, "quarantine", held, made)

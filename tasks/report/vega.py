@@ -76,6 +76,9 @@ def draw(spec: Spec, name: str) -> str:
 
     whole = {"width": _WIDTH, "height": _HEIGHT, "config": _CONFIG, **spec}
     svg = str(vl_convert.vegalite_to_svg(whole))
-    # Several drawings share one page, so the names of their clipping paths must differ.
-    svg = re.sub(r'(id="|url\(#)(clip|gradient_)', rf"\1{name}-\2", svg)
+    # Vega numbers its inner names on and on through a process; a page needs them its own.
+    names = dict.fromkeys(re.findall(r'id="([^"]+)"', svg))
+    for place, inner in enumerate(names):
+        svg = svg.replace(f'id="{inner}"', f'id="{name}-{place}"')
+        svg = svg.replace(f"url(#{inner})", f"url(#{name}-{place})")
     return re.sub(r'(<svg[^>]*?) width="\d+" height="\d+"', r"\1", svg, count=1)
