@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
@@ -31,7 +32,7 @@ from tasks.report.records import (
 from tasks.report.task import publish, publish_incident, publish_run, publish_training
 from tasks.score.decide import rule_in_words
 
-_PACKAGES = ("lamplighter", "polars", "prefect", "great_expectations", "torch", "xgboost-cpu")
+_PACKAGES = ("lamplighter", "polars", "prefect", "great_expectations", "torch", "xgboost", "xgboost-cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,12 @@ def publish_trained(
 
 def versions() -> Mapping[str, str]:
     """Versions of the packages an outcome depends on most."""
-    return {package: version(package) for package in _PACKAGES}
+    # XGBoost goes by two names: the build without GPU libraries is a package of its own.
+    found = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _provenance(
