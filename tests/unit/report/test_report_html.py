@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from tasks.core.artifacts import LedgerLine, Scored, Selection
+from tasks.models.base import History
+from tasks.report import summary, tables, task, view
+from tests.unit.report import nights
+
+HOSTILE = "<script>alert(1)</script>|*x*"
+
+
+class Outline(html.parser.HTMLParser):
+    """Collects a page's elements, ids, and everything that could make it load something."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.ids: list[str] = []
+        self.loads: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.elements.append(tag)
+        given = dict(attrs)
+        if "id" in given:
+            self.ids.append(given["id"])
+        for name in ("src", "href", "xlink:href", "action", "srcset", "poster"):
+            target = given.get(name) or ""
+            if target and not target.startswith(("#", "data:,")):
+                self.loads.append(target)
+
+
+def publish_page(store, **changes) -> str:
+    with nights.open_night(store) as run:
+        return run.read_bytes(task.publish(run, nights.night(run, **changes))).decode()
+
+
+def test_the_verdict_comes_first(store) -> None:
+    page = publish_page(store)
+    said = re.sub(r"<[^>]+>", "", re.search(r"<h1>(.*?)</h1>", page, re.S)[1])
+    assert said == (
+        "40 alerts from 1,512 events; the data are fit, with 1 check that did not hold; "
+        "the champion scored."
+    )
+
+
+def test_a_calm_night_is_fit_to_use(store) -> None:
+    page = publish_page(store, broken=0)
+    assert "the data are fit; the champion scored." in page
+    assert "Fit to use" in page
+
+
+def test_a_degraded_night_says_so_before_its_figures(store) -> None:
+    with nights.open_night(store) as run:
+        night = nights.night(run)
+        scored = Scored(night.scored.table, (), "fallback", "9a", "the champion gave NaN")
+        page = run.read_bytes(task.publish(run, replace(night, scored=scored))).decode()
+    assert "the fallback scored" in page
+    assert page.index("the champion gave NaN") < page.index("Key figures")
+
+
+@pytest.mark.parametrize("kind", ["night", "training", "incident"])
+def test_a_page_loads_nothing_and_names_everything_once(store, kind) -> None:
+    with nights.open_night(store) as run:
+        ref = {
+            "night": lambda: task.publish(run, nights.night(run)),
+            "training": lambda: task.publish_training(run, nights.training()),
+            "incident": lambda: task.publish_incident(run, nights.incident()),
+        }[kind]()
+        outline = Outline(run.read_bytes(ref).decode())
+    assert outline.loads == []
+    assert not {"script", "iframe", "object", "embed", "form", "img"} & set(outline.elements)
+    assert len(outline.ids) == len(set(outline.ids))
+    assert {"header", "main", "footer", "h1"} <= set(outline.elements)
+    assert outline.elements.count("h1") == 1
+
+
+def test_what_a_source_wrote_stays_text(store) -> None:
+    scored = nights.scores_frame().with_columns(InvoiceNo=pl.lit(HOSTILE))
+    page = publish_page(store, scored=scored, rule=HOSTILE, warnings=(HOSTILE,))
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_only_key_columns_of_an_event_are_shown(store) -> None:
+    scored = nights.scores_frame().with_columns(CustomerID=pl.lit(987654321))
+    page = publish_page(store, scored=scored)
+    assert "987654321" not in page
+    assert "CustomerID" not in page
+
+
+def test_a_ledger_line_that_is_off_is_marked(store) -> None:
+    page = publish_page(store, ledger=(LedgerLine("validate", "lines", 10, 7, quarantined=1),))
+    assert "off by 2" in page
+
+
+def test_a_page_is_whole_without_a_model_s_measures(store) -> None:
+    page = publish_page(store, metrics=(), curves=(), training_scores=None, usual={})
+    assert "Precision and recall" not in page
+    assert "Probabilities" in page
+
+
+def test_a_page_is_whole_without_candidates(store) -> None:
+    page = publish_page(store, selection=Selection("none", ()))
+    assert "0 of 0 candidates kept" in page
+
+
+def test_pictures_take_their_colours_from_the_page(store) -> None:
+    page = publish_page(store)
+    drawings = re.findall(r"<svg[^>]*class=\"marks\".*?</svg>", page, re.S)
+    assert len(drawings) == 4
+    for drawing in drawings:
+        assert not re.search(r'(fill|stroke)="(#|rgb)', drawing)
+        assert "var(--" in drawing
+
+
+def test_an_incident_says_what_where_and_what_to_do(store) -> None:
+    with nights.open_night(store) as run:
+        night = nights.night(run)
+        ref = task.publish_incident(run, nights.incident(night.quality))
+        page = run.read_bytes(ref).decode()
+        facts = next(each for each in run.written() if each.uri.endswith("incident.json"))
+        told = json.loads(run.read_bytes(facts))
+    assert ref.uri == "incidents/retail/batch_date=2010-07-05/incident.html"
+    for text in (
+        "stopped at validate",
+        "would be held back (14.0%)",
+        "Mend the source",
+        "match regex",
+    ):
+        assert text in page
+    assert told["found"].startswith("lines: 212 of 1,514 rows")
+    assert len(told["quality"]) == 8
+    assert told["ledger"][-1]["rejected"] == {"the gate closed": 1516}
+
+
+def test_an_incident_may_be_published_beside_the_run_it_stopped(store) -> None:
+    with nights.open_night(store) as stopped:
+        quality = nights.night(stopped).quality
+        with nights.open_night(store, day="incident-2010-07-05", attempt="two") as run:
+            page = run.read_bytes(task.publish_incident(run, nights.incident(quality), stopped))
+    assert b"match regex" in page
+
+
+def test_a_training_shows_how_it_went(store) -> None:
+    with nights.open_night(store) as run:
+        page = run.read_bytes(task.publish_training(run, nights.training())).decode()
+    assert "average precision 0.412 where chance has 0.021; 8 of 10 features kept." in page
+    assert "epoch 12, which was kept" in page
+    assert "six epochs without improvement" in page.lower()
+
+
+def test_a_training_whose_deep_model_failed_says_so(store) -> None:
+    report = nights.training()
+    failed = replace(report.trained, failure="the loss was NaN", history=History((), 0, ""))
+    with nights.open_night(store) as run:
+        ref = task.publish_training(run, replace(report, trained=failed))
+        assert "no deep model in this bundle: the loss was NaN" in run.read_bytes(ref).decode()
+
+
+def test_the_summary_holds_the_essentials_and_no_markup_of_a_source(store) -> None:
+    with nights.open_night(store) as run:
+        scored = nights.scores_frame().with_columns(InvoiceNo=pl.lit(HOSTILE))
+        night = nights.night(run, scored=scored)
+        seen = _see(run, night)
+    told = summary.markdown(seen)
+    assert told.startswith("# Monday 5 July 2010\n\n**40 alerts from 1,512 events")
+    assert "<script" not in told.replace("\\<", "")
+    assert "| validate | lines | 1,516 | 1,514 | 2 | 0 | yes |" in told
+    for line in told.splitlines():
+        if line.startswith("| 1 |"):
+            assert line.replace("\\|", "").count("|") == 7
+    assert summary.figure_rows(seen)[0] == ("Alerts", "40", "at most 40 alerts a day")
+
+
+def _see(run, night) -> view.NightView:
+    scored, made = run.scan(night.scored.table), night.provenance
+    quality = tables.data_quality(run.scan(night.quality), made)
+    return view.see_night(night, scored, tables.alerts(scored, night), quality)
