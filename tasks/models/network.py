@@ -39,16 +39,18 @@ class Network(nn.Module):
     def __init__(self, encoding: Encoding, config: NetworkConfig, seed: int) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        columns, width = encoding.columns, config.embedding
+        features, width = encoding.features, config.embedding
         self.encoding = encoding
-        pieces = normal((columns, config.bins, width), 0.3 * config.bins**-0.5, generator)
-        scaled = normal((columns, 1, width), 0.5, generator)
-        self.embedding_weight = nn.Parameter(torch.cat([pieces.detach(), scaled.detach()], dim=1))
-        self.embedding_bias = zeros((columns, 1, width))
-        self.body = _body(columns * width, config, generator)
+        pieces = normal((features, config.bins, width), 0.3 * config.bins**-0.5, generator)
+        scaled = normal((features, 1, width), 0.5, generator)
+        # A mark that training never raises keeps its weight of 0.
+        weights = [pieces.detach(), scaled.detach(), torch.zeros_like(scaled)]
+        self.embedding_weight = nn.Parameter(torch.cat(weights, dim=1))
+        self.embedding_bias = zeros((features, 1, width))
+        self.body = _body(features * width, config, generator)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """(columns, n, bins + 1) → (n, heads)."""
+        """(features, n, bins + 2) → (n, heads)."""
         embedded = torch.baddbmm(self.embedding_bias, codes, self.embedding_weight)
         rows: Tensor = self.body(torch.relu(embedded).transpose(0, 1).flatten(1))
         return rows
@@ -96,8 +98,7 @@ class NetworkScorer:
         try:
             state = safetensors.torch.load(files[WEIGHTS])
             features = len(state["encoding.median"])
-            gaps = len(state["encoding.gap_columns"])
-            network = Network(Encoding(features, gaps, config.bins), config, seed=0)
+            network = Network(Encoding(features, config.bins), config, seed=0)
             network.load_state_dict(state)
         except Exception as error:
             raise ModelError(
@@ -109,14 +110,12 @@ class NetworkScorer:
         return cls(network, config.threads)
 
     def _log_odds(self, rows: Tensor) -> Tensor:
-        encoding = self.network.encoding
-        return log_odds_of_mean(self.network(encoding.encode(encoding.fill(rows))))
+        return log_odds_of_mean(self.network(self.network.encoding(rows)))
 
     def _attribute(self, rows: Tensor) -> Tensor:
         encoding, count = self.network.encoding, len(rows)
-        codes = encoding.encode(encoding.fill(rows))
-        start = encoding.encode(encoding.fill(encoding.median[None]))
-        away = codes - start
+        start = encoding(encoding.median[None])
+        away = encoding(rows) - start
         steps = (torch.arange(_EXPLAIN_STEPS) + 0.5) / _EXPLAIN_STEPS
         path = (start[:, :, None] + steps[None, None, :, None] * away[:, :, None]).flatten(1, 2)
         path.requires_grad_(True)
@@ -124,11 +123,8 @@ class NetworkScorer:
         (gradient,) = torch.autograd.grad(total, path)
         slope = gradient.view(len(gradient), count, _EXPLAIN_STEPS, -1).mean(dim=2)
         shares = (slope * away).sum(dim=2).T
-        contributions = shares[:, : rows.shape[1]].clone()
-        contributions.index_add_(1, encoding.gap_columns, shares[:, rows.shape[1] :])
-        with torch.inference_mode():
-            base = log_odds_of_mean(self.network(start))
-        return torch.cat([contributions, base.expand(count)[:, None]], dim=1).detach()
+        base = log_odds_of_mean(self.network(start)).expand(count)
+        return torch.cat([shares, base[:, None]], dim=1).detach()
 
 
 def log_odds_of_mean(logits: Tensor) -> Tensor:

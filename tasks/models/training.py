@@ -60,7 +60,7 @@ class _Trainer:
     def __init__(self, config: NetworkConfig, fit: Rows, seed: int) -> None:
         self.config = config
         encoding = Encoding.learn(fit.table, config.bins)
-        self.filled = encoding.fill(torch.from_numpy(np.ascontiguousarray(fit.table, np.float32)))
+        self.table = torch.from_numpy(np.ascontiguousarray(fit.table, np.float32))
         self.labels = torch.tensor(fit.labels, dtype=torch.float32)
         self.network = Network(encoding, config, seed)
         self.order = torch.Generator().manual_seed(seed + 1)
@@ -104,16 +104,16 @@ class _Trainer:
         total = 0.0
         for step, rows in enumerate(self._batches()):
             self._set_rate(((number - 1) * self.steps + step) / (self.config.epochs * self.steps))
-            total += self._step(self.filled[rows], self.labels[rows]) * len(rows)
+            total += self._step(self.table[rows], self.labels[rows]) * len(rows)
         return total / len(self.labels)
 
     def _batches(self) -> Iterator[Tensor]:
         shuffled = torch.randperm(len(self.labels), generator=self.order)
         yield from torch.split(shuffled, self.config.batch_rows)
 
-    def _step(self, filled: Tensor, labels: Tensor) -> float:
+    def _step(self, table: Tensor, labels: Tensor) -> float:
         self.optimizer.zero_grad(set_to_none=True)
-        codes = self.network.encoding.encode(filled)
+        codes = self.network.encoding(table)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             logits = self.network(codes)
         loss = functional.binary_cross_entropy_with_logits(

@@ -8,18 +8,16 @@ from tasks.models.encoding import Encoding
 
 
 def encoded(encoding: Encoding, table: np.ndarray) -> torch.Tensor:
-    return encoding.encode(encoding.fill(torch.from_numpy(table.astype(np.float32))))
+    return encoding(torch.from_numpy(table.astype(np.float32)))
 
 
-def test_gaps_are_filled_with_the_median_and_marked() -> None:
-    table = np.array([[1, 5], [2, np.nan], [9, 7]], np.float32)
-    filled = Encoding.learn(table, bins=4).fill(torch.from_numpy(table))
-    np.testing.assert_array_equal(filled.numpy(), [[1, 5, 0], [2, 6, 1], [9, 7, 0]])
-
-
-def test_a_gap_where_training_had_none_is_the_median_without_a_mark() -> None:
-    encoding = Encoding.learn(np.array([[1.0], [2.0], [9.0]], np.float32), bins=4)
-    np.testing.assert_array_equal(encoding.fill(torch.tensor([[torch.nan]])).numpy(), [[2]])
+def test_a_gap_is_coded_as_the_median_with_a_mark() -> None:
+    encoding = Encoding.learn(np.array([[1], [np.nan], [2], [9]], np.float32), bins=4)
+    codes = encoded(encoding, np.array([[np.nan], [np.inf], [2.0]]))[0]
+    np.testing.assert_array_equal(codes[0], codes[1])
+    np.testing.assert_array_equal(codes[0, :-1], codes[2, :-1])
+    assert codes[:, -1].tolist() == [1, 1, 0]
+    assert codes[:, -2].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
