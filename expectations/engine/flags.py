@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 from great_expectations.expectations.expectation import Expectation
@@ -45,13 +46,24 @@ class RowFlags:
         Meant for the flagged rows, `frame.filter(flags.is_flagged())`, before the columns of bits
         are dropped.
         """
-        if not self.labels:
-            return pl.lit([], dtype=pl.List(pl.String))
-        broken = [
-            pl.when(pl.col(self.columns[i // _BITS]) & _bit(i) != 0).then(pl.lit(label))
-            for i, label in enumerate(self.labels)
+        decoded = [
+            pl.col(name).map_batches(
+                partial(_decode, labels=self.labels[k * _BITS : (k + 1) * _BITS]),
+                return_dtype=pl.List(pl.String),
+                is_elementwise=True,
+            )
+            for k, name in enumerate(self.columns)
         ]
-        return pl.concat_list(broken).list.drop_nulls()
+        return pl.concat_list(decoded)
+
+
+def _decode(bits: pl.Series, labels: Sequence[str]) -> pl.Series:
+    """The labels of the bits that are set; rows break few different sets of expectations."""
+    sets = bits.unique(maintain_order=True)
+    names = [[label for i, label in enumerate(labels) if mask >> i & 1] for mask in sets]
+    positions = pl.Series(range(len(sets)), dtype=pl.UInt32)
+    chosen = bits.replace_strict(sets, positions, return_dtype=pl.UInt32)
+    return pl.Series(bits.name, names, dtype=pl.List(pl.String)).gather(chosen)
 
 
 def flag_rows(

@@ -32,7 +32,9 @@ def _sample(
     columns: tuple[str, ...] | None,
     limit: int | None,
     finish: Callable[[pl.DataFrame], Any],
-) -> Sample:
+) -> Sample | list[Any]:
+    if limit == 0:
+        return []
     return Sample(unexpected(name, domain), _count(name, domain), columns, limit, finish)
 
 
@@ -50,7 +52,7 @@ def _index_limit(domain: Domain) -> int | None:
     return int(wanted["partial_unexpected_count"])
 
 
-def _values(name: str, domain: Domain) -> Sample:
+def _values(name: str, domain: Domain) -> Sample | list[Any]:
     """The values that break the rule: scalars, pairs or records, as the rule has columns."""
     finish: Callable[[pl.DataFrame], Any] = pl.DataFrame.rows
     if domain.kwargs.get("column"):
@@ -60,7 +62,7 @@ def _values(name: str, domain: Domain) -> Sample:
     return _sample(name, domain, domain.column_names, _record_limit(domain), finish)
 
 
-def _index_list(name: str, domain: Domain) -> Sample:
+def _index_list(name: str, domain: Domain) -> Sample | list[Any]:
     """Where the rule is broken: positions in the batch, or the values of the key columns."""
     wanted: Mapping[str, Any] = domain.values["result_format"]
     keys = wanted.get("unexpected_index_column_names")
@@ -81,7 +83,7 @@ def _index_query(name: str, domain: Domain) -> str | None:
     return f"frame.filter({unexpected(name, domain)})"
 
 
-def _rows(name: str, domain: Domain) -> Sample:
+def _rows(name: str, domain: Domain) -> Sample | list[Any]:
     return _sample(name, domain, None, _record_limit(domain), _records)
 
 

@@ -117,7 +117,7 @@ class _Run:
             shared = _shared_key(key, sample.count)
             if shared in self.errors:
                 self.errors[key] = self.errors[shared]
-            elif not self.values[shared] or sample.limit == 0:
+            elif not self.values[shared]:
                 self._keep(key, sample.finish, self._no_rows(sample))
             else:
                 groups.setdefault((shared, sample.limit), []).append(key)
