@@ -106,9 +106,8 @@ def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json:
     if as_json:
         terminal.out.file.write(frame.head(rows).write_ndjson())
         return
-    with pl.Config(tbl_rows=rows, tbl_cols=-1, fmt_str_lengths=60, tbl_hide_dataframe_shape=True):
-        terminal.out.print(str(frame.head(rows)), soft_wrap=True)
-    terminal.out.print(f"{frame.height:,} rows in {path}")
+    terminal.print_records(frame.head(rows).to_dicts(), frame.columns)
+    terminal.out.print(f"{frame.height:,} rows in {path}", soft_wrap=True)
 
 
 def published(pipeline: Pipeline, table: str, date: dt.date | None) -> Path:

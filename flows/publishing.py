@@ -32,7 +32,15 @@ from tasks.report.records import (
 from tasks.report.task import publish, publish_incident, publish_run, publish_training
 from tasks.score.decide import rule_in_words
 
-_PACKAGES = ("lamplighter", "polars", "prefect", "great_expectations", "torch", "xgboost", "xgboost-cpu")
+_PACKAGES = (
+    "lamplighter",
+    "polars",
+    "prefect",
+    "great_expectations",
+    "torch",
+    "xgboost",
+    "xgboost-cpu",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,12 @@ from rich.table import Table
 
 from tasks.core.errors import LamplighterError
 
+_PIPED_WIDTH = 160
+_CELL_WIDTH = 32
+
 out = Console(highlight=False)
+if not out.is_terminal:
+    out.width = _PIPED_WIDTH
 err = Console(stderr=True, highlight=False)
 
 
@@ -60,6 +65,28 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         drawn.add_row(*(escape(_cell(value)) for value in row.values()))
     return drawn
+
+
+def print_records(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows a line each: the columns that fit, and the names of those that do not."""
+    drawn = Table(header_style="bold", show_edge=False)
+    room, shown, left_out = out.width, [], []
+    for name in columns:
+        width = max(len(name), *(len(_short(row[name])) for row in rows), 0) + 3
+        (shown if width <= room else left_out).append(name)
+        room -= width if width <= room else 0
+    for name in shown:
+        drawn.add_column(name, no_wrap=True)
+    for row in rows:
+        drawn.add_row(*(escape(_short(row[name])) for name in shown))
+    out.print(drawn)
+    if left_out:
+        out.print(f"and the columns {', '.join(left_out)} (all with --json)", soft_wrap=True)
+
+
+def _short(value: Any) -> str:
+    text = _cell(value)
+    return text if len(text) <= _CELL_WIDTH else text[: _CELL_WIDTH - 1] + "…"
 
 
 def _cell(value: Any) -> str:

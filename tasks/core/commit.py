@@ -191,7 +191,7 @@ def open_run(
         try:
             yield run
         finally:
-            shutil.rmtree(run.staging, ignore_errors=True)
+            shutil.rmtree(_staging(store, pipeline, batch), ignore_errors=True)
 
 
 def commit(run: Run, facts: Mapping[str, Any]) -> Commit:
@@ -231,6 +231,15 @@ def last_commit(store: Store, pipeline: str, batch: str) -> Commit | None:
     ):
         _recover(store, pipeline, batch)
     return _read_record(store, pipeline, batch)
+
+
+def committed_batches(store: Store, pipeline: str) -> Iterator[Commit]:
+    """What is published for every batch of a pipeline, by the batch's name."""
+    folder = store.root / "commits" / pipeline
+    for path in sorted(folder.glob("*.json")):
+        record = last_commit(store, pipeline, path.stem)
+        if record is not None:
+            yield record
 
 
 def recover(store: Store, pipeline: str) -> None:
