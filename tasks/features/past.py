@@ -23,6 +23,7 @@ Bools = NDArray[np.bool_]
 _FRACTION = 2.0**32
 _LARGEST = 2.0**52
 _WIDEST = 2.0**42
+_UNITS = 2.0**20
 _NEVER = np.iinfo(np.int64).max
 _NO_DELAY = dt.timedelta(0)
 
@@ -94,12 +95,14 @@ class Past:
         return [divide(s, n) for s, n in zip(sums, counts, strict=True)]
 
     def std(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
-        """Sample deviations of values up to 2**42 in size; NaN over fewer than two.
+        """Sample deviations, NaN over fewer than two; of values to 2**-20, up to 2**42 in size.
 
         A spread below a millionth of the mean counts as none: it would be of rounding.
         """
         present = np.isfinite(values)
-        known = np.where(present, np.clip(np.nan_to_num(values), -_WIDEST, _WIDEST), np.nan)
+        bounded = np.clip(np.nan_to_num(values), -_WIDEST, _WIDEST)
+        # Of rounded values both moments: their difference would be of rounding otherwise.
+        known = np.where(present, np.rint(bounded * _UNITS) / _UNITS, np.nan)
         counts = self.sum(present.astype(np.float64), windows)
         moments = zip(counts, self.sum(known, windows), self._squares(known, windows), strict=True)
         return [_deviation(*moment) for moment in moments]
@@ -153,8 +156,8 @@ class Past:
         return found
 
     def _squares(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
-        """Exact sums of squares of values rounded to 2**-20, in four digits of base 2**16."""
-        fixed = np.rint(np.nan_to_num(values[self.rows]) * 2.0**20).astype(np.int64)
+        """Exact sums of squares of multiples of 2**-20, in four digits of base 2**16."""
+        fixed = np.rint(np.nan_to_num(values[self.rows]) * _UNITS).astype(np.int64)
         digits = [fixed >> 48, *((fixed >> shift) & 0xFFFF for shift in (32, 16, 0))]
         totals = [np.zeros(len(self.asked)) for _ in windows]
         for place in range(7):

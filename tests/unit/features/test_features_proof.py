@@ -1,0 +1,154 @@
+"""No feature of any family moves when the future does; a leak that was planted is found."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import polars as pl
+import pytest
+
+from tasks.core.event import EventConfig
+from tasks.features.build import build
+from tasks.features.config import FeaturesConfig
+from tasks.features.proof import Knowledge, prove_no_leak
+
+KNOWN = Knowledge(
+    time="at",
+    key=("invoice", "line"),
+    together=("invoice",),
+    late={"fraud": dt.timedelta(days=2)},
+    dimensions={"products": "listed_at"},
+)
+EVERY_FAMILY = [
+    {"family": "columns", "columns": ["price"], "log": ["quantity"], "missing": ["price"]},
+    {"family": "expressions", "expressions": {"amount": "quantity * price"}},
+    {"family": "pairs", "ratios": [["price", "quantity"]], "differences": [["price", "quantity"]]},
+    {"family": "calendar", "cyclic": ["hour"]},
+    {"family": "text", "columns": ["note"]},
+    {"family": "categories", "one_hot": {"product": ["P1"]}, "ordinal": {"product": ["P1", "P2"]}},
+    {"family": "frequency", "columns": ["product"], "windows": ["7d"]},
+    {
+        "family": "history",
+        "entity": "customer",
+        "windows": ["1d", "10d"],
+        "statistics": [
+            *("count", "sum", "mean", "std", "min", "max"),
+            *("ratio", "zscore", "since_last", "since_first"),
+        ],
+        "values": {"amount": "quantity * price", "price": "price"},
+        "distinct": ["product"],
+        "velocity": True,
+    },
+    {
+        "family": "history",
+        "entity": "product",
+        "windows": ["10d"],
+        "statistics": ["mean"],
+        "values": ["fraud"],
+        "delay": "2d",
+    },
+    {"family": "novelty", "entity": "customer", "of": "product", "windows": ["20d"]},
+    {
+        "family": "risk",
+        "entity": "product",
+        "where": "fraud = 1",
+        "delay": "2d",
+        "windows": ["10d"],
+        "smoothing": 2,
+    },
+    {
+        "family": "basket",
+        "by": "invoice",
+        "values": ["price"],
+        "statistics": ["sum", "mean", "min", "max", "share", "rank"],
+        "distinct": ["product"],
+    },
+    {
+        "family": "lookup",
+        "table": "products",
+        "on": {"product": "code"},
+        "columns": "list_price",
+        "known_from": "listed_at",
+        "known_until": "ends_at",
+        "age": True,
+    },
+]
+
+
+@pytest.fixture
+def wanted(lines: pl.DataFrame, event: EventConfig) -> pl.Series:
+    return lines.with_columns(event.is_event().alias("wanted"))["wanted"]
+
+
+def test_no_family_sees_the_future(
+    lines: pl.DataFrame, event: EventConfig, wanted: pl.Series, products: pl.DataFrame
+) -> None:
+    config = FeaturesConfig.model_validate(EVERY_FAMILY)
+
+    def builder(
+        rows: pl.DataFrame, asked: pl.Series, tables: Mapping[str, pl.DataFrame]
+    ) -> pl.DataFrame:
+        return build(config, event, rows, asked, {n: t.lazy() for n, t in tables.items()})
+
+    proof = prove_no_leak(
+        builder, lines, wanted, {"products": products}, KNOWN, cut_offs=20, events=20
+    )
+    assert proof.leaks == ()
+    assert proof.cut_offs == 20
+    assert proof.events > 200
+    assert len(proof.features) > 50
+
+
+PLANTED = {
+    "average of the whole table": pl.col("price").mean(),
+    "rank among all rows": pl.col("price").rank(),
+    "the next row of the entity": pl.col("price").shift(-1).over("customer"),
+    "a window that includes its own instant": pl.col("price").rolling_sum_by(
+        "at", "5d", closed="both"
+    ),
+    "rows of the same instant": pl.len().over("at"),
+    "a label before its delay": pl.col("fraud").rolling_sum_by("at", "5d", closed="left"),
+}
+
+
+@pytest.mark.parametrize("leak", PLANTED)
+def test_a_planted_leak_is_found(lines: pl.DataFrame, wanted: pl.Series, leak: str) -> None:
+    def builder(
+        rows: pl.DataFrame, asked: pl.Series, tables: Mapping[str, pl.DataFrame]
+    ) -> pl.DataFrame:
+        planted = PLANTED[leak].cast(pl.Float32).alias("planted")
+        return rows.select(planted, pl.col("quantity").alias("honest")).filter(asked)
+
+    proof = prove_no_leak(builder, lines, wanted, {}, KNOWN, cut_offs=30)
+    assert [leak.feature for leak in proof.leaks] == ["planted"]
+    assert proof.leaks[0].event_time <= proof.leaks[0].cut_off
+
+
+def test_a_lookup_that_takes_the_present_is_found(
+    lines: pl.DataFrame, wanted: pl.Series, products: pl.DataFrame
+) -> None:
+    def builder(
+        rows: pl.DataFrame, asked: pl.Series, tables: Mapping[str, pl.DataFrame]
+    ) -> pl.DataFrame:
+        newest = tables["products"].group_by("code").agg(pl.col("list_price").max())
+        joined = rows.join(newest, left_on="product", right_on="code", how="left")
+        return joined.select("list_price").filter(asked)
+
+    tables = {"products": products}
+    proof = prove_no_leak(builder, lines, wanted, tables, KNOWN, cut_offs=10)
+    assert [leak.feature for leak in proof.leaks] == ["list_price"]
+
+
+def test_a_proof_from_the_rows_near_each_cut_off_finds_leaks_as_well(
+    lines: pl.DataFrame, wanted: pl.Series
+) -> None:
+    def builder(
+        rows: pl.DataFrame, asked: pl.Series, tables: Mapping[str, pl.DataFrame]
+    ) -> pl.DataFrame:
+        ahead = pl.col("price").shift(-1).over("customer").alias("ahead")
+        return rows.select(ahead).filter(asked)
+
+    span = dt.timedelta(days=12)
+    proof = prove_no_leak(builder, lines, wanted, {}, KNOWN, cut_offs=10, span=span)
+    assert [leak.feature for leak in proof.leaks] == ["ahead"]
