@@ -48,6 +48,11 @@ def resolve(value: Any, parameters: Mapping[str, Any]) -> Any:
     return given if match["sign"] is None else _shift(given, match)
 
 
+def escape(value: Any) -> Any:
+    """Write a value so that `resolve` gives it back: the inverse of its `$$`."""
+    return f"${value}" if isinstance(value, str) and value.startswith("$") else value
+
+
 def _shift(given: Any, match: re.Match[str]) -> dt.date:
     if not isinstance(given, dt.date):
         raise TypeError(f"${match['name']} is no date, so no span can be added to it")

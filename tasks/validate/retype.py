@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -94,6 +95,8 @@ def _text(value: Any) -> str | None:
 def _typed(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
     if isinstance(dtype, pl.Datetime):
         return _parsed(texts, dtype, lambda text: _moment(text, dtype.time_zone is not None))
+    if isinstance(dtype, pl.Decimal):
+        return _parsed(texts, dtype, lambda text: _exact(text, dtype))
     parse = _PARSERS.get(type(dtype))
     if parse is not None:
         return _parsed(texts, dtype, parse)
@@ -104,10 +107,18 @@ def _parsed(texts: pl.Series, dtype: pl.DataType, parse: Callable[[str], object]
     def attempt(text: str | None) -> object:
         try:
             return None if text is None else parse(text)
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, ArithmeticError):
             return None
 
     return pl.Series(texts.name, [attempt(text) for text in texts], dtype=dtype)
+
+
+def _exact(text: str, dtype: pl.Decimal) -> Decimal:
+    number = Decimal(text)
+    whole_digits = dtype.precision - dtype.scale
+    if number != round(number, dtype.scale) or abs(number) >= 10**whole_digits:
+        raise ValueError("more digits than the type holds")
+    return number
 
 
 def _moment(text: str, needs_zone: bool) -> dt.datetime:

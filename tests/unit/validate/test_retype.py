@@ -85,6 +85,12 @@ def test_numbers_may_be_strings_and_strings_may_be_numbers() -> None:
     assert typed.row(0) == (7, "7", True)
 
 
+@pytest.mark.parametrize("text", ["1.105", "10000000000", "1,5", "x", "NaN", "Infinity"])
+def test_a_decimal_is_not_rounded_to_fit(text: str) -> None:
+    with pytest.raises(DataError, match="price is no Decimal"):
+        retype([f'{{"price": "{text}"}}'], {"price": pl.Decimal(12, 2)})
+
+
 def test_many_faults_are_cut_short() -> None:
     with pytest.raises(DataError, match="and 2 more"):
         retype(["1"] * 12, {"n": pl.Int32()})
