@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from tasks.core.artifacts import Selection
-from tasks.report import pictures, view, words
-from tasks.report.records import Incident, Provenance, TrainingReport
+from tasks.report import pictures, trends, view, words
+from tasks.report.records import Incident, TrainingReport
 
 _REASONS_SHOWN = 3
 _TEST = "test"
@@ -25,7 +25,7 @@ def night_page(seen: view.NightView) -> bytes:
     spread = pictures.draw_probabilities(seen.probabilities, night.training_scores)
     return _render(
         "night.html",
-        night.provenance,
+        provenance=night.provenance,
         seen=seen,
         key=night.event.key,
         reasons_shown=_REASONS_SHOWN,
@@ -43,7 +43,7 @@ def training_page(report: TrainingReport) -> bytes:
     base = view.find_metric(trained.metrics, "base_rate")
     return _render(
         "training.html",
-        report.provenance,
+        provenance=report.provenance,
         report=report,
         verdict=_training_verdict(report),
         warnings=_training_warnings(report),
@@ -61,10 +61,26 @@ def incident_page(incident: Incident, expectations: tuple[view.Row, ...]) -> byt
     """The page of a night that was stopped."""
     return _render(
         "incident.html",
-        incident.provenance,
+        provenance=incident.provenance,
         incident=incident,
         expectations=expectations,
         ledger=view.see_ledger(incident.ledger),
+    )
+
+
+def index_page(pipeline: str, lines: Sequence[trends.NightLine]) -> bytes:
+    """The page over all nights.
+
+    Args:
+        pipeline: the pipeline.
+        lines: the nights, in the order of their dates.
+    """
+    return _render(
+        "index.html",
+        pipeline=pipeline,
+        lines=lines,
+        verdict=trends.verdict(lines),
+        pictures=pictures.draw_trends(lines),
     )
 
 
@@ -91,9 +107,8 @@ def _training_warnings(report: TrainingReport) -> tuple[str, ...]:
     return (*told, *report.warnings)
 
 
-def _render(template: str, provenance: Provenance, **context: Any) -> bytes:
-    page = _environment().get_template(template).render(provenance=provenance, **context)
-    return page.encode()
+def _render(template: str, **context: Any) -> bytes:
+    return _environment().get_template(template).render(**context).encode()
 
 
 @functools.cache

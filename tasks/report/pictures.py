@@ -10,9 +10,10 @@ from tasks.models.base import History
 from tasks.models.records import Curve
 from tasks.report import words
 from tasks.report.records import Histogram
+from tasks.report.trends import NightLine
 from tasks.report.vega import SERIES, Spec, at, axis, color, draw
 
-Trend = Mapping[str, Sequence[float | None]]
+Series = Mapping[str, Sequence[float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,29 +121,38 @@ def draw_learning(history: History) -> list[Picture]:
     return drawn
 
 
-def draw_trend(
-    title: str, caption: str, measure: str, days: Sequence[str], lines: Trend
-) -> Picture:
-    """Figures by night: one line each, with gaps where a night has none."""
-    values = [
-        {"x": day, "y": value, "series": label}
-        for label, figures in lines.items()
-        for day, value in zip(days, figures, strict=True)
-    ]
-    encoding = {
-        "x": {
-            "field": "x",
-            "type": "temporal",
-            "title": None,
-            "axis": {"format": "%-d %b", "tickCount": 5, "labelOverlap": True},
-            "scale": {"type": "utc"},
-        },
-        "y": axis("y", measure),
-        "color": color(list(lines)),
+def draw_trends(lines: Sequence[NightLine]) -> list[Picture]:
+    """Alerts, events, rows held back and broken checks by night; nothing for fewer than two."""
+    if len(lines) < 2:
+        return []
+    alerts: Series = {
+        "alerts": [line.alerts for line in lines],
+        "expected hits": [line.expected_hits for line in lines],
     }
+    held: Series = {"quarantined": [line.quarantined_share for line in lines]}
+    return [
+        _trend("Alerts", "How many, and how many of them to expect right.", "", lines, alerts),
+        _trend("Events", "Scored each night.", "", lines, {"e": [line.scored for line in lines]}),
+        _trend("Quarantined", "Of the rows that came, the share held back.", ".2~%", lines, held),
+        _trend("Checks", "That did not hold.", "", lines, {"c": [line.broken for line in lines]}),
+    ]
+
+
+def _trend(
+    title: str, caption: str, axis_format: str, lines: Sequence[NightLine], series: Series
+) -> Picture:
+    values = [
+        {"x": line.batch_date, "y": value, "series": label}
+        for label, figures in series.items()
+        for line, value in zip(lines, figures, strict=True)
+    ]
+    days = {"format": "%-d %b", "tickCount": 5, "labelOverlap": True}
+    x = {"field": "x", "type": "temporal", "title": None, "axis": days, "scale": {"type": "utc"}}
+    y = axis("y", "", {"title": None, "axis": {"format": axis_format, "tickCount": 5}})
     mark = {"type": "line", "strokeWidth": 2, "point": {"size": 22, "filled": True}}
+    encoding = {"x": x, "y": y, "color": color(list(series))}
     spec = {"data": {"values": values}, "mark": mark, "encoding": encoding}
-    return Picture(title, caption, draw(spec, words.name(title).replace(" ", "-")))
+    return Picture(title, caption, draw(spec, f"trend-{title.lower()}"))
 
 
 def _curve_spec(kind: str, curves: Sequence[Curve], base_rate: float | None) -> Spec:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tasks.core.artifacts import LedgerLine, Quality, Quarantined, Ref, Scored, Selection
+from tasks.core.artifacts import (
+    LedgerLine,
+    Quality,
+    Quarantined,
+    Ref,
+    Report,
+    Scored,
+    Selection,
+)
 from tasks.core.event import EventConfig
 from tasks.models.records import Curve, Metric, Trained
 from tasks.report.config import ReportConfig
@@ -140,6 +148,23 @@ class Incident:
     do: str = ""
     quality: Ref[Quality] | None = None
     ledger: tuple[LedgerLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NightTables:
+    """Published tables of one night, for the page over all nights.
+
+    Args:
+        batch_date: the business date, ISO.
+        runs: its `runs` table.
+        alerts: its `alerts` table.
+        data_quality: its `data_quality` table.
+    """
+
+    batch_date: str
+    runs: Ref[Report]
+    alerts: Ref[Report]
+    data_quality: Ref[Report]
 
 
 @dataclass(frozen=True, slots=True)

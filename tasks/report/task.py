@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -10,10 +11,17 @@ from tasks.core.artifacts import LedgerLine, Ref, Report, Selection
 from tasks.core.commit import Run
 from tasks.core.keys import canonical_json
 from tasks.core.store import table_uri
-from tasks.report import page, summary, tables, view
+from tasks.report import page, summary, tables, trends, view
 from tasks.report.conform import describe
 from tasks.report.contract import TABLES
-from tasks.report.records import Incident, NightReport, Provenance, RunRecord, TrainingReport
+from tasks.report.records import (
+    Incident,
+    NightReport,
+    NightTables,
+    Provenance,
+    RunRecord,
+    TrainingReport,
+)
 from tasks.task import stage
 
 
@@ -77,6 +85,30 @@ def publish_incident(run: Run, incident: Incident, stopped: Run | None = None) -
     _write_incident(run, made, canonical_json(told), "incident.json")
     content = page.incident_page(incident, view.see_expectations(quality))
     return _write_incident(run, made, content, "incident.html")
+
+
+@stage("report_index")
+def publish_index(run: Run, nights: Sequence[NightTables]) -> Ref[Report]:
+    """Write the page over all nights, from their published tables.
+
+    Args:
+        run: of a batch of its own, for every night changes this page.
+        nights: in any order.
+
+    Returns:
+        `reports/<pipeline>/index.html`.
+    """
+    lines = [
+        trends.see_line(
+            night.batch_date,
+            run.scan(night.runs).collect(),
+            run.scan(night.alerts).select("probability").collect(),
+            run.scan(night.data_quality).select("success").collect(),
+        )
+        for night in sorted(nights, key=lambda night: night.batch_date)
+    ]
+    content = page.index_page(run.pipeline, lines)
+    return run.write_bytes(Report, content, f"reports/{run.pipeline}/index.html")
 
 
 def publish_run(run: Run, record: RunRecord) -> Ref[Report]:

@@ -341,14 +341,14 @@ def incident(quality: Ref[Quality] | None = None) -> Incident:
     )
 
 
-def run_record() -> RunRecord:
+def run_record(day: str = DAY) -> RunRecord:
     start = dt.datetime(2010, 7, 6, 3, 30, tzinfo=dt.UTC)
     stages = (
         StageTiming("ingest", 1.2, 0.9, 410_000_000),
         StageTiming("score", 3.4, 6.1, 812_000_000),
     )
     return RunRecord(
-        provenance(),
+        provenance(day),
         "night",
         "done",
         start,

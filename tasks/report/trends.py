@@ -1,0 +1,88 @@
+"""The nights of a pipeline beside each other: what `index.html` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from tasks.report import words
+
+
+@dataclass(frozen=True, slots=True)
+class NightLine:
+    """One night among others.
+
+    Args:
+        batch_date: ISO date.
+        rows_in: rows taken from the sources.
+        quarantined: rows held back.
+        scored: events scored.
+        alerts: events that became alerts.
+        expected_hits: sum of the alerts' calibrated probabilities.
+        checks: expectations made.
+        broken: those that did not hold.
+        score_source: `champion`, `previous` or `fallback`.
+        model_version: version of that model.
+        reason: why a lower rung scored; empty otherwise.
+    """
+
+    batch_date: str
+    rows_in: int
+    quarantined: int
+    scored: int
+    alerts: int
+    expected_hits: float
+    checks: int
+    broken: int
+    score_source: str
+    model_version: str
+    reason: str
+
+    @property
+    def quarantined_share(self) -> float | None:
+        """Rows held back, of those taken; None where none came."""
+        return self.quarantined / self.rows_in if self.rows_in else None
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether every check held and the champion scored."""
+        return not self.broken and self.score_source == "champion"
+
+
+def see_line(
+    batch_date: str, runs: pl.DataFrame, alerts: pl.DataFrame, quality: pl.DataFrame
+) -> NightLine:
+    """A night's line, from three of its public tables."""
+    run = runs.row(0, named=True)
+    return NightLine(
+        batch_date=batch_date,
+        rows_in=run["rows_in"],
+        quarantined=run["rows_quarantined"],
+        scored=run["rows_scored"],
+        alerts=run["alerts"],
+        expected_hits=float(alerts["probability"].sum()),
+        checks=quality.height,
+        broken=int((~quality["success"]).sum()),
+        score_source=run["score_source"] or "",
+        model_version=run["model_version"] or "",
+        reason=run["reason"] or "",
+    )
+
+
+def verdict(lines: Sequence[NightLine]) -> str:
+    """The nights in one sentence.
+
+    Args:
+        lines: in the order of their dates.
+    """
+    if not lines:
+        return "No night has been published yet."
+    last = lines[-1]
+    alerts = words.count(sum(line.alerts for line in lines), "alert")
+    calm = sum(line.is_calm for line in lines)
+    return (
+        f"{alerts} in {words.count(len(lines), 'night')}, {calm} of them without a remark; "
+        f"the last, {words.day(last.batch_date)}, has {words.count(last.alerts, 'alert')}."
+    )
