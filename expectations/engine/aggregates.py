@@ -19,9 +19,9 @@ from expectations.engine.registration import provides
 
 
 def numbers(domain: Domain) -> pl.Expr:
-    """The column's values as numbers that have moments: decimals become floats."""
-    values = domain.values_of()
-    return values.cast(pl.Float64) if isinstance(domain.dtype(), pl.Decimal) else values
+    """The column's values as numbers that have moments: decimals and untyped nulls are floats."""
+    values, dtype = domain.values_of(), domain.dtype()
+    return values.cast(pl.Float64) if isinstance(dtype, pl.Decimal | pl.Null) else values
 
 
 def _reduces(
