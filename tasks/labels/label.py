@@ -42,7 +42,8 @@ def label(
         pl.col(KNOWN_AT) <= end
     )
     if isinstance(config, FollowedBy):
-        answered = _answered(timed, known, config).select(EVENT_ID).collect()[EVENT_ID]
+        # Among all events, known or not: an answer to a younger one is none to an older one.
+        answered = _answered(timed, events, config).select(EVENT_ID).collect()[EVENT_ID]
         value = pl.col(EVENT_ID).is_in(answered.implode())
     else:
         known = known.filter(pl.col(config.column).is_not_null())

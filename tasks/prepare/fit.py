@@ -37,7 +37,7 @@ def fit(rows: pl.LazyFrame, config: PrepareConfig, event: EventConfig) -> Prepar
     if not treated:
         return Preparation()
     asked = [expr for c in treated for expr in _statistics(c, fills.get(c), fences.get(c))]
-    learned = rows.select(asked).collect().row(0, named=True)
+    learned = rows.select(asked).collect().row(0, named=True) if asked else {}
     return Preparation(tuple(_treatment(c, fills.get(c), learned) for c in treated))
 
 

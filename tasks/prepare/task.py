@@ -62,7 +62,7 @@ def _ordered(
         )
     parts = [
         run.scan(ref)
-        .drop(SOURCE, LINE, strict=False)
+        .drop([column for column in (SOURCE, LINE) if column not in event.key])
         .with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
         for ref in sorted(tables, key=lambda ref: ref.uri)
     ]
