@@ -221,13 +221,22 @@ def codes(
     missing = np.zeros(len(both), np.bool_)
     for column in columns:
         values = pl.concat([observed[column], asking[column]])
-        code = values.rank("dense").cast(pl.Int64)
-        missing |= values.is_null().to_numpy()
-        both = both * (values.n_unique() + 1) + code.fill_null(0).to_numpy()
-        # Dense again, so that the next product does not overflow.
-        both = pl.Series(both).rank("dense").cast(pl.Int64).to_numpy()
+        code = _code(values)
+        missing |= code < 0
+        # Dense, so that the product does not overflow.
+        both = _code(pl.Series(both)) * (code.max(initial=0) + 1) + code
     both = np.where(missing, -1, both)
     return both[: observed.height], both[observed.height :]
+
+
+def _code(values: pl.Series) -> Ints:
+    """A number from 0 for each different value, -1 for null; no order is meant."""
+    if values.dtype == pl.String:
+        codes = values.cast(pl.Categorical).to_physical()
+    else:
+        codes = values.rank("dense") - 1
+    coded: Ints = codes.cast(pl.Int64).fill_null(-1).to_numpy()
+    return coded
 
 
 def instants(table: pl.DataFrame, time: str) -> Ints:

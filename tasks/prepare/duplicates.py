@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from tasks.core.event import EventConfig
+from tasks.core.quarantine import LINE, SOURCE
 from tasks.prepare.config import DuplicatesConfig
 
 BATCH_DATE = "batch_date"
@@ -37,7 +38,9 @@ def _compared(rows: pl.LazyFrame, config: DuplicatesConfig) -> Sequence[str]:
     if config.columns is not None:
         return config.columns
     aside = {*config.exclude, BATCH_DATE}
-    return [c for c in rows.collect_schema().names() if c not in aside]
+    names = rows.collect_schema().names()
+    # Where a row was read from is no part of what it says.
+    return [c for c in names if c not in aside and c not in {SOURCE, LINE}]
 
 
 def _seen(columns: Sequence[str]) -> pl.Expr:

@@ -47,7 +47,7 @@ def prepare(
     kept = apply(rows.lazy().filter(pl.col(_REASON).is_null()).drop(_REASON), preparation)
     uri = table_uri("prepared", run.pipeline, event.table, run.batch)
     table = run.write_table(Prepared, kept, uri)
-    return PreparedTable(table, (_ledger_line(rows, event.table, run.batch),))
+    return PreparedTable(table, (_ledger_line(_counted(rows, run, tables), event.table),))
 
 
 def _ordered(
@@ -70,10 +70,15 @@ def _ordered(
     return rows.with_columns(repeated(rows, event, config.duplicates).alias(_REASON))
 
 
-def _ledger_line(rows: pl.DataFrame, table: str, batch: str) -> LedgerLine:
-    own = rows.filter(pl.col(BATCH_DATE).cast(pl.String) == batch)
-    counted = own if own.height else rows
-    reasons = counted[_REASON].drop_nulls().value_counts(sort=True)
+def _counted(rows: pl.DataFrame, run: Run, tables: Sequence[Ref[Valid]]) -> pl.DataFrame:
+    """The rows the ledger tells of: the run's own date, of which history was told before."""
+    if run.batch in {str(batch_date(ref)) for ref in tables}:
+        return rows.filter(pl.col(BATCH_DATE).cast(pl.String) == run.batch)
+    return rows
+
+
+def _ledger_line(rows: pl.DataFrame, table: str) -> LedgerLine:
+    reasons = rows[_REASON].drop_nulls().value_counts(sort=True)
     rejected = dict(sorted(reasons.iter_rows()))
-    kept = counted.height - sum(rejected.values())
-    return LedgerLine("prepare", table, counted.height, kept, rejected=rejected)
+    kept = rows.height - sum(rejected.values())
+    return LedgerLine("prepare", table, rows.height, kept, rejected=rejected)
