@@ -85,7 +85,8 @@ def print_records(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> 
 
 
 def _short(value: Any) -> str:
-    text = _cell(value)
+    # A whole number may be a name, a customer's say: it gets no separators.
+    text = str(value) if isinstance(value, int) else _cell(value)
     return text if len(text) <= _CELL_WIDTH else text[: _CELL_WIDTH - 1] + "…"
 
 
