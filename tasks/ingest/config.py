@@ -88,7 +88,7 @@ class SqlConfig(Source):
     query: str = Field(
         min_length=1,
         description="One SELECT; :date is the batch date, :since its start, :until its end "
-        "(the next midnight)",
+        "(the next midnight). Order it by the key: then the same rows give the same file",
     )
     batch_rows: int = Field(50_000, ge=1, description="Rows fetched at a time")
     timeout: Duration = Field(dt.timedelta(seconds=30), description="Longest wait to connect")

@@ -57,19 +57,21 @@ def _as_utf8(stream: BinaryIO, name: str, encoding: str) -> Iterator[bytes]:
     if "\n,".encode(encoding) != b"\n,":
         yield from _strictly(stream, name, encoding)
         return
-    first, waiting = True, b""
-    while chunk := stream.read(_BLOCK_BYTES):
-        if first:
-            _refuse_utf16(chunk, name)
-            chunk = chunk.removeprefix(codecs.BOM_UTF8)
-            first = False
-        if encoding == "utf-8":
+    chunk = stream.read(max(_BLOCK_BYTES, len(codecs.BOM_UTF8)))
+    _refuse_utf16(chunk, name)
+    if encoding == "utf-8":
+        yield chunk.removeprefix(codecs.BOM_UTF8)
+        while chunk := stream.read(_BLOCK_BYTES):
             yield chunk
-            continue
+        return
+    waiting = b""
+    while chunk:
         # A character of several bytes never holds a newline, but a chunk may end inside of one.
         end = chunk.rfind(b"\n") + 1
-        yield _reencode(waiting + chunk[:end], encoding)
-        waiting = chunk[end:]
+        if end:
+            yield _reencode(waiting + chunk[:end], encoding)
+        waiting = chunk[end:] if end else waiting + chunk
+        chunk = stream.read(_BLOCK_BYTES)
     yield _reencode(waiting, encoding)
 
 

@@ -141,7 +141,15 @@ class Fetcher:
     def _check_status(self, response: httpx.Response, shown: str) -> None:
         status = response.status_code
         if status in _RETRIED:
-            raise _FlawError(f"status {status}", _retry_after(response))
+            wait_seconds = _retry_after(response)
+            if wait_seconds is not None and wait_seconds > self._ends - time.monotonic():
+                raise SourceUnavailableError(
+                    "an answer before the deadline",
+                    found=f"status {status}, and to be asked again after {wait_seconds:.0f} s",
+                    where=shown,
+                    do="Run again after that, or raise the source's deadline.",
+                )
+            raise _FlawError(f"status {status}", wait_seconds)
         if status in {404, 410}:
             raise SourceMissingError(
                 "an answer", found=f"status {status}", where=shown, do="Check the source's url."

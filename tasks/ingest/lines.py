@@ -181,7 +181,7 @@ def _look(block: bytes, raw: list[bytes], width: int, dialect: Dialect) -> pl.Da
     bare = text.str.replace_all(f"{quote}[^{quote}]*{quote}", "") if quote else text
     count = pl.when(has_quote).then(bare).otherwise(text).str.count_matches(delimiter, literal=True)
     regular = text.str.contains(_grammar(dialect)) if quote else pl.lit(True)
-    begins_with_bom = text.str.starts_with(BOM) & (pl.int_range(pl.len()) == 0)
+    begins_with_bom = text.str.starts_with(BOM)  # Polars would drop one from the first line given
     readable = text.is_not_null() & ~text.str.contains("\0", literal=True)
     odd = readable & ((has_quote & ~regular) | begins_with_bom)
     found = (count + 1).cast(pl.Int64)
@@ -274,10 +274,14 @@ def _read_record(raw: list[bytes], index: int, dialect: Dialect, last: bool) -> 
     except csv.Error as error:
         if feed.ran_out and not last:
             return None
-        return _OddRecord(1, [], f"quotes that do not close rightly: {error}")
+        stray = "new-line" in str(error)
+        fault = _CARRIAGE_RETURN if stray else f"quotes that do not close rightly: {error}"
+        return _OddRecord(1, [], fault)
     except UnicodeDecodeError:
         return _OddRecord(1, [], "quotes that do not close before " + _BAD_BYTES)
-    fault = _NUL if any("\0" in text for text in fields) else None
+    fault = _NUL if "\0" in "".join(fields) else None
+    if raw[index + reader.line_num - 1].endswith(b"\r\r"):  # Python's reader takes any number
+        fault = _CARRIAGE_RETURN
     return _OddRecord(reader.line_num, fields, fault)
 
 

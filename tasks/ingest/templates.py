@@ -9,6 +9,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 from tasks.core.errors import ConfigError
 
@@ -17,9 +18,14 @@ REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TELLING = re.compile(r"authori[sz]ation|cookie|token|secret|passw|api[-_]?key|signature", re.I)
 
 
+def _clear(message: str) -> PydanticCustomError:
+    """An error whose type says that its input must not be shown."""
+    return PydanticCustomError("clear_secret", "{told}", {"told": message})
+
+
 def _only_reference(text: str) -> str:
     if not REFERENCE.fullmatch(text):
-        raise ValueError("a secret is never written here: name it, as ${NAME}")
+        raise _clear("a secret is never written here: name it, as ${NAME}")
     return text
 
 
@@ -33,7 +39,7 @@ Secret = Annotated[
 def _no_clear_password(url: str) -> str:
     credentials = re.match(r"[^/]*//[^/@]*:([^/]*)@", url)
     if credentials and not REFERENCE.fullmatch(credentials[1]):
-        raise ValueError("a password is never written here: name it, as ${NAME}")
+        raise _clear("a password is never written here: name it, as ${NAME}")
     for name, value in re.findall(r"[?&]([^=&#]+)=([^&#]*)", url):
         refuse_clear(name, value)
     return url
@@ -48,10 +54,10 @@ def refuse_clear(name: str, value: str) -> None:
     """Refuse a value that by its name is a secret, unless it is a reference.
 
     Raises:
-        ValueError: it is written in clear.
+        PydanticCustomError: it is written in clear; of type clear_secret.
     """
     if is_telling(name) and not REFERENCE.search(value):
-        raise ValueError(f"{name} looks like a secret: name it, as ${{NAME}}")
+        raise _clear(f"{name} looks like a secret: name it, as ${{NAME}}")
 
 
 Url = Annotated[str, BeforeValidator(_no_clear_password)]

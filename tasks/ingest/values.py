@@ -23,7 +23,7 @@ from tasks.ingest.schema import ColumnType
 
 _EXACT_FLOAT = 2**53
 _LARGEST_F32 = 3.4028234663852886e38
-_AS_IS: dict[str, set[type]] = {"str": {str}, "bool": {bool}, "date": {dt.date}}
+_AS_IS: dict[str, set[type]] = {"str": {str}, "bool": {bool}}
 
 
 class _No:
@@ -67,19 +67,17 @@ def _take_column(
 ) -> tuple[pl.Series, list[int]]:
     """One column, and the positions of the values that cannot be taken."""
     kind, dtype = column.type, column.dtype
-    if set(map(type, values)) - {type(None)} <= _AS_IS.get(kind, set()):
-        series = pl.Series(values, dtype=dtype)
-    elif dtype.is_temporal() or dtype.is_decimal():
+    if dtype.is_temporal() or dtype.is_decimal():
         return _take_spelled(values, column)
-    else:
+    exact, bad = values, []
+    if not set(map(type, values)) - {type(None)} <= _AS_IS.get(kind, set()):
         exact = [_exact(value, kind, dtype) for value in values]
         bad = [index for index, value in enumerate(exact) if value is _NO]
-        series = pl.Series([None if value is _NO else value for value in exact], dtype=dtype)
-        if bad:
-            return series, bad
+        exact = [None if value is _NO else value for value in exact]
+    series = pl.Series(exact, dtype=dtype)
     if kind == "str" and not keep_empty:
         series = series.set(series == "", None)
-    return series, []
+    return series, bad
 
 
 def _exact(value: Any, kind: str, dtype: pl.DataType) -> Any:

@@ -1,0 +1,91 @@
+"""A JSON API on loopback that answers as it is told, badly if need be."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass
+class Request:
+    """What was asked."""
+
+    path: str
+    params: dict[str, str]
+    headers: dict[str, str]
+
+
+@dataclass
+class Answer:
+    """What is answered.
+
+    Args:
+        content: sent as JSON; bytes are sent as they are.
+        status: the status.
+        headers: more headers.
+        length: the Content-Length to claim; None for the true one.
+        drop_after: bytes after which the connection is cut.
+    """
+
+    content: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    length: int | None = None
+    drop_after: int | None = None
+
+
+Script = Callable[[Request], Answer]
+
+
+@dataclass
+class Api:
+    """The running API: set `script` to say what it answers; `asked` is what it was asked."""
+
+    url: str
+    script: Script = lambda _: Answer([])
+    asked: list[Request] = field(default_factory=list)
+
+
+@contextmanager
+def serve(host: str = "127.0.0.1") -> Iterator[Api]:
+    """Run the API while the block runs."""
+    api = Api("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            address = urlsplit(self.path)
+            params = {k: v[0] for k, v in parse_qs(address.query, keep_blank_values=True).items()}
+            request = Request(address.path, params, dict(self.headers))
+            api.asked.append(request)
+            answer = api.script(request)
+            plain = isinstance(answer.content, bytes)
+            body = answer.content if plain else json.dumps(answer.content).encode()
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            length = len(body) if answer.length is None else answer.length
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(body[: answer.drop_after])
+            if answer.drop_after is not None or length != len(body):
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Stay silent."""
+
+    with ThreadingHTTPServer((host, 0), Handler) as server:
+        server.daemon_threads = True
+        api.url = f"http://{host}:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            yield api
+        finally:
+            server.shutdown()
