@@ -34,7 +34,10 @@ class NetworkConfig(Config):
         description="Arithmetic of training; auto takes bfloat16 where the processor computes it",
     )
     threads: int = Field(
-        2, ge=1, description="Threads of the training; weights may differ from number to number"
+        1,
+        ge=1,
+        description="Threads of training and scoring. Two on a busy machine wait for each other "
+        "and can be 30 times slower; and last digits may differ from number to number",
     )
 
 
@@ -64,7 +67,7 @@ class XGBoostConfig(Config):
     row_share: float = Field(0.8, gt=0, le=1, description="Rows each tree sees")
     column_share: float = Field(0.8, gt=0, le=1, description="Features each tree sees")
     max_bin: int = Field(256, ge=2, description="Histogram bins of a feature")
-    threads: int = Field(2, ge=1, description="Threads of the training")
+    threads: int = Field(1, ge=1, description="Threads of training and scoring")
 
 
 ModelConfig = Annotated[TabMConfig | MlpConfig | XGBoostConfig, Field(discriminator="kind")]

@@ -17,7 +17,7 @@ from tasks.core.errors import IntegrityError, ModelError, ModelMissingError
 from tasks.core.store import Store, table_uri
 from tasks.models import bundle
 from tasks.models.aliases import BATCH, read_aliases
-from tasks.models.config import TabMConfig
+from tasks.models.config import ModelConfig, TabMConfig, XGBoostConfig
 from tasks.models.records import TrainingReference
 from tasks.monitor.task import realise
 from tasks.score.config import BudgetDecision
@@ -58,7 +58,7 @@ def events(rows: int, first: dt.date, days: int, seed: int) -> tuple[pl.DataFram
     return frame, frame.select("event_id", label=pl.Series(labels))
 
 
-def train_once(store: Store, seed: int = 7):
+def train_once(store: Store, seed: int = 7, model: ModelConfig = SMALL):
     config = CONFIG.model_copy(update={"seed": seed})
     with open_run(store, "retail", BATCH, uuid.uuid4().hex) as run:
         features, labels = events(3000, dt.date(2011, 1, 1), 30, seed=1)
@@ -69,15 +69,15 @@ def train_once(store: Store, seed: int = 7):
             run.write_table(Labels, labels, table_uri("labels", "retail", "lines", BATCH)),
         )
         preparation = Preparation((Treatment("amount", 0.0, None, 9.0),))
-        trained = train(run, SMALL, config, examples, selection(), preparation, REFERENCE)
+        trained = train(run, model, config, examples, selection(), preparation, REFERENCE)
         register(run, config, trained)
         commit(run, {})
     return trained
 
 
-def score_once(store: Store, day: dt.date = dt.date(2011, 3, 2)):
+def score_once(store: Store, day: dt.date = dt.date(2011, 3, 2), rows: int = 400):
     with open_run(store, "retail", day.isoformat(), "night") as run:
-        features, labels = events(400, day, 1, seed=2)
+        features, labels = events(rows, day, 1, seed=2)
         ref = run.write_table(
             Features, features, table_uri("features", "retail", "lines", run.batch)
         )
@@ -216,6 +216,33 @@ def test_a_damaged_previous_does_not_stand_in_the_way_of_training(store: Store) 
     flip_a_bit(store.root / f"models/retail/{trained.version}/model.safetensors")
     train_once(store, 8)
     assert read_aliases(store, "retail").previous is None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_training_that_diverges_leaves_the_fallback_to_score(store: Store) -> None:
+    wild = SMALL.model_copy(update={"learning_rate": 1e30, "gradient_clip": 1e30})
+    trained = train_once(store, model=wild)
+    assert "not finite" in trained.failure
+    assert {metric.model for metric in trained.metrics} == {"xgboost"}
+    scored, _ = score_once(store)
+    assert scored.source == "fallback"
+    assert "not finite" in scored.degraded
+
+
+def test_a_pipeline_that_chose_xgboost_has_one_model(store: Store) -> None:
+    trained = train_once(store, model=XGBoostConfig(rounds=30, threads=1))
+    assert len(trained.metrics) == len({metric.metric for metric in trained.metrics})
+    scored, _ = score_once(store)
+    table = store.scan(scored.table).collect()
+    assert scored.source == "champion"
+    assert table["score"].equals(table["fallback_score"].alias("score"))
+
+
+def test_a_night_without_events_has_an_empty_table(store: Store) -> None:
+    train_once(store)
+    scored, labels = score_once(store, rows=0)
+    assert store.scan(scored.table).collect().height == 0
+    assert realise(store, [scored.table], [labels]).nights == ()
 
 
 def test_damaged_aliases_are_refused(store: Store) -> None:
