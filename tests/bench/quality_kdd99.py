@@ -89,19 +89,10 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["tabm,epochs=3", "mlp,epochs=3", "xgboost"])
     arguments = parser.parse_args()
     table, attacks = read(arguments.data)
-    columns = [
-        "model",
-        "test rows",
-        "n",
-        "accuracy",
-        "recall",
-        "false alarms",
-        "AUC",
-        "AP",
-        "train s",
-        "CPU s",
-        "rows/s",
-    ]
+    columns = (
+        *("model", "test rows", "n", "accuracy", "recall", "false alarms", "AUC", "AP"),
+        *("train s", "CPU s", "rows/s"),
+    )
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for text in arguments.models:
         kind, *settings = text.split(",")
