@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 _CHUNK_BYTES = 1 << 20
 _PACKAGES = ("expectations", "flows", "tasks")
+_SOURCES = frozenset({".css", ".html", ".py", ".svg", ".yaml"})
 
 
 def digest_file(path: Path) -> str:
@@ -67,9 +68,9 @@ def code_digest() -> str:
 
 
 def digest_tree(root: Path, folders: Iterable[Path]) -> str:
-    """SHA-256 over the relative paths and bytes of every Python and YAML file below folders."""
+    """SHA-256 over the relative paths and bytes of every source file below folders."""
     whole = hashlib.sha256()
-    files = (f for folder in folders for f in folder.rglob("*") if f.suffix in {".py", ".yaml"})
+    files = (f for folder in folders for f in folder.rglob("*") if f.suffix in _SOURCES)
     for file in sorted(files):
         whole.update(file.relative_to(root).as_posix().encode() + b"\0")
         whole.update(file.read_bytes() + b"\0")
