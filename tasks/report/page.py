@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from tasks.core.artifacts import Selection
-from tasks.report import pictures, trends, view, words
+from tasks.report import curves, pictures, trends, view, words
 from tasks.report.records import Incident, TrainingReport
 
 _REASONS_SHOWN = 3
@@ -21,7 +21,7 @@ def night_page(seen: view.NightView) -> bytes:
     """The page of a night."""
     night = seen.night
     base = view.find_metric(night.metrics, "base_rate")
-    drawings = pictures.draw_curves(night.curves, _TEST, base.value if base else None)
+    drawings = curves.draw_curves(night.curves, _TEST, base.value if base else None)
     spread = pictures.draw_probabilities(seen.probabilities, night.training_scores)
     return _render(
         "night.html",
@@ -51,7 +51,7 @@ def training_page(report: TrainingReport) -> bytes:
         metrics=view.see_metrics(trained.metrics),
         pictures=[
             *pictures.draw_learning(trained.history),
-            *pictures.draw_curves(trained.curves, _TEST, base.value if base else None),
+            *curves.draw_curves(trained.curves, _TEST, base.value if base else None),
         ],
         **_features(report.selection, report.config.features_shown),
     )

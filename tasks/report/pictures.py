@@ -1,60 +1,17 @@
-"""The diagrams of the pages: curves of a model, scores of a night, trends over nights."""
+"""The other diagrams: probabilities of a night, progress of a training, trends over nights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tasks.models.base import History
-from tasks.models.records import Curve
 from tasks.report import words
 from tasks.report.records import Histogram
 from tasks.report.trends import NightLine
-from tasks.report.vega import SERIES, Spec, at, axis, color, draw
+from tasks.report.vega import SERIES, Picture, Spec, at, axis, color, draw
 
 Series = Mapping[str, Sequence[float | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A diagram, what it is called, and what it shows in a sentence.
-
-    Args:
-        title: its heading.
-        caption: how to read it.
-        svg: the drawing.
-    """
-
-    title: str
-    caption: str
-    svg: str
-
-
-def draw_curves(curves: Sequence[Curve], split: str, base_rate: float | None) -> list[Picture]:
-    """Precision-recall, ROC and calibration of every model on one split, where there are any."""
-    told = {
-        "precision_recall": (
-            "Precision and recall",
-            "Of the events called, the share that was right, against the share of all positives "
-            "found. The dotted line is chance.",
-        ),
-        "roc": (
-            "ROC",
-            "Positives found against ordinary events called wrongly. The dotted line is chance.",
-        ),
-        "calibration": (
-            "Calibration",
-            "What was said against what happened. On the dotted line a probability means what "
-            "it says.",
-        ),
-    }
-    drawn = []
-    for kind, (title, caption) in told.items():
-        lines = [curve for curve in curves if curve.kind == kind and curve.split == split]
-        if lines:
-            drawn.append(Picture(title, caption, draw(_curve_spec(kind, lines, base_rate), kind)))
-    return drawn
 
 
 def draw_probabilities(night: Histogram, training: Histogram | None) -> Picture | None:
@@ -131,10 +88,14 @@ def draw_trends(lines: Sequence[NightLine]) -> list[Picture]:
     }
     held: Series = {"quarantined": [line.quarantined_share for line in lines]}
     return [
-        _trend("Alerts", "How many, and how many of them to expect right.", "", lines, alerts),
-        _trend("Events", "Scored each night.", "", lines, {"e": [line.scored for line in lines]}),
+        _trend("Alerts", "How many, and how many of them to expect right.", ",.0f", lines, alerts),
+        _trend(
+            "Events", "Scored each night.", ",.0f", lines, {"e": [line.scored for line in lines]}
+        ),
         _trend("Quarantined", "Of the rows that came, the share held back.", ".2~%", lines, held),
-        _trend("Checks", "That did not hold.", "", lines, {"c": [line.broken for line in lines]}),
+        _trend(
+            "Checks", "That did not hold.", ",.0f", lines, {"c": [line.broken for line in lines]}
+        ),
     ]
 
 
@@ -146,46 +107,18 @@ def _trend(
         for label, figures in series.items()
         for line, value in zip(lines, figures, strict=True)
     ]
+    top = max((value or 0.0 for figures in series.values() for value in figures), default=0.0)
     days = {"format": "%-d %b", "tickCount": 5, "labelOverlap": True}
     x = {"field": "x", "type": "temporal", "title": None, "axis": days, "scale": {"type": "utc"}}
-    y = axis("y", "", {"title": None, "axis": {"format": axis_format, "tickCount": 5}})
+    ticks: Spec = {"format": axis_format, "tickCount": 5}
+    if "%" not in axis_format and top <= 5:
+        ticks["values"] = list(range(round(top) + 2))
+    domain = {"domain": [0, top], "nice": True} if top else {"domain": [0, 1]}
+    y = axis("y", "", {"title": None, "axis": ticks, "scale": domain})
     mark = {"type": "line", "strokeWidth": 2, "point": {"size": 22, "filled": True}}
     encoding = {"x": x, "y": y, "color": color(list(series))}
     spec = {"data": {"values": values}, "mark": mark, "encoding": encoding}
     return Picture(title, caption, draw(spec, f"trend-{title.lower()}"))
-
-
-def _curve_spec(kind: str, curves: Sequence[Curve], base_rate: float | None) -> Spec:
-    axes = {
-        "precision_recall": ("recall", "precision"),
-        "roc": ("false-alarm rate", "recall"),
-        "calibration": ("mean probability", "share of positives"),
-    }
-    values = [
-        {"x": x, "y": y, "series": words.name(curve.model), "order": place}
-        for curve in curves
-        for place, (x, y) in enumerate(zip(curve.x, curve.y, strict=True))
-    ]
-    top = 1.0
-    if kind == "calibration":
-        top = max((1e-3, *(max(*curve.x, *curve.y) for curve in curves)))
-    scale = {"scale": {"domain": [0, top], "nice": kind == "calibration"}}
-    x, y = (axis(field, title, scale) for field, title in zip("xy", axes[kind], strict=True))
-    mark: Spec = {"type": "line", "strokeWidth": 2, "clip": True}
-    if kind == "calibration":
-        mark["point"] = {"size": 28, "filled": True}
-    models = list(dict.fromkeys(words.name(curve.model) for curve in curves))
-    order = {"field": "order", "type": "quantitative"}
-    lines = {"mark": mark, "encoding": {"x": x, "y": y, "color": color(models), "order": order}}
-    chance = [{"x": 0, "y": 0}, {"x": top, "y": top}]
-    if kind == "precision_recall":
-        chance = [{"x": each, "y": base_rate} for each in (0, 1)] if base_rate is not None else []
-    dotted = {
-        "data": {"values": chance},
-        "mark": {"type": "line", "strokeDash": [1, 4], "color": "var(--muted)", "strokeWidth": 2},
-        "encoding": {"x": x, "y": y},
-    }
-    return {"data": {"values": values}, "layer": [dotted, lines] if chance else [lines]}
 
 
 def _shares(histogram: Histogram, label: str) -> list[Mapping[str, Any]]:

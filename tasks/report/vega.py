@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-_WIDTH, _HEIGHT = 270, 170
+_WIDTH, _HEIGHT = 330, 230
 SERIES = ("var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)")
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _CONFIG: Mapping[str, Any] = {
@@ -41,6 +42,21 @@ _CONFIG: Mapping[str, Any] = {
 }
 
 Spec = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A diagram, what it is called, and what it shows in a sentence.
+
+    Args:
+        title: its heading.
+        caption: how to read it.
+        svg: the drawing.
+    """
+
+    title: str
+    caption: str
+    svg: str
 
 
 def axis(field: str, title: str, more: Mapping[str, Any] | None = None) -> Spec:
@@ -74,7 +90,8 @@ def draw(spec: Spec, name: str) -> str:
     # Starting the JavaScript engine takes most of a second: only a page that draws pays for it.
     import vl_convert
 
-    whole = {"width": _WIDTH, "height": _HEIGHT, "config": _CONFIG, **spec}
+    size = {"width": _WIDTH, "height": _HEIGHT, "autosize": {"type": "fit", "contains": "padding"}}
+    whole = {**size, "config": _CONFIG, **spec}
     svg = str(vl_convert.vegalite_to_svg(whole))
     # Vega numbers its inner names on and on through a process; a page needs them its own.
     names = dict.fromkeys(re.findall(r'id="([^"]+)"', svg))

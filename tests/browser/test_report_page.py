@@ -13,13 +13,14 @@ import pytest
 
 from tasks.core.store import Store
 from tasks.report import task
+from tasks.report.page import index_page
 from tests.browser import chromium
 from tests.unit.report import nights
 
 PROGRAM = chromium.find()
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
 
-PAGES = ("report.html", "training.html", "incident.html")
+PAGES = ("report.html", "training.html", "incident.html", "index.html")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844), "narrow": (320, 640)}
 
 # For each text: its colour against the nearest painted ground behind it, by WCAG 2.2.
@@ -63,7 +64,7 @@ FAINT_TEXTS = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[str]:
-    """The three pages, served on loopback."""
+    """One page of each kind, served on loopback."""
     root = tmp_path_factory.mktemp("site")
     with nights.open_night(Store(root / "store")) as run:
         night = nights.night(run, warnings=("History lacks 3 July 2010: no file came.",))
@@ -73,6 +74,7 @@ def site(tmp_path_factory) -> Iterator[str]:
             task.publish_incident(run, nights.incident(night.quality)),
         ):
             (root / Path(ref.uri).name).write_bytes(run.read_bytes(ref))
+    (root / "index.html").write_bytes(index_page("retail", nights.lines()))
     handler = functools.partial(Quiet, directory=str(root))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -142,7 +144,7 @@ class TestPages:
 
     def test_every_link_within_the_page_leads_somewhere(self, site, page, name) -> None:
         page.open(f"{site}/{name}")
-        targets = page.evaluate("[...document.querySelectorAll('a')].map(a => a.hash)")
+        targets = page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.hash)")
         for target in targets:
             assert page.evaluate(f"document.querySelector({target!r}) !== null"), target
 
@@ -165,6 +167,8 @@ def test_print_is_dark_on_white_even_from_a_dark_screen(site, page) -> None:
         )
         assert page.evaluate(FAINT_TEXTS) == []
         assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
+        held = "document.querySelector('.held table').getBoundingClientRect().height"
+        assert page.evaluate(held) > 0, "what is folded on screen is printed"
     finally:
         page.call("Emulation.setEmulatedMedia", media="", features=[])
 

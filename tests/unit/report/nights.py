@@ -34,6 +34,7 @@ from tasks.report.records import (
     RunRecord,
     TrainingReport,
 )
+from tasks.report.trends import NightLine
 from tasks.task import StageTiming
 
 DAY = "2010-07-05"
@@ -360,6 +361,28 @@ def run_record(day: str = DAY) -> RunRecord:
         alerts=40,
         score_source="champion",
     )
+
+
+def lines() -> list[NightLine]:
+    """Two weeks of nights; one is degraded, one has a broken check."""
+    generator = np.random.default_rng(3)
+    days = [dt.date(2010, 6, 27) + dt.timedelta(days=i) for i in range(14)]
+    return [
+        NightLine(
+            batch_date=str(day),
+            rows_in=int(generator.integers(2500, 4000)),
+            quarantined=int(generator.integers(0, 9)),
+            scored=int(generator.integers(1100, 1900)),
+            alerts=40,
+            expected_hits=float(generator.uniform(8, 16)),
+            checks=31,
+            broken=int(place == 3),
+            score_source="fallback" if place == 7 else "champion",
+            model_version="9ad0c1f2e3b4",
+            reason="the champion timed out" if place == 7 else "",
+        )
+        for place, day in enumerate(days)
+    ]
 
 
 def open_night(store: Store, day: str = DAY, attempt: str = "one") -> AbstractContextManager[Run]:
