@@ -84,30 +84,27 @@ def land(run: Run, pipeline: Pipeline, names: Sequence[str], past: Window | None
 
 
 def landed(pipeline: Pipeline, day: dt.date, names: Sequence[str]) -> dict[str, Ref[Valid]]:
-    """The valid tables of a date, as its last commit has them; landed now where it has none."""
+    """The valid tables of a date, as its last commit has them; what it lacks is landed now."""
     record = last_commit(pipeline.store, pipeline.name, str(day))
     found = {
         name: record.find(Valid, table_uri("valid", pipeline.name, name, str(day)))
-        if record
-        else None
         for name in names
+        if record
     }
     tables = {name: ref for name, ref in found.items() if ref is not None}
-    if len(tables) == len(names):
+    missing = [name for name in names if name not in tables]
+    if not missing:
         return tables
     with open_run(pipeline.store, pipeline.name, str(day), attempt_name()) as run:
-        landing = land(run, pipeline, names)
+        for ref in record.files if record else ():
+            run.keep(ref)
+        landing = land(run, pipeline, missing)
         check_balance(landing.ledger)
-        commit(
-            run,
-            {
-                "kind": "landing",
-                "config_sha256": pipeline.digest,
-                "code_sha256": code_digest(),
-                "ledger": [asdict(line) for line in landing.ledger],
-            },
-        )
-    return dict(landing.validated.tables)
+        before = record.facts if record else {"kind": "landing", "ledger": []}
+        ledger = [*before["ledger"], *(asdict(line) for line in landing.ledger)]
+        versions = {"config_sha256": pipeline.digest, "code_sha256": code_digest()}
+        commit(run, {**versions, **before, "ledger": ledger})
+    return tables | dict(landing.validated.tables)
 
 
 def window(pipeline: Pipeline, first: dt.date, last: dt.date) -> Window:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from prefect.artifacts import create_markdown_artifact
@@ -262,10 +262,7 @@ def _facts(made: Provenance, kind: str, ledger: tuple[LedgerLine, ...]) -> Mappi
         "code_sha256": made.code_sha256,
         "model_version": made.model_version,
         "inputs": dict(made.inputs),
-        "ledger": [
-            {"stage": line.stage, "table": line.table, "in": line.rows_in, "out": line.rows_out}
-            for line in ledger
-        ],
+        "ledger": [asdict(line) for line in ledger],
     }
 
 

@@ -70,7 +70,9 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
 def print_records(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print rows a line each: the columns that fit, and the names of those that do not."""
     drawn = Table(header_style="bold", show_edge=False)
-    room, shown, left_out = out.width, [], []
+    room = out.width
+    shown: list[str] = []
+    left_out: list[str] = []
     for name in columns:
         width = max(len(name), *(len(_short(row[name])) for row in rows), 0) + 3
         (shown if width <= room else left_out).append(name)

@@ -1,0 +1,236 @@
+"""Nights in this process: the same twice, in any order, and right when things break."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import polars as pl
+import pytest
+
+from flows.demo.api import TOKEN
+from flows.pipeline import environment
+from tasks.core.artifacts import Model
+from tasks.core.errors import (
+    GateClosedError,
+    ModelMissingError,
+    SchemaDriftError,
+    SourceError,
+    SourceMissingError,
+)
+from tests.flows.conftest import NIGHT, Shop
+
+NEXT = NIGHT + dt.timedelta(days=1)
+
+
+def _ledger(shop: Shop, day: dt.date = NIGHT) -> pl.DataFrame:
+    folder = shop.store.root / f"reports/retail/ledger/batch_date={day}"
+    return pl.read_parquet(folder / "night.parquet", hive_partitioning=False)
+
+
+def test_a_night_publishes_every_table_and_balances(shop: Shop) -> None:
+    night = shop.run()
+    published = {path.split("/")[2] for path in shop.tables()}
+    assert {
+        "scores",
+        "alerts",
+        "quarantine",
+        "data_quality",
+        "ledger",
+        "features_selected",
+        "model_metrics",
+        "report",
+    } <= published
+    ledger = _ledger(shop)
+    accounted = ledger["rows_out"] + ledger["quarantined"] + ledger["rejected"]
+    assert (ledger["rows_in"] == accounted).all()
+    assert night.alerts == 10
+    assert night.score_source == "champion"
+
+
+def test_a_night_run_twice_gives_the_same_bytes(shop: Shop) -> None:
+    first = shop.run()
+    tables = {**shop.tables(), **shop.tables("scores"), **shop.tables("features")}
+    assert shop.run() == first
+    assert {**shop.tables(), **shop.tables("scores"), **shop.tables("features")} == tables
+
+
+def test_nights_in_any_order_give_the_same_tables(shop: Shop, trained_shop: Shop) -> None:
+    shop.run(NIGHT)
+    shop.run(NEXT)
+    in_order = shop.tables()
+    root = shop.store.root
+    for layer in ("reports", "commits", "landed", "valid"):
+        for path in root.glob(f"{layer}/**/*{NIGHT}*"):
+            _remove(path)
+        for path in root.glob(f"{layer}/**/*{NEXT}*"):
+            _remove(path)
+    shop.run(NEXT)
+    shop.run(NIGHT)
+    assert shop.tables() == in_order
+
+
+def _remove(path) -> None:  # type: ignore[no-untyped-def]
+    if path.is_dir():
+        for child in path.iterdir():
+            _remove(child)
+        path.rmdir()
+    elif path.exists():
+        path.unlink()
+
+
+def test_a_truncated_drop_sends_its_last_row_to_quarantine(shop: Shop) -> None:
+    content = shop.drop(NIGHT).read_bytes()
+    whole = shop.run()
+    shop.drop(NIGHT).write_bytes(content[: content.rindex(b",", 0, -20)])
+    cut = shop.run()
+    assert cut.quarantined == whole.quarantined + 1
+    folder = shop.store.root / f"reports/retail/quarantine/batch_date={NIGHT}"
+    held = pl.read_parquet(folder / "night.parquet", hive_partitioning=False)
+    ingested = held.filter(pl.col("stage") == "ingest").row(0, named=True)
+    assert ingested["source"] == f"drops/{NIGHT}/lines.csv"
+    assert ingested["line"] == content.count(b"\n")
+    assert ingested["reasons"]
+
+
+def test_a_renamed_column_stops_the_night_and_keeps_the_tables(shop: Shop) -> None:
+    shop.run()
+    before = shop.tables()
+    drop = shop.drop(NIGHT)
+    drop.write_bytes(drop.read_bytes().replace(b"UnitPrice", b"Unit_Price", 1))
+    with pytest.raises(SchemaDriftError) as caught:
+        shop.run()
+    assert "UnitPrice" in str(caught.value)
+    assert "Unit_Price" in str(caught.value)
+    assert shop.tables() == before
+    incident = shop.store.root / f"incidents/retail/batch_date={NIGHT}/incident.json"
+    assert json.loads(incident.read_text())["error"] == "SchemaDriftError"
+
+
+def test_a_missing_drop_is_told_with_its_path(shop: Shop) -> None:
+    shop.drop(NIGHT).unlink()
+    with pytest.raises(SourceMissingError, match=str(NIGHT)):
+        shop.run()
+
+
+def test_a_missing_database_is_told_and_not_made(shop: Shop) -> None:
+    shop.run()
+    before = shop.tables()
+    database = shop.folder / "customers.db"
+    database.unlink()
+    with pytest.raises(SourceMissingError, match=r"customers\.db"):
+        shop.run()
+    assert not database.exists()
+    assert shop.tables() == before
+
+
+@contextmanager
+def _api_that_stops(after_pages: int, records: list[dict[str, object]]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        asked = 0
+
+        def do_GET(self) -> None:
+            Handler.asked += 1
+            if Handler.asked > after_pages:
+                self.connection.close()
+                return
+            body = json.dumps(
+                {
+                    "items": records[:100],
+                    "next": str(Handler.asked),
+                    "total": len(records),
+                }
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/products"
+        finally:
+            server.shutdown()
+
+
+def test_an_api_that_stops_half_way_gives_no_part_of_its_records(shop: Shop) -> None:
+    shop.run()
+    before = shop.tables()
+    text = shop.file.read_text().replace("records: /items", "records: /items\n    attempts: 1")
+    shop.file.write_text(text)
+    records = json.loads((shop.folder / "products.json").read_text())
+    with (
+        _api_that_stops(1, records) as url,
+        environment({"PRODUCTS_URL": url, "PRODUCTS_TOKEN": TOKEN}),
+        pytest.raises(SourceError),
+    ):
+        shop.run()
+    assert shop.tables() == before
+
+
+def test_a_night_without_a_training_says_what_to_do(shop: Shop) -> None:
+    _remove(shop.store.root)
+    with pytest.raises(ModelMissingError, match="lamplighter train retail"):
+        shop.run()
+
+
+def test_a_failed_critical_check_closes_the_gate(shop: Shop) -> None:
+    shop.run()
+    before = shop.tables()
+    header, *lines = shop.drop(NIGHT).read_text().splitlines(keepends=True)
+    shop.drop(NIGHT).write_text(header + "".join(lines[:20]))
+    with pytest.raises(GateClosedError) as caught:
+        shop.run()
+    assert "row_count" in str(caught.value)
+    assert shop.tables() == before
+    incident = shop.store.root / f"incidents/retail/batch_date={NIGHT}"
+    told = json.loads((incident / "incident.json").read_text())
+    assert any(not row["success"] for row in told["quality"])
+    assert "row_count" in (incident / "incident.html").read_text()
+
+
+def test_a_damaged_champion_leaves_the_night_to_a_lower_rung(shop: Shop) -> None:
+    record = json.loads((shop.store.root / "commits/retail/models.json").read_text())
+    weights = next(
+        ref["uri"]
+        for ref in record["files"]
+        if ref["stage"] == Model.__name__.lower() and ref["uri"].endswith("/model.safetensors")
+    )
+    path = shop.store.path(weights)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    night = shop.run()
+    assert night.score_source == "fallback"
+    assert "SHA-256" in night.degraded
+    folder = shop.store.root / f"reports/retail/scores/batch_date={NIGHT}"
+    scores = pl.read_parquet(folder / "night.parquet", hive_partitioning=False)
+    assert scores["score_source"].unique().to_list() == ["fallback"]
+    assert scores.height == night.scored
+
+
+def test_a_gap_in_the_history_is_told(shop: Shop) -> None:
+    shop.drop(NIGHT).unlink()
+    night = shop.run(NEXT)
+    assert any(str(NIGHT) in gap for gap in night.gaps)
+
+
+def test_a_closed_day_runs_nothing(shop: Shop) -> None:
+    night = shop.run(dt.date(2010, 2, 20))
+    assert not night.open
+    assert not (shop.store.root / "commits/retail/2010-02-20.json").exists()
+
+
+def test_quarantined_rows_are_the_rows_that_scores_lack(shop: Shop) -> None:
+    night = shop.run()
+    ledger = _ledger(shop)
+    assert night.rows_in == night.valid + night.quarantined
+    scored = ledger.filter(pl.col("stage") == "score")["rows_out"].item()
+    assert scored == night.scored
