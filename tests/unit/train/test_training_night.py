@@ -1,5 +1,6 @@
 """A training and a night after it, on a small real store."""
 
+import dataclasses
 import datetime as dt
 import json
 import subprocess
@@ -209,6 +210,22 @@ def test_when_no_rung_is_left_the_night_says_so(store: Store) -> None:
     flip_a_bit(store.root / f"models/retail/{trained.version}/model.json")
     with pytest.raises(ModelError, match="Train the pipeline again"):
         score_once(store)
+
+
+def test_scores_that_are_no_numbers_give_way_to_the_next_rung(store: Store) -> None:
+    trained = train_once(store)
+    fitted = bundle.load(store, trained.model)
+    fitted.model.scorer.network.body.last_bias.data.fill_(np.nan)
+    with open_run(store, "retail", BATCH, uuid.uuid4().hex) as run:
+        ref, files = bundle.save(run, fitted)
+        broken = dataclasses.replace(
+            trained, model=ref, files=files, version=bundle.version_of(ref)
+        )
+        register(run, CONFIG, broken)
+        commit(run, {})
+    scored, _ = score_once(store)
+    assert (scored.source, scored.model_version) == ("previous", trained.version)
+    assert "finite scores" in scored.degraded
 
 
 def test_a_damaged_previous_does_not_stand_in_the_way_of_training(store: Store) -> None:
