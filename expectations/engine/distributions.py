@@ -37,13 +37,18 @@ def _interpolation(domain: Domain) -> QuantileMethod:
 def quantiles(domain: Domain) -> Reduction:
     """The values at the wanted quantiles."""
     wanted = [float(q) for q in domain.values["quantiles"]]
-    values = numbers(domain).quantile(wanted, _interpolation(domain))
-    return Reduction(values.implode(), _only, narrow=True)
+    return Reduction(_quantiles(domain, wanted), list, narrow=True)
 
 
-def _only(nested: list[Any]) -> list[Any]:
-    """Unwrap the list that holds one list of quantiles."""
-    return list(nested[0]) if nested and isinstance(nested[0], list) else list(nested)
+def _quantiles(domain: Domain, shares: list[float]) -> pl.Expr:
+    method = _interpolation(domain)
+    if method != "nearest":
+        return numbers(domain).quantile(shares, method)
+    # halfway between two values numpy takes the even position, Polars the upper one
+    ordered = numbers(domain).drop_nulls().sort()
+    last = ordered.len().cast(pl.Float64) - 1
+    positions = [(last * share).round(mode="half_to_even").cast(pl.Int64) for share in shares]
+    return pl.concat_list([ordered.get(at, null_on_oob=True) for at in positions])
 
 
 @provides("column.value_counts")
@@ -100,9 +105,8 @@ def partition(domain: Domain) -> Reduction:
         parts = {"column.min": domain.values_of().min(), "column.max": domain.values_of().max()}
     elif kind in _QUANTILE_BINS or kind == "auto":
         shares = _QUARTILES if kind == "auto" else np.linspace(0, 1, n_bins + 1).tolist()
-        quantile = numbers(domain).quantile(shares, _interpolation(domain))
         parts = {
-            "column.quantile_values": quantile,
+            "column.quantile_values": _quantiles(domain, shares),
             "column_values.nonnull.count": domain.values_of().count(),
         }
     else:

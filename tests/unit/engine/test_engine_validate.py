@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from expectations.engine import NO_RAW_VALUES, validate
+from tests.unit.engine import cases, frames
 
 FRAME = pl.DataFrame({"a": [1, 2, 31337], "w": ["x", "s3cret", None]})
 
@@ -100,3 +101,9 @@ def test_validation_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
     captured = capfd.readouterr()
     assert captured.out == ""
     assert captured.err == ""
+
+
+def test_results_of_every_kind_of_value_are_json() -> None:
+    checks = [*cases.row_rules()][:45]
+    found = validate(frames.in_polars(frames.mixed()), _suite(*checks), result_format="COMPLETE")
+    assert len(json.dumps(found.to_json_dict())) > 10_000
