@@ -6,6 +6,8 @@ call, not before.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +22,7 @@ from expectations.suite import Expectation, ExpectationResult, Suite
 
 Frames = Mapping[str, pl.LazyFrame]
 REASONS = "__reasons__"
+_RAISED = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception))(?=:|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,36 +129,42 @@ def _engine_results(
     frame: pl.LazyFrame, expectations: Sequence[Expectation], rules: Sequence[Any]
 ) -> dict[int, ExpectationResult]:
     """Results by the identity of the expectation: two of a suite may be equal."""
-    if not rules:
-        return {}
-    results = _validate(frame, rules)
+    outcomes = _validate(frame, rules) if rules else []
     return {
-        id(expectation): _plain(frame, expectation, rule, result)
-        for expectation, rule, result in zip(expectations, rules, results, strict=True)
+        id(expectation): _plain(frame, expectation, rule, outcome)
+        for expectation, rule, outcome in zip(expectations, rules, outcomes, strict=True)
     }
 
 
 def _validate(frame: pl.LazyFrame, rules: Sequence[Any]) -> list[Any]:
+    """Results of Great Expectations; an exception for a rule that lets its validator crash."""
     from great_expectations import ExpectationSuite
 
     from expectations.engine import validate
 
+    # its messages quote what it choked on, so ours tell what can be told
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
     suite = ExpectationSuite(name="suite")
     # add_expectation would drop a rule that equals another one
     suite.expectations = list(rules)
-    return list(validate(frame, suite).results)
+    try:
+        return list(validate(frame, suite).results)
+    except Exception as error:  # noqa: BLE001 - whatever one rule raises must not take the others
+        if len(rules) == 1:
+            return [error]
+        return [_validate(frame, [rule])[0] for rule in rules]
 
 
 def _plain(
-    frame: pl.LazyFrame, expectation: Expectation, rule: Any, result: Any
+    frame: pl.LazyFrame, expectation: Expectation, rule: Any, outcome: Any
 ) -> ExpectationResult:
-    error = _exception(result)
+    error = _error(outcome)
     if error is not None:
         return ExpectationResult(expectation, False, error=_tell(frame, rule, error))
-    counts = result.result
+    counts = outcome.result
     return ExpectationResult(
         expectation,
-        bool(result.success),
+        bool(outcome.success),
         describe(expectation.type, counts.get("observed_value")),
         counts.get("element_count"),
         counts.get("unexpected_count"),
@@ -163,22 +172,34 @@ def _plain(
     )
 
 
-def _exception(result: Any) -> Mapping[str, Any] | None:
-    """The exception of a check; one of several metrics is as good as another."""
-    info: Mapping[str, Any] = result.exception_info or {}
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """What went wrong in a check: the class of the exception and its message."""
+
+    kind: str
+    message: str
+
+
+def _error(outcome: Any) -> _Error | None:
+    """The error of a check; where several metrics failed, one is as good as another."""
+    if isinstance(outcome, Exception):
+        return _Error(type(outcome).__name__, str(outcome))
+    info: Mapping[str, Any] = outcome.exception_info or {}
     if "raised_exception" not in info:
         info = next((entry for entry in info.values() if isinstance(entry, Mapping)), {})
-    return info if info.get("raised_exception") else None
+    if not info.get("raised_exception"):
+        return None
+    kinds_raised = _RAISED.findall(str(info.get("exception_traceback")))
+    return _Error(kinds_raised[0] if kinds_raised else "error", str(info.get("exception_message")))
 
 
-def _tell(frame: pl.LazyFrame, rule: Any, error: Mapping[str, Any]) -> str:
+def _tell(frame: pl.LazyFrame, rule: Any, error: _Error) -> str:
     """Say why a check could not be made, without a value of a row.
 
-    The same check of no rows at all fails with the same message where the fault lies in the suite
-    or the types; that message is safe to show. A message that only rows provoke may quote them.
+    The same check of no rows at all fails, too, where the fault lies in the suite or the types;
+    what it says then is safe to show. A message that only rows provoke may quote them.
     """
-    without_rows = _exception(_validate(frame.limit(0), [rule])[0])
+    without_rows = _error(_validate(frame.limit(0), [rule])[0])
     if without_rows is not None:
-        return str(without_rows["exception_message"])
-    last_line = str(error.get("exception_traceback", "")).strip().rpartition("\n")[2]
-    return f"{last_line.partition(':')[0] or 'an error'} (its message may quote rows: not kept)"
+        return without_rows.message
+    return f"{error.kind} (its message may quote rows: not kept)"

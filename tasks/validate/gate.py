@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -73,7 +73,9 @@ def judge(
     causes = tuple(map(_cause, filter(_stops, results)))
     if not any(map(_holds_rows, results)):
         return pass_through(table, rows, rows_in, results, causes)
-    parts = split(rows, suite, surroundings)
+    # an expectation that could not be checked closes the gate; it cannot flag rows either
+    sound = tuple(result.expectation for result in results if not result.error)
+    parts = split(rows, replace(suite, expectations=sound), surroundings)
     held = _count(parts.held)
     if held > max_quarantined_share * rows_in:
         causes = (*causes, _too_many(held, rows_in, max_quarantined_share))

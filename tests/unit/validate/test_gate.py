@@ -168,6 +168,13 @@ def test_a_check_that_cannot_be_made_stops_the_night_whatever_its_severity(
     assert row["success"] is False
 
 
+def test_a_row_blocking_check_that_cannot_be_made_stops_the_night(run: Run) -> None:
+    pattern = "type: expect_column_values_to_match_regex, column: who, regex: '(?=a)'"
+    error = stopped(run, NO_ID, f"{pattern}, on_failure: quarantine")
+    assert "look-around" in error.found
+    assert error.ledger[0].quarantined == 1
+
+
 def test_every_table_is_told_before_the_gate_closes(run: Run) -> None:
     tables = {
         "orders": landed(run, "orders", ORDERS),
