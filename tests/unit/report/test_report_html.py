@@ -9,7 +9,9 @@ import polars as pl
 import pytest
 
 from tasks.core.artifacts import LedgerLine, Scored, Selection
+from tasks.core.event import EventConfig
 from tasks.models.base import History
+from tasks.models.records import Curve
 from tasks.report import summary, tables, task, view
 from tests.unit.report import nights
 
@@ -94,6 +96,33 @@ def test_only_key_columns_of_an_event_are_shown(store) -> None:
     page = publish_page(store, scored=scored)
     assert "987654321" not in page
     assert "CustomerID" not in page
+
+
+def test_events_without_a_time_or_entities_are_told_by_their_key(store) -> None:
+    scored = nights.scores_frame().with_columns(event_time=pl.lit(None, pl.Datetime("us")))
+    event = EventConfig(table="connections", key=("line",))
+    page = publish_page(store, scored=scored, event=event)
+    assert "<dt>line</dt><dd>1</dd>" in page
+    assert "StockCode</dt>" not in page
+    assert 'class="when"' not in page
+
+
+def test_many_warnings_are_counted_rather_than_listed(store) -> None:
+    page = publish_page(store, warnings=tuple(f"History lacks day {n}." for n in range(30)))
+    assert "History lacks day 4." in page
+    assert "History lacks day 5." not in page
+    assert "And 25 more" in page
+
+
+def test_checks_that_held_are_folded_away(store) -> None:
+    page = publish_page(store)
+    assert page.index("column values to match regex") < page.index("<details")
+    assert "<summary>7 checks held</summary>" in page
+
+
+def test_precision_is_scaled_to_what_it_reaches(store) -> None:
+    low = Curve("tabm", "test", "precision_recall", (0.001, 0.1, 0.5, 1.0), (1.0, 0.08, 0.05, 0.02))
+    assert ">0.08<" in publish_page(store, curves=(low,))
 
 
 def test_a_ledger_line_that_is_off_is_marked(store) -> None:
