@@ -36,7 +36,7 @@ from expectations.suite import Expectation, Severity, Suite
 OUR_KEYS = ("type", "severity", "on_failure", "reason", "notes")
 _SEVERITIES: tuple[str, ...] = get_args(Severity)
 _CRITICAL_ACTIONS = ("stop", "quarantine")
-_AN_EXAMPLE = "See the head of expectations/suite_file.py, or lamplighter schema --suite."
+_AN_EXAMPLE = "See the head of expectations/suite_file.py, or: lamplighter schema suite."
 
 
 def load_suite(text: str, path: str, parameters: Mapping[str, Any]) -> Suite:
