@@ -11,8 +11,8 @@ from tasks.core.errors import SourceError
 from tasks.ingest import text
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.decoding import blocks_of_lines
-from tasks.ingest.delimited import split
-from tasks.ingest.lines import Dialect, Split, read_header, show
+from tasks.ingest.delimited import Split, read_header, show, split
+from tasks.ingest.odd_records import Dialect
 from tasks.ingest.parts import LINE, Held, Part, check_columns
 
 

@@ -7,12 +7,10 @@ from typing import Any, BinaryIO
 
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.decoding import blocks_of_lines
+from tasks.ingest.delimited import CUT_SHORT, show
 from tasks.ingest.json_text import read_json
-from tasks.ingest.lines import show
 from tasks.ingest.parts import Held, Part
 from tasks.ingest.records import take_objects
-
-_CUT_SHORT = "the file ends without a newline: this record may be cut short"
 
 
 def read_ndjson(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator[Part]:
@@ -29,7 +27,7 @@ def read_ndjson(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator[Pa
         numbered = [(n, text) for n, text in enumerate(raw, line) if text.strip()]
         cut_line = line + len(raw) - 1 if cut and source.final_newline == "required" else 0
         objects = [
-            Held(n, [_CUT_SHORT], show(text)) if n == cut_line else _object(text, n)
+            Held(n, [CUT_SHORT], show(text)) if n == cut_line else _object(text, n)
             for n, text in numbered
         ]
         yield take_objects(objects, [n for n, _ in numbered], name, source)
