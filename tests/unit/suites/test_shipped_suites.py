@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from expectations.check import Surroundings
 from expectations.suite import Suite
@@ -17,50 +18,6 @@ from tasks.validate.gate import Judgement, judge
 from tasks.validate.suites import load
 
 ROOT = Path(__file__).parents[3]
-CONNECTION_COLUMNS = [
-    "duration",
-    "protocol_type",
-    "service",
-    "flag",
-    "src_bytes",
-    "dst_bytes",
-    "land",
-    "wrong_fragment",
-    "urgent",
-    "hot",
-    "num_failed_logins",
-    "logged_in",
-    "num_compromised",
-    "root_shell",
-    "su_attempted",
-    "num_root",
-    "num_file_creations",
-    "num_shells",
-    "num_access_files",
-    "num_outbound_cmds",
-    "is_host_login",
-    "is_guest_login",
-    "count",
-    "srv_count",
-    "serror_rate",
-    "srv_serror_rate",
-    "rerror_rate",
-    "srv_rerror_rate",
-    "same_srv_rate",
-    "diff_srv_rate",
-    "srv_diff_host_rate",
-    "dst_host_count",
-    "dst_host_srv_count",
-    "dst_host_same_srv_rate",
-    "dst_host_diff_srv_rate",
-    "dst_host_same_src_port_rate",
-    "dst_host_srv_diff_host_rate",
-    "dst_host_serror_rate",
-    "dst_host_srv_serror_rate",
-    "dst_host_rerror_rate",
-    "dst_host_srv_rerror_rate",
-    "label",
-]
 ORDINARY = dt.date(2010, 3, 4)
 STOCK_TAKE = dt.date(2010, 2, 5)
 ADJUSTMENTS = dt.date(2010, 1, 26)
@@ -154,10 +111,11 @@ def test_a_broken_drop_closes_the_gate(rows: pl.DataFrame, cause: str) -> None:
 
 
 def test_the_connections_open_the_gate_whole() -> None:
+    pipeline = yaml.safe_load((ROOT / "flows" / "pipelines" / "intrusion.yaml").read_text())
     rows = pl.read_csv(
         ROOT / "infra" / "demo" / "intrusion.csv.gz",
         has_header=False,
-        new_columns=CONNECTION_COLUMNS,
+        new_columns=list(pipeline["sources"]["connections"]["schema"]),
         infer_schema_length=None,
     ).with_columns(_source=pl.lit("drop.csv"), _line=pl.lit(1, dtype=pl.Int64))
     day = dt.date(1999, 3, 1)
