@@ -2,13 +2,13 @@
 
 What single rows say stays out of it: values are listed only where several rows share each of
 them, bounds are quantiles rounded outward, and columns that name things, or that grow from row to
-row, get neither sets nor ranges nor a baseline. The suite passes on the data it came from.
+row, get neither sets nor ranges nor a baseline. The suite passes on every batch it came from.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -18,6 +18,7 @@ from expectations.baseline import drift
 from expectations.check import check
 from expectations.parameters import escape
 from expectations.profile import ColumnProfile, TableProfile, profile
+from expectations.suite import ExpectationResult
 from expectations.suite_file import load_suite
 
 Entry = dict[str, Any]
@@ -27,23 +28,26 @@ _HEAD = """\
 # column dates the rows: expect_column_values_to_be_between from $batch_date to $batch_date + 1d.
 """
 _SAFETY = 0.02
+_NO_LONGER_ALIKE = 2.0
 
 
-def bootstrap(frame: pl.LazyFrame) -> tuple[str, TableProfile]:
+def bootstrap(batches: Sequence[pl.LazyFrame]) -> tuple[str, TableProfile]:
     """Write a suite for a table.
 
     Args:
-        frame: the table's own columns, without those that only say where a row came from.
+        batches: the table's own columns, without those that only say where a row came from; a
+            frame for each batch that is at hand, so that what differs from one to the next is
+            given room. At least one.
 
     Returns:
         The suite file's text, and the profile it was made from: the key and the columns' roles
         serve to write the pipeline file.
     """
+    frame = pl.concat(batches)
     measured = profile(frame)
-    entries = list(_entries(frame, measured))
-    passing = _passing(frame, entries)
+    entries = _fit(batches, list(_entries(frame, measured)))
     body = yaml.safe_dump(
-        {"expectations": passing},
+        {"expectations": entries},
         sort_keys=False,
         allow_unicode=True,
         width=100,
@@ -128,11 +132,29 @@ def _range(column: ColumnProfile) -> Iterator[Entry]:
     }
 
 
-def _passing(frame: pl.LazyFrame, entries: list[Entry]) -> list[Entry]:
-    """Drop what the data do not meet: NaNs, infinities and odd types have ways of their own."""
+def _fit(batches: Sequence[pl.LazyFrame], entries: list[Entry]) -> list[Entry]:
+    """Give entries the room that the batches ask for, and drop those for which there is none."""
     suite = load_suite(yaml.safe_dump({"expectations": entries}), "bootstrap", {})
-    results = check(frame, suite)
-    return [entry for entry, result in zip(entries, results, strict=True) if result.success]
+    checked = [check(batch, suite) for batch in batches]
+    fitted = (
+        entry if all(r.success for r in results) else _relaxed(entry, results)
+        for entry, *results in zip(entries, *checked, strict=True)
+    )
+    return [entry for entry in fitted if entry is not None]
+
+
+def _relaxed(entry: Entry, results: Sequence[ExpectationResult]) -> Entry | None:
+    """The entry with a tolerance that every batch keeps within; None where it has no such."""
+    if any(result.error for result in results) or entry.get("severity") != "warning":
+        return None
+    if "threshold" in entry:
+        threshold = _outward(1.5 * max(float(result.observed) for result in results), up=True)
+        return {**entry, "threshold": threshold} if threshold < _NO_LONGER_ALIKE else None
+    shares = [result.unexpected_percent for result in results]
+    if None in shares:
+        return None
+    tolerance = _mostly(1 - max(share for share in shares if share is not None) / 100)
+    return {**entry, **tolerance} if tolerance.get("mostly", 1) > 0 else None
 
 
 def _outward(value: float, up: bool) -> int | float:

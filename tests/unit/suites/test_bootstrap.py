@@ -38,7 +38,7 @@ SHOP = pl.LazyFrame(
 
 
 def proposed(frame: pl.LazyFrame) -> tuple[Expectation, ...]:
-    text, _ = bootstrap(frame)
+    text, _ = bootstrap([frame])
     return load_suite(text, "first.yaml", {}).expectations
 
 
@@ -100,7 +100,7 @@ def test_nullness_is_taken_as_it_is() -> None:
 
 
 def test_the_key_is_unique_and_its_gaps_are_held_back() -> None:
-    text, table = bootstrap(SHOP)
+    text, table = bootstrap([SHOP])
     assert table.key == ("order_id",)
     holding = [e for e in load_suite(text, "f", {}).expectations if e.on_failure == "quarantine"]
     assert [e.columns for e in holding] == [("order_id",)]
@@ -118,21 +118,50 @@ def test_a_key_may_need_several_columns() -> None:
 
 
 def test_no_value_of_a_single_row_stands_in_the_suite() -> None:
-    text, _ = bootstrap(SHOP)
+    text, _ = bootstrap([SHOP])
     assert "Canaryland" not in text
     assert "987654" not in text
     assert "o0" not in text
 
 
 def test_the_same_data_give_the_same_suite() -> None:
-    assert bootstrap(SHOP)[0] == bootstrap(SHOP)[0]
+    assert bootstrap([SHOP])[0] == bootstrap([SHOP])[0]
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7, ROWS])
 def test_it_passes_on_the_data_it_came_from(rows: int) -> None:
     frame = SHOP.head(rows)
-    text, _ = bootstrap(frame)
+    text, _ = bootstrap([frame])
     assert all(r.success for r in check(frame, load_suite(text, "first.yaml", {})))
+
+
+def test_it_passes_on_every_batch_it_came_from() -> None:
+    batches = [
+        SHOP.head(1200),
+        SHOP.tail(1200).with_columns(
+            country=pl.lit("Spain"),
+            price=pl.col("price") * 1.3,
+            rating=pl.lit(None, dtype=pl.Int64),
+        ),
+    ]
+    text, _ = bootstrap(batches)
+    suite = load_suite(text, "first.yaml", {})
+    assert [r for batch in batches for r in check(batch, suite) if not r.success] == []
+    drift = [
+        e for e in suite.expectations if e.columns == ("price",) and "threshold" in e.arguments
+    ]
+    assert drift
+
+
+def test_a_batch_that_differs_widens_the_tolerance() -> None:
+    alike = pl.LazyFrame({"word": ["a"] * 90 + [None] * 10})
+    gappy = pl.LazyFrame({"word": ["a"] * 40 + [None] * 60})
+    (presence,) = (
+        e
+        for e in load_suite(bootstrap([alike, gappy])[0], "f", {}).expectations
+        if e.type == "expect_column_values_to_not_be_null"
+    )
+    assert presence.arguments["mostly"] == 0.38
 
 
 _FLOATS = st.floats(allow_nan=True, allow_infinity=True)
@@ -162,6 +191,6 @@ def test_it_passes_on_any_data_it_came_from(rows: list[dict[str, object]]) -> No
         "flag": pl.Boolean(),
     }
     frame = pl.LazyFrame(rows, schema=schema, orient="row")
-    text, _ = bootstrap(frame)
+    text, _ = bootstrap([frame])
     results = check(frame, load_suite(text, "first.yaml", {}))
     assert [r for r in results if not r.success] == []

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tasks.core.errors import ConfigError
 from tasks.validate.config import SuiteSource, ValidationConfig
 from tasks.validate.suites import check_file, load
 
+ROOT = Path(__file__).parents[3]
 SUITE = """
 expectations:
   - {type: expect_column_values_to_be_between, column: day, min_value: $batch_date}
@@ -51,3 +56,12 @@ def test_a_fault_of_the_file_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError) as caught:
         check_file(source("expectations: [{type: expect_x}]"), ValidationConfig())
     assert caught.value.exit_code == 2
+
+
+def test_great_expectations_is_imported_at_the_first_check_and_not_before() -> None:
+    modules = "tasks.validate.suites, tasks.validate.gate, expectations.bootstrap"
+    loaded = f"import sys, {modules}; print('great_expectations' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert told.stdout.strip() == "False"

@@ -1,0 +1,1 @@
+"""Great Expectations on Polars, and the suites of the shipped pipelines."""
