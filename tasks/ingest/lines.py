@@ -65,8 +65,9 @@ def suspects(lines: Lines, width: int, dialect: Dialect, recount: bool) -> Marks
         lines: the lines.
         width: fields of a record.
         dialect: how records are written.
-        recount: whether to count the delimiters of each line, where otherwise their sum has to do.
-            The sum shows a line that has too few only if none has too many.
+        recount: whether to decode each line and count its delimiters. Otherwise their sum has to
+            do, which shows a line of too few only if none has too many; Polars refuses a line of
+            too many, and one that is no text.
     """
     marks = np.zeros(len(lines), dtype=bool)
     codes, block = lines.codes, lines.block
@@ -81,7 +82,8 @@ def suspects(lines: Lines, width: int, dialect: Dialect, recount: bool) -> Marks
     marks |= (first == _NEWLINE) | (first == _RETURN) | (first == _BOM.encode()[0])
     if dialect.comment:
         marks |= first == dialect.comment.encode()[0]
-    marks |= _undecodable(lines)
+    if recount:
+        marks |= _undecodable(lines)
     delimiters = codes == ord(dialect.delimiter)
     plain = len(lines) - int(marks.sum())
     in_plain = (

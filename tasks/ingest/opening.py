@@ -1,26 +1,16 @@
-"""Find a source's files and open them, compressed or not."""
+"""Find a source's files, and notice one that is still being written."""
 
 from __future__ import annotations
 
-import bz2
 import datetime as dt
-import gzip
-import lzma
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from tasks.core.errors import SourceError, SourceMissingError, SourceUnavailableError
 from tasks.ingest.templates import expand_date
 
-_Opener = Callable[[Path], AbstractContextManager[Any]]
-_OPENERS: dict[bytes, _Opener] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\0": lzma.open,
-}
+_PARTIAL = (".tmp", ".part", ".partial", ".crdownload", "~")
 
 
 def find_files(template: str, date: dt.date, folder: Path) -> list[Path]:
@@ -37,7 +27,7 @@ def find_files(template: str, date: dt.date, folder: Path) -> list[Path]:
     """
     pattern = expand_date(template, date)
     inside = folder.resolve()
-    found = sorted(p for p in folder.glob(pattern) if p.is_file() and not _is_hidden(p, folder))
+    found = sorted(p for p in folder.glob(pattern) if p.is_file() and not _is_partial(p, folder))
     if not found:
         raise SourceMissingError(
             f"at least one file at {pattern}",
@@ -56,9 +46,27 @@ def find_files(template: str, date: dt.date, folder: Path) -> list[Path]:
     return found
 
 
-def _is_hidden(path: Path, folder: Path) -> bool:
-    """Whether a name below the folder begins with a dot: a file some tool is still writing."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def check_ready(template: str, date: dt.date, folder: Path) -> None:
+    """Hold that the file is there which says that a drop is complete.
+
+    Raises:
+        SourceMissingError: it is not.
+    """
+    pattern = expand_date(template, date)
+    if not any(path.is_file() for path in folder.glob(pattern)):
+        raise SourceMissingError(
+            f"a file at {pattern}, which says that the drop is complete",
+            found=_nearest(folder, pattern),
+            where=str(folder),
+            do="Run again once whoever sends the files has finished.",
+        )
+
+
+def _is_partial(path: Path, folder: Path) -> bool:
+    """Whether a file by its name is one that some tool is still writing, or only marks others."""
+    parts = path.relative_to(folder).parts
+    hidden = any(part.startswith(".") for part in parts)
+    return hidden or path.name.startswith("_") or path.name.endswith(_PARTIAL)
 
 
 def _nearest(folder: Path, pattern: str) -> str:
@@ -73,43 +81,28 @@ def _nearest(folder: Path, pattern: str) -> str:
     return f"no file at {here}"
 
 
-def _plain(path: Path) -> BinaryIO:
-    return path.open("rb")
-
-
 @contextmanager
-def open_file(path: Path, name: str) -> Iterator[BinaryIO]:
-    """Open a file for reading, decompressed by what its first bytes are.
+def unchanging(path: Path, name: str) -> Iterator[None]:
+    """Hold that a file stays as it is while the block reads it.
 
     Args:
         path: the file.
         name: what it is called in messages.
 
     Raises:
-        SourceError: it cannot be read, or what is compressed is damaged or cut short.
+        SourceError: it cannot be read.
         SourceUnavailableError: it changed while it was read.
     """
     try:
         before = path.stat()
-        with path.open("rb") as raw:
-            start = raw.read(max(map(len, _OPENERS)))
-        opener = next((o for magic, o in _OPENERS.items() if start.startswith(magic)), _plain)
-        with opener(path) as stream:
-            yield stream
+        yield
         after = path.stat()
-    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
-        raise SourceError(
-            "a whole compressed file",
-            found=f"{error}",
-            where=name,
-            do="Have the file sent again: it was cut short or damaged on its way.",
-        ) from error
     except OSError as error:
         raise SourceError(
             "a file that can be read",
             found=error.strerror or str(error),
             where=name,
-            do="Check the file's permissions and its disk; bytes may be damaged.",
+            do="Check the file's permissions and its disk.",
         ) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise SourceUnavailableError(

@@ -1,50 +1,26 @@
-"""Read Parquet files: typed already, they must have the declared types or ones that fit in them."""
+"""Take frames that are typed already into declared types, where nothing is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tasks.core.errors import SchemaDriftError, SourceError
-from tasks.ingest.config import FilesConfig
-from tasks.ingest.parts import LINE, Held, Part, check_columns, to_json
-
-_BATCH_ROWS = 131_072
+from tasks.core.errors import SchemaDriftError
+from tasks.ingest.parts import LINE, Held, Part, to_json
+from tasks.ingest.schema import Source
 
 
-def read_parquet(path: Path, name: str, source: FilesConfig) -> Iterator[Part]:
-    """Read a file's rows in bounded memory, checking the checksums its pages may have.
+def take_frame(frame: pl.DataFrame, first_line: int, name: str, source: Source) -> Part:
+    """Cast where nothing is lost: there and back again gives the same value.
 
-    A value that does not fit its declared type, a number too large for it for example, holds its
-    row back; a column of another kind altogether stops the run.
+    Args:
+        frame: rows with at least the declared columns.
+        first_line: position of the first row in its source.
+        name: what the source is called.
+        source: its declaration.
 
     Raises:
-        SchemaDriftError: columns or their kinds are not those declared.
-        SourceError: the file is damaged.
+        SchemaDriftError: a column is of another kind altogether.
     """
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            check_columns(file.schema_arrow.names, source, name)
-            line = 1
-            for batch in file.iter_batches(_BATCH_ROWS, columns=list(source.columns)):
-                frame = pl.DataFrame(pa.Table.from_batches([batch]))
-                yield _cast(frame, line, name, source)
-                line += frame.height
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(
-            "a whole Parquet file",
-            found=str(error).splitlines()[0],
-            where=name,
-            do="Have the file sent again: it was cut short or damaged.",
-        ) from error
-
-
-def _cast(frame: pl.DataFrame, first_line: int, name: str, source: FilesConfig) -> Part:
-    """Cast where nothing is lost: there and back again gives the same value."""
     frame = frame.select(list(source.columns))
     given = {c: frame.schema[c] for c in frame.columns}
     for column, dtype in source.table_schema.items():

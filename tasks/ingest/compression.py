@@ -1,0 +1,121 @@
+"""Read compressed files as what they hold, up to a limit."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import pyarrow as pa
+
+from tasks.core.errors import SourceError
+
+_DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+_CHUNK_BYTES = 1 << 20
+_Opener = Callable[[Path], AbstractContextManager[Any]]
+
+
+class Bounded(io.RawIOBase):
+    """A stream that refuses to give more than a limit.
+
+    Args:
+        inner: where the bytes come from.
+        limit: how many may come.
+        name: what the file is called in messages.
+    """
+
+    def __init__(self, inner: IO[bytes], limit: int, name: str) -> None:
+        self._inner, self._left, self._limit, self._name = inner, limit, limit, name
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; all that are left where it is negative.
+
+        Raises:
+            SourceError: they are more than the limit.
+        """
+        if size < 0:
+            return b"".join(iter(lambda: self.read(_CHUNK_BYTES), b""))
+        content = self._inner.read(min(size, self._left + 1))
+        self._left -= len(content)
+        if self._left < 0:
+            raise SourceError(
+                f"at most {self._limit} bytes in a file, decompressed",
+                found="more",
+                where=self._name,
+                do="Check that the file is what it should be; if it is, raise max_file_bytes.",
+            )
+        return content
+
+
+@contextmanager
+def open_file(path: Path, name: str, limit: int) -> Iterator[BinaryIO]:
+    """Open a file for reading, decompressed by what its first bytes are.
+
+    Args:
+        path: the file.
+        name: what it is called in messages.
+        limit: bytes it may hold.
+
+    Raises:
+        SourceError: what is compressed is damaged, cut short, or too large.
+    """
+    with path.open("rb") as raw:
+        start = raw.read(max(map(len, _OPENERS)))
+    opener = next((o for magic, o in _OPENERS.items() if start.startswith(magic)), _plain)
+    try:
+        with opener(path) as stream:
+            yield Bounded(stream, limit, name)  # type: ignore[misc]  # it reads; nothing more is asked
+    except _DAMAGED as error:
+        raise _refused(name, str(error) or type(error).__name__) from error
+    except OSError as error:
+        if opener is _plain or error.errno is not None:
+            raise
+        raise _refused(name, str(error)) from error  # how bz2 and zstd report damage
+
+
+def _refused(name: str, found: str) -> SourceError:
+    return SourceError(
+        "a whole compressed file",
+        found=found,
+        where=name,
+        do="Have the file sent again: it was cut short or damaged on its way.",
+    )
+
+
+def _plain(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+@contextmanager
+def _zstd(path: Path) -> Iterator[IO[bytes]]:
+    with pa.OSFile(str(path)) as raw, pa.CompressedInputStream(raw, "zstd") as stream:
+        yield stream
+
+
+@contextmanager
+def _zip(path: Path) -> Iterator[IO[bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) != 1:
+            raise zipfile.BadZipFile(f"{len(members)} files in the archive, and one is expected")
+        with archive.open(members[0]) as stream:
+            yield stream
+
+
+_OPENERS: dict[bytes, _Opener] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+    b"\x28\xb5\x2f\xfd": _zstd,
+    b"PK\x03\x04": _zip,
+}

@@ -1,0 +1,102 @@
+"""Read Parquet, Arrow and Avro files: typed already, in the declared types or ones that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.core.errors import SourceError
+from tasks.ingest.config import FilesConfig
+from tasks.ingest.parts import Part, check_columns
+from tasks.ingest.typed_frames import take_frame
+
+_BATCH_ROWS = 131_072
+_ARROW_FILE = b"ARROW1"
+
+
+def read_typed(path: Path, name: str, source: FilesConfig, kind: str) -> Iterator[Part]:
+    """Read a file's rows, a Parquet file's in bounded memory and with its pages' checksums.
+
+    A value that does not fit its declared type, a number too large for it for example, holds its
+    row back; a column of another kind altogether stops the run.
+
+    Args:
+        path: the file.
+        name: what it is called in messages and in `_source`.
+        source: its declaration.
+        kind: parquet, arrow or avro.
+
+    Raises:
+        SchemaDriftError: columns or their kinds are not those declared.
+        SourceError: the file is damaged, or larger than allowed.
+    """
+    line = 1
+    try:
+        for frame in _FRAMES[kind](path, name, source):
+            yield take_frame(frame, line, name, source)
+            line += frame.height
+    except (pa.ArrowException, pl.exceptions.PolarsError) as error:
+        raise _damaged(kind, name, error) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged(kind, name, error) from error
+
+
+def _damaged(kind: str, name: str, error: Exception) -> SourceError:
+    return SourceError(
+        f"a whole {kind} file",
+        found=str(error).splitlines()[0],
+        where=name,
+        do="Have the file sent again: it was cut short or damaged.",
+    )
+
+
+def _parquet(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFrame]:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        groups = range(file.metadata.num_row_groups)
+        _check_size(
+            sum(file.metadata.row_group(group).total_byte_size for group in groups), name, source
+        )
+        check_columns(file.schema_arrow.names, source, name)
+        for batch in file.iter_batches(_BATCH_ROWS, columns=list(source.columns)):
+            yield pl.DataFrame(pa.Table.from_batches([batch]))
+
+
+def _arrow(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFrame]:
+    with path.open("rb") as raw:
+        is_file = raw.read(len(_ARROW_FILE)) == _ARROW_FILE
+    opener = pa.ipc.open_file if is_file else pa.ipc.open_stream
+    with pa.OSFile(str(path)) as raw, opener(raw) as reader:
+        check_columns(reader.schema.names, source, name)
+        count = reader.num_record_batches if is_file else None
+        batches = map(reader.get_batch, range(count)) if count is not None else reader
+        size = 0
+        for batch in batches:
+            size += batch.nbytes
+            _check_size(size, name, source)
+            yield pl.DataFrame(pa.Table.from_batches([batch]))
+
+
+def _avro(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFrame]:
+    _check_size(path.stat().st_size, name, source)
+    frame = pl.read_avro(path)
+    check_columns(frame.columns, source, name)
+    yield frame
+
+
+def _check_size(size: int, name: str, source: FilesConfig) -> None:
+    if size > source.max_file_bytes:
+        raise SourceError(
+            f"at most {source.max_file_bytes} bytes in a file, decompressed",
+            found=str(size),
+            where=name,
+            do="Check that the file is what it should be; if it is, raise max_file_bytes.",
+        )
+
+
+_FRAMES = {"parquet": _parquet, "arrow": _arrow, "avro": _avro}
