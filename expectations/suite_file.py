@@ -17,6 +17,16 @@ expectations:
 
 A row that breaks an expectation marked `quarantine` is held back, whatever `mostly` says: `mostly`
 decides whether the expectation counts as met. Warnings and infos are recorded.
+
+Beside the expectations of Great Expectations there are two of our own:
+
+```yaml
+  - {type: expect_column_values_to_exist_in_table, column: StockCode, table: products, key: code}
+  - {type: expect_table_row_count_to_match_history, min_ratio: 0.5, max_ratio: 2, min_nights: 5}
+```
+
+Freshness is an expectation about the latest date: `expect_column_max_to_be_between` with
+`min_value: $batch_date + 10h`.
 """
 
 from __future__ import annotations
