@@ -8,9 +8,10 @@ from prefect import flow
 
 from flows import clock
 from flows.costs import Costs, counting
+from flows.incident import publish_stopped
 from flows.landing import Window, land, window
 from flows.pipeline import Pipeline, load
-from flows.publishing import Night, Outcome, closed_night, publish_night, publish_stopped
+from flows.publishing import Night, Outcome, closed_night, publish_night, refresh_index
 from tasks.core.commit import Run, open_run
 from tasks.core.errors import LamplighterError
 from tasks.core.ledger import check_balance
@@ -43,10 +44,12 @@ def nightly(pipeline: str, date: dt.date | None = None) -> Night:
         open_run(loaded.store, loaded.name, str(day), clock.attempt_name()) as run,
     ):
         try:
-            return _night(run, loaded, day, past, aliases, costs)
+            night = _night(run, loaded, day, past, aliases, costs)
         except LamplighterError as error:
             publish_stopped(run, loaded, error, costs)
             raise
+    refresh_index(loaded)
+    return night
 
 
 def _night(

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from flows.publishing import Night
 from flows.terminal import out, table
-from flows.training import Training
+from flows.training_report import Training
 from tasks.models.records import Metric
 from tasks.monitor.realised import Quality, Realised
 

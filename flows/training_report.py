@@ -1,0 +1,93 @@
+"""The end of a training: its report, and the commit that makes its model the champion."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flows import clock
+from flows.costs import Costs
+from flows.pipeline import Pipeline
+from flows.provenance import commit_facts, provenance
+from tasks.core.artifacts import Built, Report, Selection
+from tasks.core.commit import Run, commit, last_commit
+from tasks.core.errors import IntegrityError
+from tasks.models.records import Trained
+from tasks.report.records import RunRecord, TrainingReport
+from tasks.report.task import publish_run, publish_training
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What became of a training.
+
+    Args:
+        trained: the model with its figures.
+        selection: the candidates with their verdicts.
+        rows: examples it was trained and measured on.
+        gaps: dates the window lacks, with the reason.
+        report: URI of its page.
+    """
+
+    trained: Trained
+    selection: Selection
+    rows: int
+    gaps: tuple[str, ...]
+    report: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a program reads of it."""
+        reference = self.trained.reference
+        return {
+            "version": self.trained.version,
+            "run_id": reference.run_id,
+            "first_date": reference.first_date,
+            "last_date": reference.last_date,
+            "known_by": reference.known_by,
+            "examples": self.rows,
+            "features": list(self.selection.features),
+            "metrics": [asdict(metric) for metric in self.trained.metrics],
+            "failure": self.trained.failure,
+            "gaps": list(self.gaps),
+            "report": self.report,
+        }
+
+
+def keep_reports(run: Run) -> None:
+    """Have a training's commit keep the reports of the trainings before it."""
+    record = last_commit(run.store, run.pipeline, run.batch)
+    for ref in record.files if record else ():
+        if ref.stage == Report.__name__.lower():
+            # A damaged report of an earlier training must not stop this one.
+            with contextlib.suppress(IntegrityError):
+                run.keep(ref)
+
+
+def publish_trained(
+    run: Run, pipeline: Pipeline, trained: Trained, selection: Selection, built: Built, costs: Costs
+) -> str:
+    """Report a training and commit it.
+
+    Returns:
+        URI of its page.
+    """
+    reference = trained.reference
+    made = provenance(
+        pipeline, reference.known_by, reference.inputs, trained.version, reference.run_id
+    )
+    warnings = (f"The deep model failed: {trained.failure}",) if trained.failure else ()
+    page = publish_training(run, TrainingReport(made, trained, selection, built.ledger, warnings))
+    record = RunRecord(
+        provenance=made,
+        kind="training",
+        status="done",
+        started_at=costs.started_at,
+        ended_at=clock.now(),
+        stages=tuple(costs.stages),
+        rows_in=sum(line.rows_in for line in built.ledger),
+        reason=trained.failure,
+    )
+    publish_run(run, record)
+    commit(run, commit_facts(made, "training", built.ledger))
+    return page.uri
