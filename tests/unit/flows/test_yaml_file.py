@@ -71,7 +71,7 @@ def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just text"])
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
-    assert "a mapping" in _error(tmp_path, text).required
+    assert "one mapping" in _error(tmp_path, text).required
 
 
 def test_bad_yaml_is_told_with_its_line(tmp_path: Path) -> None:
