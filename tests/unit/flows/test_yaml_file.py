@@ -23,7 +23,7 @@ class Dog(Config):
 
 class House(Config):
     name: str
-    pets: dict[str, Annotated[Cat | Dog, Field(discriminator="kind")]] = {}
+    pets: dict[str, Annotated[Cat | Dog, Field(discriminator="kind")]] = Field({})
 
 
 def _file(tmp_path: Path, text: str) -> Path:
