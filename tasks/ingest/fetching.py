@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ import stamina
 from pydantic import SecretStr
 
 from tasks.core.errors import ConfigError, SourceError, SourceMissingError, SourceUnavailableError
-from tasks.ingest.http_config import Auth, HttpConfig
+from tasks.ingest.credentials import TokenSource, credentials
+from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.json_text import read_json
+from tasks.ingest.pinned import PinnedClient
 from tasks.ingest.templates import expand, expand_date, expand_url, is_telling, redact
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -52,6 +55,29 @@ class _FlawError(Exception):
         self.wait_seconds = wait_seconds
 
 
+class Pace:
+    """Lets requests pass, so many a second at most.
+
+    Args:
+        per_second: how many; None for any number.
+    """
+
+    def __init__(self, per_second: float | None) -> None:
+        self._gap_seconds = 1 / per_second if per_second else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Wait for one's turn."""
+        if not self._gap_seconds:
+            return
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self._gap_seconds
+        time.sleep(turn - now)
+
+
 class Fetcher:
     """Fetches pages of one source.
 
@@ -60,16 +86,21 @@ class Fetcher:
         source: its declaration.
         start: address of the first page.
         secrets: what must not be shown.
+        token: gives tokens, where the source's credentials are exchanged for one.
     """
 
     def __init__(
         self,
-        client: httpx.Client,
+        client: PinnedClient,
         source: HttpConfig,
         start: httpx.URL,
         secrets: Mapping[str, SecretStr],
+        token: TokenSource | None = None,
     ) -> None:
         self._client, self._source, self._secrets = client, source, secrets
+        self._token = token
+        self._renewed = False
+        self._pace = Pace(source.per_second)
         self._ends = time.monotonic() + source.deadline.total_seconds()
         self.start = start
 
@@ -101,8 +132,10 @@ class Fetcher:
 
     def _attempt(self, url: httpx.URL, shown: str) -> Page:
         for _ in range(_MAX_REDIRECTS + 1):
+            self._pace.wait()
             try:
-                with self._client.stream("GET", url) as response:
+                headers = self._token.header(self._client) if self._token else {}
+                with self._client.stream("GET", url, headers=headers) as response:
                     if not response.is_redirect:
                         content = self._body(response, shown)
                         return Page(url, shown, content, response.links)
@@ -154,6 +187,10 @@ class Fetcher:
             raise SourceMissingError(
                 "an answer", found=f"status {status}", where=shown, do="Check the source's url."
             )
+        if status == httpx.codes.UNAUTHORIZED and self._token and not self._renewed:
+            self._renewed = True
+            self._token.forget()
+            raise _FlawError(f"status {status}", wait_seconds=0.0)
         if status in {401, 403}:
             raise SourceError(
                 "an answer to these credentials",
@@ -176,20 +213,24 @@ def open_fetcher(
     """
     start = _start(source, secrets, date, where)
     headers = {name: expand(v, secrets, f"{where}.headers") for name, v in source.headers.items()}
-    credentials = None
+    sent = None
     if source.auth:
-        credentials = _credentials(source.auth, secrets, headers, f"{where}.auth")
+        sent = credentials(source.auth, secrets, headers, f"{where}.auth")
+    token = None
+    if source.auth and source.auth.oauth2:
+        token = TokenSource(source.auth.oauth2, secrets, f"{where}.auth.oauth2")
     with (
         _quiet_log(secrets),
         httpx.Client(
             headers=headers,
-            auth=credentials,
+            auth=sent,
             timeout=source.timeout.total_seconds(),
             follow_redirects=False,
             trust_env=False,
         ) as client,
     ):
-        yield Fetcher(client, source, start, secrets)
+        pinned = PinnedClient(client, source.allow_private)
+        yield Fetcher(pinned, source, start, secrets, token)
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
@@ -227,20 +268,6 @@ def _start(
             do="Write the address of the API's first page.",
         )
     return url.copy_merge_params(params) if params else url
-
-
-def _credentials(
-    auth: Auth, secrets: Mapping[str, SecretStr], headers: dict[str, str], where: str
-) -> httpx.Auth | None:
-    """Put a token or key among the headers; give what httpx has to add itself."""
-    if auth.bearer:
-        headers["Authorization"] = f"Bearer {expand(auth.bearer, secrets, where)}"
-    if auth.api_key and auth.api_key.header:
-        headers[auth.api_key.header] = expand(auth.api_key.value, secrets, where)
-    if auth.basic:
-        user = expand(auth.basic.user, secrets, where)
-        return httpx.BasicAuth(user, expand(auth.basic.password, secrets, where))
-    return None
 
 
 def _wait_for(error: Exception) -> bool | float:

@@ -14,6 +14,7 @@ from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.json_text import MISSING, point
 from tasks.ingest.pagination import Repeats, Step, walk_for
 from tasks.ingest.parts import Part
+from tasks.ingest.prefetch import Prefetch
 from tasks.ingest.records import positions, take_objects
 
 
@@ -33,11 +34,15 @@ def read_http(
         SourceUnavailableError: it does not answer as it should, after all attempts.
         SourceError: pages repeat, do not add up to the declared total, or are not what was agreed.
     """
-    with open_fetcher(source, secrets, date, where) as fetcher:
+    with (
+        open_fetcher(source, secrets, date, where) as fetcher,
+        Prefetch(fetcher, source.concurrency) as pages,
+    ):
         walk, repeats = walk_for(source.pagination), Repeats(source)
         taken, total = 0, None
         for _ in range(source.max_pages):
-            page = fetcher.fetch(walk.address(fetcher.start))
+            start = fetcher.start
+            page = pages.fetch(walk.address(start), walk.foreseen(start))
             records = _records(page, source)
             lines = positions(taken + 1, len(records))
             taken += len(records)

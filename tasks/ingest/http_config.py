@@ -89,6 +89,15 @@ class ApiKey(Config):
         return self
 
 
+class OAuth2(Config):
+    """Client credentials, exchanged for a token (RFC 6749, section 4.4)."""
+
+    token_url: Url = Field(description="Address that gives tokens; ${NAME} is filled in")
+    client_id: str = Field(description="The client's name, or ${NAME}")
+    client_secret: Secret = Field(description="The client's secret, as ${NAME}")
+    scope: str | None = Field(None, description="What is asked for")
+
+
 class Auth(Config):
     """How a request proves who sends it; one of its fields."""
 
@@ -96,10 +105,13 @@ class Auth(Config):
     basic: Basic | None = Field(None, description="A user and a password")
     api_key: ApiKey | None = Field(None, description="A key in a header or query parameter")
 
+    oauth2: OAuth2 | None = Field(None, description="Client credentials, exchanged for a token")
+
     @model_validator(mode="after")
     def _one_way(self) -> Auth:
-        if sum(way is not None for way in (self.bearer, self.basic, self.api_key)) != 1:
-            raise ValueError("name one of bearer, basic, api_key")
+        ways = (self.bearer, self.basic, self.api_key, self.oauth2)
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("name one of bearer, basic, api_key, oauth2")
         return self
 
 
@@ -132,6 +144,15 @@ class HttpConfig(Source):
     absent: Literal["refuse", "null"] = Field(
         "refuse", description="What a declared field means that a record leaves out"
     )
+    allow_private: bool = Field(
+        False,
+        description="Whether a name may lead to a private address. One that is written out as "
+        "such, 127.0.0.1 for example, may in any case",
+    )
+    concurrency: int = Field(
+        1, ge=1, le=64, description="Pages asked for at once, where their addresses can be foreseen"
+    )
+    per_second: float | None = Field(None, gt=0, description="Requests a second at most")
     timeout: Duration = Field(
         dt.timedelta(seconds=30), description="Longest wait for a connection or for more bytes"
     )

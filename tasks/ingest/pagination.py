@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,6 +40,9 @@ class Walk(Protocol):
     def address(self, start: httpx.URL) -> httpx.URL:
         """The next page's address."""
 
+    def foreseen(self, start: httpx.URL) -> Iterator[httpx.URL]:
+        """Addresses that probably follow the next one, in order."""
+
     def advance(self, step: Step) -> bool:
         """Take note of a page; whether there is another.
 
@@ -47,7 +51,14 @@ class Walk(Protocol):
         """
 
 
-class OnePage:
+class _Unforeseen:
+    """A walk of which nothing is known ahead."""
+
+    def foreseen(self, start: httpx.URL) -> Iterator[httpx.URL]:  # noqa: ARG002  # as it says
+        return iter(())
+
+
+class OnePage(_Unforeseen):
     """Asks for one page: the only one."""
 
     def address(self, start: httpx.URL) -> httpx.URL:
@@ -67,19 +78,36 @@ class NumberedWalk:
     def __init__(self, how: PageNumber | Offset) -> None:
         self._how = how
         self._next = how.first if isinstance(how, PageNumber) else 0
+        self._left: int | None = None
+        self._stride: int | None = None
 
     def address(self, start: httpx.URL) -> httpx.URL:
-        asked: dict[str, str] = {self._how.parameter: str(self._next)}
+        return self._at(start, self._next)
+
+    def foreseen(self, start: httpx.URL) -> Iterator[httpx.URL]:
+        """The pages behind the next one, as far as the declared total goes."""
+        if self._stride is None:
+            return
+        step = 1 if isinstance(self._how, PageNumber) else self._stride
+        for count in itertools.count(1):
+            if self._left is not None and count * self._stride >= self._left:
+                return
+            yield self._at(start, self._next + count * step)
+
+    def _at(self, start: httpx.URL, position: int) -> httpx.URL:
+        asked: dict[str, str] = {self._how.parameter: str(position)}
         if self._how.size and self._how.size_parameter:
             asked[self._how.size_parameter] = str(self._how.size)
         return start.copy_merge_params(asked)
 
     def advance(self, step: Step) -> bool:
+        self._stride = len(step.records) or None
+        self._left = None if step.total is None else step.total - step.taken
         self._next = self._next + 1 if isinstance(self._how, PageNumber) else step.taken
         return bool(step.records) and (step.total is None or step.taken < step.total)
 
 
-class CursorWalk:
+class CursorWalk(_Unforeseen):
     """Asks with the cursor that the page before gave."""
 
     def __init__(self, how: Cursor) -> None:
@@ -105,7 +133,7 @@ class CursorWalk:
         return True
 
 
-class LinkWalk:
+class LinkWalk(_Unforeseen):
     """Asks at the address that the page before gave."""
 
     def __init__(self, how: Link) -> None:

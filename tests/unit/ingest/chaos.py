@@ -60,6 +60,10 @@ def serve(host: str = "127.0.0.1") -> Iterator[Api]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def do_GET(self) -> None:
             address = urlsplit(self.path)
             params = {k: v[0] for k, v in parse_qs(address.query, keep_blank_values=True).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -401,3 +402,87 @@ def test_a_secret_in_clear_is_refused_and_not_repeated(wrong: dict[str, Any], la
     told = " ".join(fault["msg"] for fault in caught.value.errors())
     assert "abc" not in told
     assert "pw@" not in told
+
+
+@pytest.mark.parametrize("total", [None, "/total"])
+@pytest.mark.parametrize(
+    ("script", "pagination"),
+    [(_by_page, {"kind": "page"}), (_by_offset, {"kind": "offset"}), (_by_cursor, CURSOR)],
+)
+def test_pages_asked_for_at_once_give_the_same_rows(
+    script: Script, pagination: dict[str, Any], total: str | None, api: Api, land: Land
+) -> None:
+    def slow_at_random(request: Request) -> Answer:
+        time.sleep(0.02 * (hash(str(request.params)) % 3))
+        answer = script(request)
+        answer.content["total"] = len(RECORDS)
+        return answer
+
+    api.script = slow_at_random
+    source = _source(api, pagination=pagination, total=total)
+    alone = land(source).rows
+    assert land({**source, "concurrency": 4}).rows.equals(alone)
+    assert alone["id"].to_list() == list(range(1, 8))
+
+
+def test_requests_keep_the_pace_that_was_set(api: Api, land: Land) -> None:
+    api.script = _by_cursor
+    began = time.monotonic()
+    land(_source(api, pagination=CURSOR, per_second=20))
+    assert time.monotonic() - began > 2 / 20
+
+
+OAUTH = {"client_id": "me", "client_secret": "${KEY}", "scope": "read"}
+
+
+def test_client_credentials_are_exchanged_and_an_expired_token_is_renewed(
+    api: Api, land: Land
+) -> None:
+    tokens: list[str] = []
+
+    def script(request: Request) -> Answer:
+        if request.path == "/token":
+            assert request.headers["Authorization"].startswith("Basic ")
+            tokens.append(f"t{len(tokens)}")
+            return Answer({"access_token": tokens[-1], "expires_in": 3600})
+        if request.headers.get("Authorization") != "Bearer t1":
+            return Answer(status=401)
+        return Answer({"items": RECORDS})
+
+    api.script = script
+    auth = {"oauth2": {"token_url": f"{api.url}/token", **OAUTH}}
+    assert land(_source(api, auth=auth), {"KEY": "canary-1"}).rows.height == 7
+    assert tokens == ["t0", "t1"]
+
+
+@pytest.mark.parametrize("answer", [Answer(status=401), Answer({}), Answer(b"no")])
+def test_credentials_that_give_no_token_are_named(answer: Answer, api: Api, land: Land) -> None:
+    api.script = lambda _: answer
+    auth = {"oauth2": {"token_url": f"{api.url}/token", **OAUTH}}
+    with pytest.raises(SourceError, match="no token") as caught:
+        land(_source(api, auth=auth), {"KEY": "canary-1"})
+    assert "canary-1" not in str(caught.value)
+
+
+PRIVATE = [
+    "http://2130706433/",
+    "http://0x7f000001/",
+    "http://0177.0.0.1/",
+    "http://127.1/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://[::ffff:169.254.169.254]/",
+    "http://169.254.169.254/latest/meta-data",
+    "http://[fe80::1]/",
+    "http://0.0.0.0/",
+    "http://[::]/",
+    "http://[64:ff9b::7f00:1]/",
+    "http://[2002:7f00:1::]/",
+    "http://224.0.0.1/",
+]
+
+
+@pytest.mark.parametrize("url", PRIVATE)
+def test_a_private_address_in_disguise_is_refused(url: str, land: Land) -> None:
+    with pytest.raises((SourceError, ConfigError)) as caught:
+        land({"kind": "http", "url": url, "schema": SCHEMA})
+    assert "public address" in str(caught.value) or isinstance(caught.value, ConfigError)
