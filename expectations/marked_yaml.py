@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from expectations.errors import SuiteError
 
 KeyPath = tuple[str | int, ...]
+_BOOL = "tag:yaml.org,2002:bool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,15 @@ class MarkedYaml:
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, refusing a key that is given twice."""
+    """The safe loader, refusing a key that is given twice.
+
+    Only `true` and `false` are booleans, as in YAML 1.2: `on` is a key of ours, and `no` a country.
+    """
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
@@ -48,6 +58,9 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(_BOOL, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF")
 
 
 def parse(text: str, path: str) -> MarkedYaml:

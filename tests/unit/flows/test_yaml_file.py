@@ -85,3 +85,10 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_yaml_cannot_make_objects(tmp_path: Path) -> None:
     assert "valid YAML" in _error(tmp_path, "name: !!python/object/apply:os.system [id]\n").required
+
+
+def test_only_true_and_false_are_booleans(tmp_path: Path) -> None:
+    content = read_yaml(
+        _file(tmp_path, "on: {a: b}\ncountries: [no, yes, off]\nflag: true\n")
+    ).content
+    assert content == {"on": {"a": "b"}, "countries": ["no", "yes", "off"], "flag": True}
