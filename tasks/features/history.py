@@ -18,8 +18,7 @@ _OF_WINDOWS = {"count", "since_last", "since_first"}
 
 def history(family: HistoryFamily, timeline: Timeline) -> pl.DataFrame:
     """Counts, times since, distinct values, statistics of values and velocities."""
-    before = timeline.past(family.entity, family.where)
-    windows = [before.window(span, family.delay) for span in family.windows]
+    before, windows = timeline.past(family.entity, family.where, family.windows, family.delay)
     features = [
         *_of_windows(family, before, windows),
         *_of_values(family, timeline, before, windows),
@@ -34,26 +33,27 @@ def novelty(family: NoveltyFamily, timeline: Timeline) -> pl.DataFrame:
     """1 where the entity had not met the value within the window, else 0."""
     parts = []
     for column in family.of:
-        before = timeline.past((*family.entity, column))
+        before, windows = timeline.past((*family.entity, column), None, family.windows)
         prefix = f"{'+'.join(family.entity)}.new_{column}"
-        counts = {_named(prefix, span): before.window(span).count for span in family.windows}
-        parts.append(_frame(before, {k: (n == 0).astype(np.float64) for k, n in counts.items()}))
+        new = {
+            _named(prefix, window.span): (window.count == 0).astype(np.float64)
+            for window in windows
+        }
+        parts.append(_frame(before, new))
     return pl.concat(parts, how="horizontal")
 
 
 def frequency(family: FrequencyFamily, timeline: Timeline) -> pl.DataFrame:
     """Share of the window's rows that had the event's value; null over an empty window."""
-    everything = timeline.past(())
+    _, everything = timeline.past((), None, family.windows)
     parts = []
     for column in family.columns:
-        same = timeline.past((column,))
+        before, same = timeline.past((column,), None, family.windows)
         shares = {
-            _named(f"{column}.frequency", span): divide(
-                same.window(span).count, everything.window(span).count
-            )
-            for span in family.windows
+            _named(f"{column}.frequency", window.span): divide(window.count, whole.count)
+            for window, whole in zip(same, everything, strict=True)
         }
-        parts.append(_frame(same, shares))
+        parts.append(_frame(before, shares))
     return pl.concat(parts, how="horizontal")
 
 
@@ -62,17 +62,25 @@ def risk(family: RiskFamily, timeline: Timeline) -> pl.DataFrame:
 
     Source: Le Borgne et al. 2022, Fraud Detection Handbook, chapter 3.
     """
-    rows, positives = timeline.past(family.entity), timeline.past(family.entity, family.where)
-    everyone = timeline.past(()), timeline.past((), family.where)
+    rows, windows = timeline.past(family.entity, None, family.windows, family.delay)
+    _, positives = timeline.past(family.entity, family.where, family.windows, family.delay)
+    rates = _base_rates(family, timeline)
     features = {}
-    for span in family.windows:
-        n, k = (p.window(span, family.delay).count for p in (rows, positives))
-        if family.smoothing:
-            all_n, all_k = (p.window(span, family.delay).count for p in everyone)
-            k = k + family.smoothing * np.nan_to_num(divide(all_k, all_n))
-            n = n + family.smoothing
-        features[_named(f"{'+'.join(family.entity)}.risk", span)] = np.nan_to_num(divide(k, n))
+    for window, positive, rate in zip(windows, positives, rates, strict=True):
+        k = positive.count + family.smoothing * rate
+        share = np.nan_to_num(divide(k, window.count + family.smoothing))
+        features[_named(f"{'+'.join(family.entity)}.risk", window.span)] = share
     return _frame(rows, features)
+
+
+def _base_rates(family: RiskFamily, timeline: Timeline) -> list[Floats]:
+    """Share of positives among all rows, in each window; 0 where it is not asked for."""
+    if not family.smoothing:
+        return [np.zeros(int(timeline.wanted.sum())) for _ in family.windows]
+    (_, rows), (_, positives) = (
+        timeline.past((), where, family.windows, family.delay) for where in (None, family.where)
+    )
+    return [np.nan_to_num(divide(k.count, n.count)) for k, n in zip(positives, rows, strict=True)]
 
 
 def _of_windows(

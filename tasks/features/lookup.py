@@ -31,7 +31,7 @@ def lookup(family: LookupFamily, timeline: Timeline) -> pl.DataFrame:
     table = timeline.dimensions.get(family.table)
     if table is None:
         raise _absent(f"table {family.table}", timeline.dimensions, family)
-    events = timeline.rows.filter(timeline.wanted).with_row_index(_ROW)
+    events = timeline.asking.with_row_index(_ROW)
     _check(family, events.columns, table.collect_schema().names())
     keyed = events.with_columns(_keys(family.on.keys()))
     dimension = _dimension(family, table)

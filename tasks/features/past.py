@@ -25,7 +25,7 @@ _LARGEST = 2.0**52
 _WIDEST = 2.0**42
 _UNITS = 2.0**20
 _NEVER = np.iinfo(np.int64).max
-_NO_DELAY = dt.timedelta(0)
+NO_DELAY = dt.timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,42 +56,61 @@ class Past:
         rows: row of each observation in its table; sorted by entity, then time.
         entities: code of each observation's entity.
         times: time of each observation, microseconds.
-        first: index of the first observation of each event's entity.
-        last: index after the last one.
+        keys: number of each observation in the order of entity and time.
+        instants: the different times in the table, in order.
         asked: time of each event, microseconds.
-        named: whether each event's entity is named; those without have no past in common.
+        asking: code of each event's entity; negative where it is not named.
+        order: the events by entity, then time: in this order searches touch neighbours.
     """
 
     rows: Ints
     entities: Ints
     times: Ints
-    first: Ints
-    last: Ints
+    keys: Ints
+    instants: Ints
     asked: Ints
-    named: Bools
+    asking: Ints
+    order: Ints
 
-    def window(self, span: dt.timedelta, delay: dt.timedelta = _NO_DELAY) -> Window:
-        """The observations of each event's entity in a span that ends `delay` before it."""
+    @property
+    def named(self) -> Bools:
+        """Whether each event's entity is named; those without have no past in common."""
+        return self.asking >= 0
+
+    def windows(
+        self, spans: Sequence[dt.timedelta], delay: dt.timedelta = NO_DELAY
+    ) -> list[Window]:
+        """The observations of each event's entity in spans that end `delay` before it."""
         until = self.asked - _microseconds(delay)
-        since = until - _microseconds(span)
-        return Window(self._first_not_before(since), self._first_not_before(until), span)
+        high = self._first_not_before(until)
+        return [
+            Window(self._first_not_before(until - _microseconds(span)), high, span)
+            for span in spans
+        ]
 
     def sum(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
         """Exact sums to 2**-32 of values up to 2**52 in size; missing values add nothing."""
-        bounded = np.clip(np.nan_to_num(values[self.rows], posinf=0, neginf=0), -_LARGEST, _LARGEST)
+        own = values[self.rows]
+        bounded = np.clip(np.nan_to_num(own, posinf=0, neginf=0), -_LARGEST, _LARGEST)
         whole = np.floor(bounded)
-        units = _running(whole.astype(np.int64))
-        parts = _running(np.rint((bounded - whole) * _FRACTION).astype(np.int64))
+        parts = np.rint((bounded - whole) * _FRACTION).astype(np.int64)
         # Integers wrap around, and a difference of wrapped sums is the sum of the range.
-        return [
-            (units[w.high] - units[w.low]) + (parts[w.high] - parts[w.low]) / _FRACTION
-            for w in windows
-        ]
+        sums = _ranges(whole.astype(np.int64), windows)
+        if not parts.any():
+            return sums
+        fractions = _ranges(parts, windows)
+        return [s + f / _FRACTION for s, f in zip(sums, fractions, strict=True)]
+
+    def counts(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+        """Values that are there."""
+        present = np.isfinite(values[self.rows])
+        if present.all():
+            return [window.count for window in windows]
+        return _ranges(present.astype(np.int64), windows)
 
     def mean(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
         """Means; NaN over nothing."""
-        present = np.isfinite(values).astype(np.float64)
-        sums, counts = self.sum(values, windows), self.sum(present, windows)
+        sums, counts = self.sum(values, windows), self.counts(values, windows)
         return [divide(s, n) for s, n in zip(sums, counts, strict=True)]
 
     def std(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
@@ -103,7 +122,7 @@ class Past:
         bounded = np.clip(np.nan_to_num(values), -_WIDEST, _WIDEST)
         # Of rounded values both moments: their difference would be of rounding otherwise.
         known = np.where(present, np.rint(bounded * _UNITS) / _UNITS, np.nan)
-        counts = self.sum(present.astype(np.float64), windows)
+        counts = self.counts(values, windows)
         moments = zip(counts, self.sum(known, windows), self._squares(known, windows), strict=True)
         return [_deviation(*moment) for moment in moments]
 
@@ -146,12 +165,13 @@ class Past:
         """
         before, after = self._gaps(values[self.rows])
         present = values[self.rows] >= 0
+        first = np.searchsorted(self.entities, self.asking)
         found = []
         for window in windows:
             span = _microseconds(window.span)
             began = _running((present & (before > span)).astype(np.int64))
             ended = _running((present & (after > span)).astype(np.int64))
-            there = began[window.high] - began[self.first] - ended[window.low] + ended[self.first]
+            there = began[window.high] - began[first] - ended[window.low] + ended[first]
             found.append(there.astype(np.float64))
         return found
 
@@ -162,20 +182,17 @@ class Past:
         totals = [np.zeros(len(self.asked)) for _ in windows]
         for place in range(7):
             pairs = [(i, place - i) for i in range(4) if 0 <= place - i < 4]
-            running = _running(np.sum([digits[i] * digits[j] for i, j in pairs], axis=0))
-            for total, window in zip(totals, windows, strict=True):
-                total += (running[window.high] - running[window.low]) * 2.0 ** (56 - 16 * place)
+            products = np.sum([digits[i] * digits[j] for i, j in pairs], axis=0)
+            for total, part in zip(totals, _ranges(products, windows), strict=True):
+                total += part * 2.0 ** (56 - 16 * place)
         return totals
 
     def _first_not_before(self, instants: Ints) -> Ints:
-        """Binary search for each event in its own entity's observations, all at once."""
-        low, high = self.first.copy(), self.last.copy()
-        while (searching := low < high).any():
-            middle = (low + high) >> 1
-            before = searching & (self.times[np.where(searching, middle, 0)] < instants)
-            low = np.where(before, middle + 1, low)
-            high = np.where(searching & ~before, middle, high)
-        return low
+        """Index of the first observation of each event's entity at an instant or after."""
+        asked = _keys(self.asking, np.searchsorted(self.instants, instants), self.instants)
+        found = np.empty_like(asked)
+        found[self.order] = np.searchsorted(self.keys, asked[self.order])
+        return found
 
     def _gaps(self, values: Ints) -> tuple[Ints, Ints]:
         """Microseconds to its entity's last and next observation of the same value."""
@@ -199,17 +216,21 @@ def past(
         entity: columns that name the entity; none means that all rows have one past.
         time: the time column of both.
     """
-    seen, asks = codes(observed, asking, entity)
+    seen, asking_codes = codes(observed, asking, entity)
     rows = np.flatnonzero(taken & (seen >= 0))
-    rows = rows[np.argsort(seen[rows], kind="stable")]
+    rows = rows[_by_code(seen[rows])]
+    times = instants(observed, time)
+    new = np.diff(times, prepend=times[:1] - 1) > 0
+    ranks = np.cumsum(new) - 1
     return Past(
         rows,
         seen[rows],
-        instants(observed, time)[rows],
-        np.searchsorted(seen[rows], asks, side="left"),
-        np.searchsorted(seen[rows], asks, side="right"),
+        times[rows],
+        _keys(seen[rows], ranks[rows], times[new]),
+        times[new],
         instants(asking, time),
-        asks >= 0,
+        asking_codes,
+        _by_code(asking_codes + 1),
     )
 
 
@@ -229,14 +250,32 @@ def codes(
     return both[: observed.height], both[observed.height :]
 
 
+def _keys(entities: Ints, ranks: Ints, instants: Ints) -> Ints:
+    """Numbers in the order of entity and time; of a time only its rank, lest they overflow."""
+    return entities * (len(instants) + 1) + ranks
+
+
 def _code(values: pl.Series) -> Ints:
     """A number from 0 for each different value, -1 for null; no order is meant."""
     if values.dtype == pl.String:
         codes = values.cast(pl.Categorical).to_physical()
+    elif values.dtype.is_integer() and _spread(values) < 2 * len(values):
+        codes = values.cast(pl.Int64) - values.cast(pl.Int64).min()
     else:
         codes = values.rank("dense") - 1
     coded: Ints = codes.cast(pl.Int64).fill_null(-1).to_numpy()
     return coded
+
+
+def _spread(values: pl.Series) -> int:
+    least, most = values.min(), values.max()
+    return int(most) - int(least) if isinstance(least, int) and isinstance(most, int) else 0
+
+
+def _by_code(codes: Ints) -> Ints:
+    """Rows by code, those of one code in their order; narrow integers sort by radix."""
+    narrow = codes.astype(np.uint16) if codes.max(initial=0) < 1 << 16 else codes
+    return np.argsort(narrow, kind="stable")
 
 
 def instants(table: pl.DataFrame, time: str) -> Ints:
@@ -255,6 +294,11 @@ def _deviation(count: Floats, total: Floats, squares: Floats) -> Floats:
     about_mean = squares - divide(total, count) * total
     about_mean = np.where(about_mean > 1e-12 * squares, about_mean, 0.0)
     return np.sqrt(divide(about_mean, count - 1) * np.where(count > 1, 1.0, np.nan))
+
+
+def _ranges(values: Ints, windows: Sequence[Window]) -> list[Floats]:
+    running = _running(values)
+    return [(running[w.high] - running[w.low]).astype(np.float64) for w in windows]
 
 
 def _running(values: Ints) -> Ints:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.event import EventConfig
-from tasks.features.past import Floats, Past, past
+from tasks.features.past import NO_DELAY, Bools, Floats, Past, Window, past
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,14 @@ class Timeline:
         event: what an event is.
         wanted: which rows get features, one boolean a row.
         dimensions: the tables that lookups read.
+        latest: the past that was asked for last; families of one entity often stand together.
     """
 
     rows: pl.DataFrame
     event: EventConfig
     wanted: pl.Series
     dimensions: Mapping[str, pl.LazyFrame]
+    latest: dict[object, tuple[Past, list[Window]]] = field(default_factory=dict, repr=False)
 
     @property
     def time(self) -> str:
@@ -41,13 +44,32 @@ class Timeline:
             )
         return self.event.time
 
-    def past(self, entity: Sequence[str], where: str | None = None) -> Past:
-        """The rows of each wanted row's entity, those that a SQL condition takes."""
-        taken = np.ones(self.rows.height, np.bool_)
-        if where is not None:
-            condition = pl.sql_expr(where).fill_null(False).alias("taken")
-            taken = self.rows.with_columns(condition)["taken"].to_numpy()
-        return past(self.rows, taken, self.rows.filter(self.wanted), entity, self.time)
+    def past(
+        self,
+        entity: Sequence[str],
+        where: str | None,
+        spans: Sequence[dt.timedelta],
+        delay: dt.timedelta = NO_DELAY,
+    ) -> tuple[Past, list[Window]]:
+        """The rows of each wanted row's entity that a SQL condition takes, and the windows."""
+        key = (tuple(entity), where, tuple(spans), delay)
+        if key not in self.latest:
+            before = past(self.rows, self._taken(where), self.asking, entity, self.time)
+            self.latest.clear()
+            self.latest[key] = before, before.windows(spans, delay)
+        return self.latest[key]
+
+    @property
+    def asking(self) -> pl.DataFrame:
+        """The wanted rows."""
+        return self.rows.filter(self.wanted)
+
+    def _taken(self, where: str | None) -> Bools:
+        if where is None:
+            return np.ones(self.rows.height, np.bool_)
+        condition = pl.sql_expr(where).fill_null(False).alias("taken")
+        taken: Bools = self.rows.with_columns(condition)["taken"].to_numpy()
+        return taken
 
     def values(self, expression: str) -> Floats:
         """A SQL expression of each row; NaN where it is missing."""
