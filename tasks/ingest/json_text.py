@@ -16,12 +16,7 @@ def read_json(content: bytes) -> Any:
         ValueError: it is not that.
     """
     try:
-        return json.loads(
-            content.decode(),
-            parse_float=Decimal,
-            parse_constant=_refuse,
-            object_pairs_hook=_object,
-        )
+        return _DECODER.decode(content.decode())
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
@@ -50,3 +45,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{', '.join(twice)} stands twice in one object")
     return record
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_object)

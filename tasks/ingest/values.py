@@ -70,7 +70,7 @@ def _take_column(
     if dtype.is_temporal() or dtype.is_decimal():
         return _take_spelled(values, column)
     exact, bad = values, []
-    if not set(map(type, values)) - {type(None)} <= _AS_IS.get(kind, set()):
+    if not _fits_as_it_is(values, column):
         exact = [_exact(value, kind, dtype) for value in values]
         bad = [index for index, value in enumerate(exact) if value is _NO]
         exact = [None if value is _NO else value for value in exact]
@@ -78,6 +78,16 @@ def _take_column(
     if kind == "str" and not keep_empty:
         series = series.set(series == "", None)
     return series, bad
+
+
+def _fits_as_it_is(values: Sequence[Any], column: ColumnType) -> bool:
+    """Whether all values have the very type, seen at once and not one by one."""
+    types = set(map(type, values)) - {type(None)}
+    if column.type[0] in "iu" and types == {int}:
+        given = [value for value in values if value is not None]
+        allowed = _range(column.dtype)
+        return min(given) in allowed and max(given) in allowed
+    return types <= _AS_IS.get(column.type, set())
 
 
 def _exact(value: Any, kind: str, dtype: pl.DataType) -> Any:
@@ -119,11 +129,11 @@ def _range(dtype: pl.DataType) -> range:
 def _take_spelled(values: Sequence[Any], column: ColumnType) -> tuple[pl.Series, list[int]]:
     """Decimals, dates and times: text by the column's format, other values by ISO 8601."""
     texts = pl.Series([v or None if isinstance(v, str) else None for v in values], dtype=pl.String)
-    others = pl.Series([_spell(value, column) for value in values], dtype=pl.String)
-    plain = column.model_copy(update={"format": None})
-    read = pl.select(
-        pl.coalesce(text.read_series(texts, column), text.read_series(others, plain))
-    ).to_series()
+    read = text.read_series(texts, column)
+    if any(not isinstance(value, str) for value in values):
+        others = pl.Series([_spell(value, column) for value in values], dtype=pl.String)
+        plain = column.model_copy(update={"format": None})
+        read = pl.select(pl.coalesce(read, text.read_series(others, plain))).to_series()
     given = pl.Series([value is not None and value != "" for value in values], dtype=pl.Boolean)
     return read, (given & read.is_null()).arg_true().to_list()
 
