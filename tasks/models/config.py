@@ -15,11 +15,11 @@ class NetworkConfig(Config):
     bins: int = Field(16, ge=2, le=256, description="Pieces of a feature's linear encoding")
     embedding: int = Field(8, ge=1, le=64, description="Numbers that one feature is embedded in")
     layers: int = Field(3, ge=1, le=16, description="Hidden layers")
-    epochs: int = Field(20, ge=1, description="Passes over the training rows at most")
+    epochs: int = Field(12, ge=1, description="Passes over the training rows at most")
     patience: int = Field(
         5, ge=1, description="Epochs without a better average precision before training stops"
     )
-    batch_rows: int = Field(512, ge=1, description="Rows in one step of the optimiser")
+    batch_rows: int = Field(256, ge=1, description="Rows in one step of the optimiser")
     learning_rate: float = Field(4e-3, gt=0, description="Peak of the learning-rate schedule")
     weight_decay: float = Field(3e-4, ge=0, description="Decoupled decay of the weights")
     gradient_clip: float = Field(1.0, gt=0, description="Largest norm of a step's gradient")
@@ -53,7 +53,7 @@ class MlpConfig(NetworkConfig):
     """A multilayer perceptron on embedded features."""
 
     kind: Literal["mlp"] = "mlp"
-    width: int = Field(256, ge=1, le=4096, description="Units of a hidden layer")
+    width: int = Field(128, ge=1, le=4096, description="Units of a hidden layer")
 
 
 class XGBoostConfig(Config):
