@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -65,7 +66,7 @@ def run_night(name: str, date: dt.date | None, as_json: bool) -> None:
     from flows.nightly import nightly
     from flows.summaries import tell_night
 
-    night = _call(nightly, name, date, f"{name} {date or 'last night'}", as_json)
+    night = call(nightly, name, date, f"{name} {date or 'last night'}", as_json)
     if as_json:
         terminal.print_json(asdict(night))
     else:
@@ -77,25 +78,32 @@ def train(name: str, date: dt.date | None, as_json: bool) -> None:
     from flows.summaries import tell_training
     from flows.training import train as training
 
-    trained = _call(training, name, date, f"training {name}", as_json)
+    trained = call(training, name, date, f"training {name}", as_json)
     if as_json:
         terminal.print_json(trained.to_dict())
     else:
         tell_training(trained, load(name).store.root)
 
 
-def _call(flow: Flow[..., R], name: str, date: dt.date | None, title: str, quiet: bool) -> R:
+def call(flow: Flow[..., R], name: str, date: dt.date | None, title: str, quiet: bool) -> R:
     """Run a flow: in this process, or as a run of the Prefect server the user has configured."""
     from prefect.settings import PREFECT_API_URL
 
+    with served(name, title, quiet):
+        if PREFECT_API_URL.value():
+            return flow(name, date)
+        return flow.fn(name, date)
+
+
+@contextmanager
+def served(name: str, title: str, quiet: bool) -> Iterator[None]:
+    """Have what a pipeline's runs need at hand while the block runs, and show its progress."""
     from flows.demo.services import demo_services
 
     pipeline = load(name)
     recover(pipeline.store, pipeline.name)
     with demo_services(name), terminal.progress(title, quiet):
-        if PREFECT_API_URL.value():
-            return flow(name, date)
-        return flow.fn(name, date)
+        yield
 
 
 def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json: bool) -> None:

@@ -6,17 +6,18 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from flows import mends
 from flows.clock import attempt_name
 from flows.pipeline import Pipeline
-from tasks.core.artifacts import LedgerLine, Quarantined, Ref, Valid, Validated
-from tasks.core.commit import Run, commit, last_commit, open_run
+from tasks.core.artifacts import Ingested, LedgerLine, Quarantined, Ref, Valid, Validated
+from tasks.core.commit import Commit, Run, commit, last_commit, open_run
 from tasks.core.errors import DataError, SourceMissingError
 from tasks.core.keys import code_digest
 from tasks.core.ledger import check_balance
 from tasks.core.store import table_uri
 from tasks.ingest.task import ingest
 from tasks.validate.suites import tables_needed
-from tasks.validate.task import validate
+from tasks.validate.task import mend, validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Landing:
     """One date's sources, landed and split.
 
     Args:
-        inputs: SHA-256 of each landed table, by URI.
+        inputs: SHA-256 of each landed table, and of the date's mends, by URI.
         quarantine: rows that could not be typed, one table for each source that had some.
         validated: the valid tables, and the rows the suites held back.
         ledger: what became of every row so far.
@@ -34,6 +35,11 @@ class Landing:
     quarantine: tuple[Ref[Quarantined], ...]
     validated: Validated
     ledger: tuple[LedgerLine, ...]
+
+    @property
+    def held(self) -> tuple[Ref[Quarantined], ...]:
+        """Every row that is held back, whichever stage did."""
+        return (*self.quarantine, *self.validated.quarantine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Window:
 
 
 def land(run: Run, pipeline: Pipeline, names: Sequence[str], past: Window | None = None) -> Landing:
-    """Ingest and validate some of a pipeline's sources for the run's batch date.
+    """Ingest, mend and validate some of a pipeline's sources for the run's batch date.
 
     Args:
         run: the run.
@@ -63,10 +69,7 @@ def land(run: Run, pipeline: Pipeline, names: Sequence[str], past: Window | None
         past: the dates before, for checks against their row counts.
     """
     config = pipeline.config
-    sources = {
-        name: ingest(run, name, config.sources[name], pipeline.secrets, pipeline.folder)
-        for name in names
-    }
+    inputs, sources = _sources(run, pipeline, names)
     validated = validate(
         run,
         config.validation,
@@ -76,35 +79,69 @@ def land(run: Run, pipeline: Pipeline, names: Sequence[str], past: Window | None
         absent=set(config.sources) - set(sources),
     )
     return Landing(
-        {source.table.uri: source.table.sha256 for source in sources.values()},
+        inputs,
         tuple(source.quarantine for source in sources.values() if source.quarantine),
         validated,
         (*(source.ledger for source in sources.values()), *validated.ledger),
     )
 
 
+def _sources(
+    run: Run, pipeline: Pipeline, names: Sequence[str]
+) -> tuple[dict[str, str], dict[str, Ingested]]:
+    """The sources with the date's mends applied, and the digests of all that was read."""
+    sources = {
+        name: ingest(run, name, pipeline.config.sources[name], pipeline.secrets, pipeline.folder)
+        for name in names
+    }
+    kept = mends.stored(pipeline, run.batch)
+    if kept is not None:
+        sources = {name: mend(run, name, source, kept) for name, source in sources.items()}
+    tables = {source.table.uri: source.table.sha256 for source in sources.values()}
+    return tables | ({kept.uri: kept.sha256} if kept else {}), sources
+
+
 def landed(pipeline: Pipeline, day: dt.date, names: Sequence[str]) -> dict[str, Ref[Valid]]:
     """The valid tables of a date, as its last commit has them; what it lacks is landed now."""
     record = last_commit(pipeline.store, pipeline.name, str(day))
-    found = {
-        name: record.find(Valid, table_uri("valid", pipeline.name, name, str(day)))
-        for name in names
-        if record
-    }
-    tables = {name: ref for name, ref in found.items() if ref is not None}
+    tables = {name: ref for name, ref in _valid(pipeline, record).items() if name in names}
     missing = [name for name in names if name not in tables]
-    if not missing:
-        return tables
+    return tables | (_land_apart(pipeline, day, missing, record) if missing else {})
+
+
+def land_again(pipeline: Pipeline, record: Commit) -> dict[str, Ref[Valid]]:
+    """Land what a date that was only landed has, from its sources and its mends as they are now."""
+    names = list(_valid(pipeline, record))
+    return _land_apart(pipeline, dt.date.fromisoformat(record.batch), names, None)
+
+
+def _valid(pipeline: Pipeline, record: Commit | None) -> dict[str, Ref[Valid]]:
+    """The valid tables a date has."""
+    if record is None:
+        return {}
+    uris = {
+        name: table_uri("valid", pipeline.name, name, record.batch)
+        for name in pipeline.config.sources
+    }
+    found = {name: record.find(Valid, uri) for name, uri in uris.items()}
+    return {name: ref for name, ref in found.items() if ref is not None}
+
+
+def _land_apart(
+    pipeline: Pipeline, day: dt.date, names: Sequence[str], record: Commit | None
+) -> dict[str, Ref[Valid]]:
+    """Land sources of a date without its night, beside what the record has of it."""
     with open_run(pipeline.store, pipeline.name, str(day), attempt_name()) as run:
         for ref in record.files if record else ():
             run.keep(ref)
-        landing = land(run, pipeline, missing)
+        landing = land(run, pipeline, names)
         check_balance(landing.ledger)
         before = record.facts if record else {"kind": "landing", "ledger": []}
         ledger = [*before["ledger"], *(asdict(line) for line in landing.ledger)]
+        held = [*before.get("held", []), *(ref.uri for ref in landing.held)]
         versions = {"config_sha256": pipeline.digest, "code_sha256": code_digest()}
-        commit(run, {**versions, **before, "ledger": ledger})
-    return tables | dict(landing.validated.tables)
+        commit(run, {**versions, **before, "ledger": ledger, "held": held})
+    return dict(landing.validated.tables)
 
 
 def window(pipeline: Pipeline, first: dt.date, last: dt.date) -> Window:

@@ -90,7 +90,8 @@ def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) 
     night = _night(run, outcome, made, page)
     publish_run(run, _record(night, made, costs))
     _put_up(run, made)
-    commit(run, commit_facts(made, "night", outcome.ledger))
+    held = [ref.uri for ref in outcome.landing.held]
+    commit(run, {**commit_facts(made, "night", outcome.ledger), "held": held})
     return night
 
 
@@ -112,7 +113,7 @@ def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightRepo
         event=pipeline.config.event,
         scored=outcome.scored,
         quality=landing.validated.quality,
-        quarantine=(*landing.quarantine, *landing.validated.quarantine),
+        quarantine=landing.held,
         ledger=outcome.ledger,
         selection=facts.selection,
         rule=rule_in_words(pipeline.config.decision),
