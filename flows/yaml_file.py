@@ -68,9 +68,13 @@ def _fault(file: MarkedYaml, model: type[BaseModel], fault: dict[str, Any]) -> t
         text = f"no such key{_suggest(str(path[-1]), model)}"
     elif fault["type"] == "missing":
         text = "this key is required and is not there"
-    elif isinstance(fault["input"], (str, int, float, bool)) and repr(fault["input"]) not in text:
+    elif fault["type"] != "clear_secret" and _is_worth_telling(fault["input"], text):
         text += f"; found {fault['input']!r}"
     return file.where(*path), f"{key}: {text}"
+
+
+def _is_worth_telling(found: object, text: str) -> bool:
+    return isinstance(found, (str, int, float, bool)) and repr(found) not in text
 
 
 def _in_file(content: Any, loc: Sequence[str | int]) -> KeyPath:

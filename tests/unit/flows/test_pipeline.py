@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flows.pipeline import SHIPPED, environment, find, load
+from flows.yaml_file import read_yaml
+from tasks.core.errors import ConfigError
+
+
+def _pipeline(tmp_path: Path, change: dict[str, Any]) -> Path:
+    content = dict(read_yaml(SHIPPED / "retail.yaml").content)
+    for key, value in change.items():
+        *parents, last = key.split(".")
+        place: Any = content
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    path = tmp_path / "retail.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+@pytest.mark.parametrize("name", ["retail", "intrusion"])
+def test_the_shipped_pipelines_load(name: str) -> None:
+    assert load(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("name", "Retail!", "name"),
+        ("timezone", "Europe/Lundon", "IANA"),
+        ("schedule", "every night", "cron"),
+        ("store", "s3://bucket/prefix", "not supported yet"),
+        ("event.table", "line", "names the table 'line'"),
+        ("event.where", "Quantity >", "SQL"),
+        ("expectations", {"nothing": "retail/lines.yaml"}, "names the table 'nothing'"),
+        ("event.key", ["score"], "names already"),
+        ("decision", {"kind": "budget", "per_day": 0}, "greater than or equal to 1"),
+        ("sources.lines.kind", "ftp", "files"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(str(_pipeline(tmp_path, {key: value})))
+    assert told in str(caught.value)
+    assert "retail.yaml:" in caught.value.where
+
+
+def test_a_secret_written_in_clear_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    path = _pipeline(tmp_path, {"sources.products.auth": {"bearer": "hunter2-canary"}})
+    with pytest.raises(ConfigError) as caught:
+        load(str(path))
+    assert "hunter2-canary" not in str(caught.value)
+
+
+def test_a_family_that_needs_a_time_is_refused_without_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"event\.time"):
+        load(str(_pipeline(tmp_path, {"event.time": None})))
+
+
+def test_a_missing_suite_is_named_with_every_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file") as caught:
+        load(str(_pipeline(tmp_path, {"expectations.lines": "shop/none.yaml"})))
+    assert "shop/none.yaml" in caught.value.found
+
+
+def test_a_variable_without_a_value_is_named_with_its_line() -> None:
+    with pytest.raises(ConfigError, match=r"PRODUCTS_URL") as caught:
+        load("retail").check_secrets()
+    assert "sources.products.url" in caught.value.where
+
+
+def test_variables_are_read_from_the_environment_and_not_shown() -> None:
+    with environment({"PRODUCTS_TOKEN": "canary-7"}):
+        pipeline = load("retail")
+    assert pipeline.secrets["PRODUCTS_TOKEN"].get_secret_value() == "canary-7"
+    assert "canary-7" not in repr(pipeline)
+    assert "canary-7" not in pipeline.digest
+
+
+def test_the_digest_follows_the_content(tmp_path: Path) -> None:
+    same = load(str(_pipeline(tmp_path, {}))).digest
+    assert load(str(_pipeline(tmp_path, {}))).digest == same
+    assert load(str(_pipeline(tmp_path, {"training.seed": 1}))).digest != same
+
+
+def test_an_unknown_name_tells_where_was_looked() -> None:
+    with pytest.raises(ConfigError, match="none called 'nope'") as caught:
+        find("nope")
+    assert "nope.yaml" in caught.value.where
+
+
+def test_closed_days_are_not_open() -> None:
+    calendar = load("retail").config.calendar
+    assert not calendar.is_open(dt.date(2010, 7, 10))
+    assert not calendar.is_open(dt.date(2010, 5, 31))
+    assert calendar.is_open(dt.date(2010, 7, 12))
+    assert len(calendar.open_days(dt.date(2010, 7, 5), dt.date(2010, 7, 11))) == 6
+    assert calendar.open_days(dt.date(2010, 7, 5), dt.date(2010, 7, 4)) == ()
