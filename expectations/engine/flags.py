@@ -6,9 +6,10 @@ are needed with every reason, so the same conditions are computed here as bits b
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 
 import polars as pl
 from great_expectations.expectations.expectation import Expectation
@@ -18,7 +19,7 @@ from expectations.engine.domain import Domain
 from expectations.engine.errors import UnsupportedExpectationError
 from expectations.engine.predicates import PREDICATES, unexpected
 
-_BITS = 64
+_BITS, _BYTE = 64, 8
 _FLAGS = "__failing_bits_{}__"
 
 
@@ -132,10 +133,13 @@ def _describe(expectation: Expectation) -> str:
     return f"{expectation.expectation_type}({', '.join(columns)})"
 
 
-def _bit(index: int) -> pl.Expr:
-    return pl.lit(1 << (index % _BITS), dtype=pl.UInt64)
-
-
 def _packed(broken: list[pl.Expr]) -> pl.Expr:
-    bits = [condition.cast(pl.UInt64) * _bit(i) for i, condition in enumerate(broken)]
-    return pl.sum_horizontal([pl.lit(0, dtype=pl.UInt64), *bits])
+    """Pack 64 conditions into an integer by way of bytes, which move an eighth of the memory."""
+    parts = [_byte(broken[at : at + _BYTE]) for at in range(0, len(broken), _BYTE)]
+    wide = [part.cast(pl.UInt64) * (1 << (i * _BYTE)) for i, part in enumerate(parts)]
+    return pl.sum_horizontal([pl.lit(0, dtype=pl.UInt64), *wide])
+
+
+def _byte(broken: list[pl.Expr]) -> pl.Expr:
+    bits = [c.cast(pl.UInt8) * pl.lit(1 << i, dtype=pl.UInt8) for i, c in enumerate(broken)]
+    return reduce(operator.or_, bits)

@@ -7,6 +7,9 @@ import polars as pl
 from expectations.engine.domain import Domain
 from expectations.engine.literals import members
 from expectations.engine.predicates.base import predicate
+from expectations.engine.repeats import is_repeated
+
+_FEW = 8
 
 
 @predicate("column_values.nonnull", judges_nulls=True)
@@ -24,7 +27,11 @@ def _is_member(domain: Domain) -> pl.Expr:
     if isinstance(dtype, pl.Float32):
         # 0.1 as a single is not 0.1 as a double, which is what a suite holds
         column, dtype = column.cast(pl.Float64), pl.Float64()
-    return column.is_in(members(domain.values["value_set"], dtype).implode())
+    known = members(domain.values["value_set"], dtype)
+    if isinstance(dtype, pl.String) and 0 < len(known) <= _FEW:
+        # hashing a string costs more than comparing it a few times
+        return pl.any_horizontal([column == value for value in known])
+    return column.is_in(known.implode())
 
 
 @predicate("column_values.in_set")
@@ -41,26 +48,21 @@ def is_not_in_set(domain: Domain) -> pl.Expr:
     return ~_is_member(domain)
 
 
-def is_repeated(domain: Domain, names: tuple[str, ...]) -> pl.Expr:
-    """True where another row that counts holds the same values.
-
-    Args:
-        domain: the rows that count.
-        names: the columns compared together; two missing values are the same.
-    """
-    keys = [domain.column(name).alias(f"key{i}") for i, name in enumerate(names)]
+def _is_repeated(domain: Domain) -> pl.Expr:
+    """True where another row that counts holds the same values."""
+    keys = [domain.column(name).alias(f"key{i}") for i, name in enumerate(domain.column_names)]
     if domain.rows is not None:
         # a window such as len().over(keys) is computed wrongly by the streaming engine where two
         # of them with computed keys share a query, so the domain is one more key
         keys.append(domain.rows.alias("counts"))
-    return (pl.struct(keys) if len(keys) > 1 else keys[0]).is_duplicated()
+    return is_repeated(pl.struct(keys) if len(keys) > 1 else keys[0])
 
 
 @predicate("column_values.unique", narrow=True)
 def is_unique(domain: Domain) -> pl.Expr:
-    return ~is_repeated(domain, domain.column_names)
+    return ~_is_repeated(domain)
 
 
 @predicate("compound_columns.unique", narrow=True)
 def is_unique_compound(domain: Domain) -> pl.Expr:
-    return ~is_repeated(domain, domain.column_names)
+    return ~_is_repeated(domain)
