@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from flows.telemetry import silence_telemetry
+from flows.libraries import configure_libraries
 
 EXIT_CODES = """\b
 Exit codes:
@@ -202,7 +202,7 @@ def quarantine_replay(
 def main() -> None:
     """Run the command and exit with its documented code."""
     wants_json = "--json" in sys.argv
-    silence_telemetry()
+    configure_libraries()
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as leave:

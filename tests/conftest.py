@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pytest
 
-os.environ.update(
-    {
-        "GX_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_LOGGING_LEVEL": "ERROR",
-    }
-)
-
+from flows.libraries import configure_libraries
 from tasks.core.store import Store
+
+configure_libraries()
+os.environ["PREFECT_LOGGING_LEVEL"] = "ERROR"
 
 
 @pytest.fixture
