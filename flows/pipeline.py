@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 from pydantic import Field, SecretStr, field_validator, model_validator
-from tasks.select.config import SelectionConfig
 
 from expectations.marked_yaml import MarkedYaml
 from flows.yaml_file import build, read_yaml
@@ -34,6 +33,7 @@ from tasks.models.config import ModelConfig, TabMConfig
 from tasks.prepare.config import PrepareConfig
 from tasks.report.config import ReportConfig
 from tasks.score.config import BudgetDecision, DecisionConfig
+from tasks.select.config import SelectionConfig
 from tasks.train.config import TrainingConfig
 from tasks.validate.config import SuiteSource, ValidationConfig
 
