@@ -52,7 +52,7 @@ def null_importance(
     """
     grower = Grower.of(table, config.trees)
     generator = np.random.default_rng(config.seed)
-    true = np.mean([grower.gains(labels, config.seed + i) for i in range(_REPEATS)], axis=0)
+    true = np.array([grower.gains(labels, config.seed + i) for i in range(_REPEATS)])
     null = np.array(
         [
             grower.gains(generator.permutation(labels), config.seed + _REPEATS + i)
@@ -64,10 +64,11 @@ def null_importance(
     others = (roots.sum(axis=0) - roots) / (config.rounds - 1)
     luckiest = np.sort((roots - others).max(axis=1))
     allowed = int(config.alpha * (config.rounds + 1))
-    excess = np.sqrt(true) - roots.mean(axis=0)
+    # Roots before means, as under shuffling: the root of a mean is larger.
+    excess = np.sqrt(true).mean(axis=0) - roots.mean(axis=0)
     threshold = (roots.mean(axis=0) + luckiest[-allowed]) ** 2
     hits = (excess > luckiest[:, None]).sum(axis=0)
-    return Tested(true, threshold, hits, excess > luckiest[-allowed])
+    return Tested(true.mean(axis=0), threshold, hits, excess > luckiest[-allowed])
 
 
 def shadow(table: NDArray[np.float32], labels: NDArray[np.int8], config: SelectionConfig) -> Tested:
