@@ -98,12 +98,14 @@ def partition(domain: Domain) -> Reduction:
 
     Raises:
         ValueError: the way to choose the bins is unknown.
+        TypeError: the bins are quantiles, and the values have none.
     """
     kind: Any = domain.values.get("bins") or "uniform"
     n_bins = int(domain.values.get("n_bins") or 10)
     if kind == "uniform":
         parts = {"column.min": domain.values_of().min(), "column.max": domain.values_of().max()}
     elif kind in _QUANTILE_BINS or kind == "auto":
+        _check_has_quantiles(domain)
         shares = _QUARTILES if kind == "auto" else np.linspace(0, 1, n_bins + 1).tolist()
         parts = {
             "column.quantile_values": _quantiles(domain, shares),
@@ -113,6 +115,8 @@ def partition(domain: Domain) -> Reduction:
         raise ValueError("Invalid parameter for bins argument")
 
     def edges(metrics: dict[str, Any]) -> list[Any]:
+        if kind == "auto" and not metrics["column_values.nonnull.count"]:
+            raise ValueError("A column without values has no bins.")
         found = bins_from_metrics(bins=kind, n_bins=n_bins, _metrics=metrics)
         # a column without values has no edges, and no histogram can be made from these
         return [math.nan] * (n_bins + 1) if found is None else list(found)
@@ -122,3 +126,12 @@ def partition(domain: Domain) -> Reduction:
         edges,
         narrow=kind != "uniform",
     )
+
+
+def _check_has_quantiles(domain: Domain) -> None:
+    dtype = domain.dtype()
+    if not (dtype.is_numeric() or isinstance(dtype, pl.Boolean | pl.Null)):
+        raise TypeError(
+            f"Bins between quantiles need numbers, found a column of {dtype}; give the partition, "
+            "or do without bins (bucketize_data: false)."
+        )

@@ -185,6 +185,17 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
             self._values |= {key: done[key] for key in planned if key in done}
             self._errors |= {key: failed[key] for key in planned if key in failed}
 
+    def cause_of(self, error: Exception) -> Exception:
+        """Name the metric's own failure behind the lookup of a metric that has no value.
+
+        Args:
+            error: what was raised where a metric was needed.
+        """
+        if not isinstance(error, KeyError):
+            return error
+        causes = (cause for key, cause in self._errors.items() if (key,) == error.args)
+        return next(causes, error)
+
     def _raise_one_failure(
         self, wanted: Mapping[MetricConfigurationID, MetricConfiguration]
     ) -> None:
