@@ -130,7 +130,10 @@ def _category_counts(
         and 0 < row[f"{name}\0distinct"] <= 1.1 * MAX_CATEGORIES
     ]
     counted = pl.collect_all(
-        [frame.select(pl.col(n).drop_nulls()).group_by(n).agg(n=pl.len()).sort(n) for n in few],
+        [
+            frame.select(pl.col(n).drop_nulls()).group_by(n).agg(pl.len().alias("\0rows")).sort(n)
+            for n in few
+        ],
         engine="streaming",
     )
     counts = {name: dict(table.iter_rows()) for name, table in zip(few, counted, strict=True)}

@@ -74,6 +74,29 @@ def demo(pipeline: str, folder: Path, nights: int, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE…",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+@click.option("--name", help="Name of the pipeline; default: that of the files.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where the pipeline file goes, above the files; default: here.",
+)
+@as_json
+def init(files: tuple[Path, ...], name: str | None, folder: Path, as_json: bool) -> None:
+    """Write a first pipeline file and suite from data: CSV or Parquet files of one table."""
+    from flows import initialise
+
+    initialise.run(files, name, folder, as_json)
+
+
+@cli.command()
 @click.argument("file")
 @as_json
 def check(file: str, as_json: bool) -> None:

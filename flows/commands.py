@@ -28,8 +28,9 @@ def check(file: str, as_json: bool) -> None:
     from tasks.validate.suites import check_file
 
     pipeline = load(file)
+    tables = {name: pipeline.columns(name) for name in pipeline.config.sources}
     counts = {
-        table: check_file(suite, pipeline.config.validation, pipeline.columns(table))
+        table: check_file(suite, pipeline.config.validation, tables[table], tables)
         for table, suite in pipeline.suites.items()
     }
     found = {

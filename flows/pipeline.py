@@ -42,7 +42,7 @@ _SHIPPED_SUITES = Path(__file__).parents[1] / "expectations" / "suites"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-_WEEKDAYS: tuple[Weekday, ...] = (
+WEEKDAYS: tuple[Weekday, ...] = (
     "monday",
     "tuesday",
     "wednesday",
@@ -62,7 +62,7 @@ class CalendarConfig(Config):
     def is_open(self, day: dt.date) -> bool:
         """Whether data are due for a date."""
         return day not in self.closed_dates and (
-            _WEEKDAYS[day.weekday()] not in self.closed_weekdays
+            WEEKDAYS[day.weekday()] not in self.closed_weekdays
         )
 
     def open_days(self, first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
