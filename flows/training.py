@@ -109,7 +109,7 @@ def _material(pipeline: Pipeline, known_by: dt.date) -> Material:
     if not events.between(first, last):
         raise DataError(
             f"events from {first} to {last}, whose labels are known by {known_by}",
-            found="none",
+            found="none" + "".join(f"; {day}: {why}" for day, why in [*events.gaps.items()][-1:]),
             where=f"pipeline {pipeline.name}, table {config.event.table}",
             do="Train by a later date, or bring the files of these dates.",
         )
