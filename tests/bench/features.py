@@ -79,7 +79,7 @@ def bare_polars(rows: pl.DataFrame) -> pl.DataFrame:
         count = rolled(one, days, "CUSTOMER_ID")
         features[f"CUSTOMER_ID.count_{suffix}"] = count
         total = rolled(amount, days, "CUSTOMER_ID")
-        features[f"CUSTOMER_ID.TX_AMOUNT_mean_{suffix}"] = total / count
+        features[f"CUSTOMER_ID.TX_AMOUNT_mean_{suffix}"] = (total / count).fill_nan(None)
         known, frauds = (
             rolled(x, DELAY_DAYS + days, "TERMINAL_ID") - rolled(x, DELAY_DAYS, "TERMINAL_ID")
             for x in (one, fraud)
