@@ -13,11 +13,13 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.demo.services import demo_services
 from flows.nightly import nightly
+from flows.pipeline import load
 from tasks.core.errors import SourceMissingError
 from tests.flows.conftest import NIGHT, Shop
 
@@ -112,5 +114,8 @@ def test_the_deployments_can_be_made(server: str, tmp_path: Path) -> None:
         for pipeline in ("retail", "intrusion")
     }
     night = next(d for d in deployments if d.name == "retail" and "nightly" in str(d.entrypoint))
-    assert night.schedules[0].schedule.timezone == "Europe/London"
+    config = load("retail").config
+    schedule = night.schedules[0].schedule
+    assert isinstance(schedule, CronSchedule)
+    assert (schedule.cron, schedule.timezone) == (config.schedule, config.timezone)
     assert night.parameters == {"pipeline": "retail", "date": None}
