@@ -140,6 +140,39 @@ def train(name: str, date: dt.date | None, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@click.argument("first", type=Date())
+@click.argument("last", type=Date())
+@click.option("--force", is_flag=True, help="Run the dates that are published as well.")
+@as_json
+def backfill(name: str, first: dt.date, last: dt.date, force: bool, as_json: bool) -> None:
+    """Run the nights of the pipeline NAME from FIRST to LAST."""
+    from flows import commands
+
+    commands.backfill(name, first, last, force, as_json)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--date", "date", type=Date(), help="Use the labels known by its end.")
+@as_json
+def monitor(name: str, date: dt.date | None, as_json: bool) -> None:
+    """Say what the scores of the pipeline NAME turned out to be worth."""
+    from flows import commands
+
+    commands.monitor(name, date, as_json)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def lineage(file: Path) -> None:
+    """Trace a published table FILE down to the files its rows were read from, as JSON."""
+    from flows import commands
+
+    commands.lineage(file)
+
+
+@cli.command()
 @click.argument("table")
 @click.option("--pipeline", "name", help="Pipeline; default: the only one here.")
 @click.option("--date", "date", type=Date(), help="Batch date; default: the latest published.")

@@ -67,7 +67,7 @@ def run_night(name: str, date: dt.date | None, as_json: bool) -> None:
     from flows.nightly import nightly
     from flows.summaries import tell_night
 
-    night = call(nightly, name, date, f"{name} {date or 'last night'}", as_json)
+    night = call(nightly, (name, date), f"{name} {date or 'last night'}", as_json)
     if as_json:
         terminal.print_json(asdict(night))
     else:
@@ -79,21 +79,28 @@ def train(name: str, date: dt.date | None, as_json: bool) -> None:
     from flows.summaries import tell_training
     from flows.training import train as training
 
-    trained = call(training, name, date, f"training {name}", as_json)
+    trained = call(training, (name, date), f"training {name}", as_json)
     if as_json:
         terminal.print_json(trained.to_dict())
     else:
         tell_training(trained, load(name).store.root)
 
 
-def call(flow: Flow[..., R], name: str, date: dt.date | None, title: str, quiet: bool) -> R:
-    """Run a flow: in this process, or as a run of the Prefect server the user has configured."""
+def call(flow: Flow[..., R], arguments: tuple[object, ...], title: str, quiet: bool) -> R:
+    """Run a flow: in this process, or as a run of the Prefect server the user has configured.
+
+    Args:
+        flow: the flow.
+        arguments: its arguments, the pipeline's name first.
+        title: what it does, for the progress line.
+        quiet: whether a program reads the output.
+    """
     from prefect.settings import PREFECT_API_URL
 
-    with served(name, title, quiet):
+    with served(str(arguments[0]), title, quiet):
         if PREFECT_API_URL.value():
-            return flow(name, date)
-        return flow.fn(name, date)
+            return flow(*arguments)
+        return flow.fn(*arguments)
 
 
 @contextmanager
@@ -105,6 +112,40 @@ def served(name: str, title: str, quiet: bool) -> Iterator[None]:
     recover(pipeline.store, pipeline.name)
     with demo_services(name), terminal.progress(title, quiet):
         yield
+
+
+def backfill(name: str, first: dt.date, last: dt.date, force: bool, as_json: bool) -> None:
+    """Run a range of nights."""
+    from flows.backfill import backfill as flow
+    from flows.summaries import tell_night
+
+    done = call(flow, (name, first, last, force), f"{name} {first} to {last}", as_json)
+    if as_json:
+        terminal.print_json(asdict(done))
+        return
+    for night in done.nights:
+        tell_night(night, load(name).store.root)
+    if done.skipped:
+        terminal.out.print(f"{len(done.skipped)} dates were published already (--force runs them)")
+
+
+def monitor(name: str, date: dt.date | None, as_json: bool) -> None:
+    """Measure past nights."""
+    from flows.monitoring import monitor as flow
+    from flows.summaries import tell_realised
+
+    realised = call(flow, (name, date), f"monitoring {name}", as_json)
+    if as_json:
+        terminal.print_json(asdict(realised))
+    else:
+        tell_realised(realised)
+
+
+def lineage(file: Path) -> None:
+    """Trace a published table to its sources."""
+    from flows.lineage import trace
+
+    terminal.out.file.write(json.dumps(trace(file), indent=2) + "\n")
 
 
 def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json: bool) -> None:

@@ -206,7 +206,7 @@ def _run_again(
     from flows.nightly import nightly
 
     if record is None or record.facts["kind"] == "night":
-        return commands.call(nightly, name, date, f"{pipeline.name} {date}", quiet)
+        return commands.call(nightly, (name, date), f"{pipeline.name} {date}", quiet)
     with commands.served(name, f"landing {pipeline.name} {date}", quiet):
         land_again(load(name), record)
     return None

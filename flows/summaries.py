@@ -14,6 +14,7 @@ from flows.training_report import Training
 from tasks.models.records import Metric
 from tasks.monitor.realised import Quality, Realised
 
+_CHECKS_TOLD = 10
 _TOLD = ("average_precision", "roc_auc", "base_rate", "accuracy", "recall", "precision")
 
 
@@ -29,7 +30,19 @@ def tell_night(night: Night, folder: Path) -> None:
     )
     _warn([f"a lower rung scored: {night.degraded}"] if night.degraded else [])
     _warn(f"history lacks {gap}" for gap in night.gaps)
+    _warn(night.warnings)
+    _tell_checks(night.checks_failed)
     tell_paths({"report": folder / night.report})
+
+
+def _tell_checks(failed: Sequence[str]) -> None:
+    if failed:
+        checks = "check" if len(failed) == 1 else "checks"
+        _warn([f"{len(failed)} {checks} did not hold; none of them stops a night"])
+    for line in failed[:_CHECKS_TOLD]:
+        out.print(f"  {escape(line)}", soft_wrap=True)
+    if len(failed) > _CHECKS_TOLD:
+        out.print(f"  and {len(failed) - _CHECKS_TOLD} more, in data_quality")
 
 
 def tell_training(training: Training, folder: Path) -> None:
@@ -51,9 +64,28 @@ def tell_training(training: Training, folder: Path) -> None:
 def tell_nights(nights: Sequence[Night], realised: Realised) -> None:
     """Say what became of nights, and what their scores turned out to be worth."""
     qualities = {quality.batch_date: quality for quality in realised.nights}
-    rows = [_night_row(night, qualities[night.batch_date]) for night in nights]
+    rows = [
+        _night_row(night) | _quality_row(qualities[night.batch_date])
+        for night in nights
+        if night.open
+    ]
     out.print(table("The nights", rows))
-    whole = realised.overall
+    _tell_overall(realised.overall)
+
+
+def tell_realised(realised: Realised) -> None:
+    """Say what past nights turned out to be worth."""
+    rows = [
+        {"night": quality.batch_date, "scored": quality.scored, "known": quality.known}
+        | {"alerts": quality.alerts}
+        | _quality_row(quality)
+        for quality in realised.nights
+    ]
+    out.print(table("The nights", rows))
+    _tell_overall(realised.overall)
+
+
+def _tell_overall(whole: Quality) -> None:
     out.print(table("All nights, by the labels known now", list(_overall_rows(whole))))
     out.print(
         f"{whole.positives:,} of {whole.known:,} events whose label is known turned out positive"
@@ -66,7 +98,7 @@ def tell_paths(paths: Mapping[str, Path]) -> None:
         out.print(f"{name + ':':<10}{escape(str(path))}", soft_wrap=True)
 
 
-def _night_row(night: Night, quality: Quality) -> dict[str, Any]:
+def _night_row(night: Night) -> dict[str, Any]:
     return {
         "night": night.batch_date,
         "rows in": night.rows_in,
@@ -74,6 +106,11 @@ def _night_row(night: Night, quality: Quality) -> dict[str, Any]:
         "quarantined": night.quarantined,
         "scored": night.scored,
         "alerts": night.alerts,
+    }
+
+
+def _quality_row(quality: Quality) -> dict[str, Any]:
+    return {
         "positives": quality.positives,
         "hits": quality.hits,
         "AP": quality.average_precision,
