@@ -58,7 +58,12 @@ def bootstrap(batches: Sequence[pl.LazyFrame]) -> tuple[str, TableProfile]:
 
 def _entries(frame: pl.LazyFrame, table: TableProfile) -> Iterator[Entry]:
     names = [column.name for column in table.columns]
-    yield {"type": "expect_table_columns_to_match_set", "column_set": names}
+    # a new column is the source's affair: its drift policy says what becomes of it
+    yield {
+        "type": "expect_table_columns_to_match_set",
+        "column_set": names,
+        "exact_match": False,
+    }
     yield {
         "type": "expect_table_row_count_to_match_history",
         "severity": "warning",

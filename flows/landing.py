@@ -29,17 +29,27 @@ class Landing:
         quarantine: rows that could not be typed, one table for each source that had some.
         validated: the valid tables, and the rows the suites held back.
         ledger: what became of every row so far.
+        new_columns: columns that were taken along undeclared, by table.
     """
 
     inputs: Mapping[str, str]
     quarantine: tuple[Ref[Quarantined], ...]
     validated: Validated
     ledger: tuple[LedgerLine, ...]
+    new_columns: Mapping[str, tuple[str, ...]]
 
     @property
     def held(self) -> tuple[Ref[Quarantined], ...]:
         """Every row that is held back, whichever stage did."""
         return (*self.quarantine, *self.validated.quarantine)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know of the sources, one sentence each."""
+        return tuple(
+            f"{table} has columns that are not declared, taken along as text: {', '.join(names)}"
+            for table, names in self.new_columns.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ def land(run: Run, pipeline: Pipeline, names: Sequence[str], past: Window | None
         tuple(source.quarantine for source in sources.values() if source.quarantine),
         validated,
         (*(source.ledger for source in sources.values()), *validated.ledger),
+        {name: source.new_columns for name, source in sources.items() if source.new_columns},
     )
 
 

@@ -14,7 +14,7 @@ from flows.costs import Costs
 from flows.landing import Landing, Window
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
-from tasks.core.artifacts import LedgerLine, Ref, Report, Scored
+from tasks.core.artifacts import LedgerLine, Quality, Ref, Report, Scored
 from tasks.core.commit import Commit, Run, commit, committed_batches, open_run
 from tasks.core.store import table_uri
 from tasks.models.bundle import Facts
@@ -76,6 +76,8 @@ class Night:
     gaps: tuple[str, ...]
     report: str
     open: bool = True
+    warnings: tuple[str, ...] = ()
+    checks_failed: tuple[str, ...] = ()
 
 
 def closed_night(pipeline: Pipeline, day: dt.date) -> Night:
@@ -121,7 +123,10 @@ def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightRepo
         curves=tuple(curve for curve in facts.curves if curve.kind != _SPREAD),
         training_scores=_training_scores(facts.curves),
         usual=facts.usual,
-        warnings=tuple(f"History lacks {gap}" for gap in outcome.gaps),
+        warnings=(
+            *landing.warnings,
+            *(f"History lacks {gap}" for gap in outcome.gaps),
+        ),
         config=pipeline.config.report,
     )
 
@@ -142,7 +147,17 @@ def _night(run: Run, outcome: Outcome, made: Provenance, page: Ref[Report]) -> N
         degraded=scored.degraded,
         gaps=outcome.gaps,
         report=page.uri,
+        warnings=outcome.landing.warnings,
+        checks_failed=tuple(_checks_failed(run, outcome.landing.validated.quality)),
     )
+
+
+def _checks_failed(run: Run, quality: Ref[Quality]) -> Iterator[str]:
+    """The checks that did not hold, one line each: none of them stopped the night."""
+    for row in run.scan(quality).filter(success=False).collect().to_dicts():
+        count = row["unexpected_count"]
+        found = f"{count:,} rows" if count else row["observed_value"] or "not met"
+        yield f"{row['table']}: {row['expectation']}({row['columns']}), {row['severity']}: {found}"
 
 
 def _record(night: Night, made: Provenance, costs: Costs) -> RunRecord:

@@ -102,11 +102,19 @@ class LedgerLine:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """One source, landed for one batch date."""
+    """One source, landed for one batch date.
+
+    Args:
+        table: its typed rows.
+        quarantine: the rows that could not be typed; None where there are none.
+        ledger: what became of its records.
+        new_columns: columns that are not declared and were taken along as text.
+    """
 
     table: Ref[Landed]
     quarantine: Ref[Quarantined] | None
     ledger: LedgerLine
+    new_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

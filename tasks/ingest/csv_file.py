@@ -12,6 +12,7 @@ from tasks.ingest import text
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.decoding import blocks_of_lines
 from tasks.ingest.delimited import Split, read_header, show, split
+from tasks.ingest.evolving import new_names
 from tasks.ingest.odd_records import Dialect
 from tasks.ingest.parts import LINE, Held, Part, check_columns
 
@@ -56,7 +57,8 @@ def _header(
         raise _no_header(name, str(error)) from error
     check_columns(names, source, name)
     # Columns that are left out must not take the name of one that is not.
-    return [n if n in source.columns else f"_left_out_{i}" for i, n in enumerate(names)], lines
+    kept = {*source.columns, *new_names(names, source)}
+    return [n if n in kept else f"_left_out_{i}" for i, n in enumerate(names)], lines
 
 
 def _no_header(name: str, found: str) -> SourceError:
@@ -69,9 +71,9 @@ def _no_header(name: str, found: str) -> SourceError:
 
 
 def _typed(done: Split, block: bytes, first_line: int, name: str, source: FilesConfig) -> Part:
-    typed = text.read(
-        done.fields, source.columns, source.nulls, keep_empty=source.empty_text == "keep"
-    )
+    new = new_names(done.fields.columns, source)
+    fields = done.fields.with_columns(text.without_nulls(name, source.nulls) for name in new)
+    typed = text.read(fields, source.columns, source.nulls, keep_empty=source.empty_text == "keep")
     if typed.failed is None:
         return Part(name, done.seen, typed.rows, done.held)
     lines = block.split(b"\n")

@@ -138,8 +138,10 @@ class HttpConfig(Source):
         "and its end",
     )
     headers: dict[str, str] = Field(default_factory=dict, description="Request headers")
-    drift: Literal["refuse", "ignore"] = Field(
-        "ignore", description="What a field that is not declared means: stop, or leave it out"
+    drift: Literal["refuse", "evolve", "ignore"] = Field(
+        "ignore",
+        description="What a field that is not declared means: hold its record back, take it along "
+        "as text, or leave it out",
     )
     absent: Literal["refuse", "null"] = Field(
         "refuse", description="What a declared field means that a record leaves out"

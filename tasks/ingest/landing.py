@@ -13,6 +13,7 @@ from tasks.core.artifacts import Ingested, Landed, LedgerLine, Quarantined
 from tasks.core.commit import OpenTable, Run
 from tasks.core.ledger import check_balance
 from tasks.core.store import table_uri
+from tasks.ingest.evolving import NewColumns
 from tasks.ingest.parts import Part, held_rows, landed_rows, landed_schema
 from tasks.ingest.schema import Source
 
@@ -33,19 +34,22 @@ def land(run: Run, name: str, source: Source, parts: Iterator[Part]) -> Ingested
     held: OpenTable[Quarantined] | None = None
     with ExitStack() as stack:
         uri = table_uri("landed", run.pipeline, name, run.batch)
+        new = NewColumns(run, name, source, stack)
         landed = stack.enter_context(run.open_table(Landed, landed_schema(source), uri))
         for part in read_ahead(parts):
             seen += part.seen
             landed_count += part.rows.height
             held_count += len(part.held)
             landed.add(landed_rows(part, source))
+            new.add(part)
             if part.held:
                 held = held or stack.enter_context(_open_quarantine(run, name))
                 held.add(held_rows(part, name))
     line = LedgerLine("ingest", name, seen, landed_count, held_count)
     check_balance([line])
     assert landed.ref is not None
-    return Ingested(landed.ref, held.ref if held else None, line)
+    table = new.join(landed.ref)
+    return Ingested(table, held.ref if held else None, line, new.names)
 
 
 def _open_quarantine(run: Run, name: str) -> AbstractContextManager[OpenTable[Quarantined]]:

@@ -40,7 +40,8 @@ class Part:
     Args:
         source: file, address or name of the source.
         seen: records read, counted apart from what became of them.
-        rows: the declared columns, typed, and `_line`, in the source's order.
+        rows: the declared columns, typed, and `_line`, in the source's order; where the source may
+            evolve also its new columns, as text.
         held: the others.
     """
 
@@ -88,7 +89,9 @@ def check_columns(found: Iterable[str], source: Source, where: str) -> None:
     missing = [name for name in source.columns if name not in found]
     extra = [name for name in found if name not in source.columns]
     twice = sorted({name for name in found if found.count(name) > 1})
-    if not missing and not twice and (not extra or source.drift == "ignore"):
+    unfit = [name for name in extra if not name or name.startswith("_")]
+    allowed = not extra or source.drift == "ignore" or (source.drift == "evolve" and not unfit)
+    if not missing and not twice and allowed:
         return
     findings = [
         *(f"{name!r} is missing{_perhaps(name, extra)}" for name in missing),
@@ -100,7 +103,11 @@ def check_columns(found: Iterable[str], source: Source, where: str) -> None:
         found="; ".join(findings),
         where=where,
         do="Ask who sends the data; if the change is meant, change the source's schema"
-        + (", or set drift: ignore to leave new columns out." if not missing else "."),
+        + (
+            ", or set drift: evolve to take new columns along, ignore to leave them out."
+            if not missing
+            else "."
+        ),
     )
 
 

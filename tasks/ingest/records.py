@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from tasks.ingest import values
+from tasks.ingest.evolving import new_names, texts
 from tasks.ingest.parts import LINE, Held, Part, to_json
 from tasks.ingest.schema import Source
 
@@ -19,18 +20,20 @@ def take_columns(
     """Take records that come as columns.
 
     Args:
-        records: for each declared column, in any order, its values.
+        records: for each declared column, in any order, its values; others may stand beside them.
         lines: the records' positions in their source.
         name: file, address or name of the source.
         source: its declaration.
     """
     typed = values.take(records, source.columns, source.empty_text == "keep")
-    rows = typed.rows.with_columns(pl.Series(LINE, lines, dtype=pl.Int64))
+    new = list(texts(records, source))
+    rows = typed.rows.with_columns(pl.Series(LINE, lines, dtype=pl.Int64), *new)
     if typed.failed is None:
         return Part(name, len(lines), rows, [])
     failing = typed.failed.arg_true().to_list()
+    columns = [*source.columns, *(series.name for series in new)]
     held = [
-        Held(lines[index], reasons, to_json({key: records[key][index] for key in source.columns}))
+        Held(lines[index], reasons, to_json({key: records[key][index] for key in columns}))
         for index, reasons in zip(failing, typed.reasons, strict=True)
     ]
     return Part(name, len(lines), rows.filter(~typed.failed), held)
@@ -64,7 +67,11 @@ def take_objects(
         else:
             good.append(record)
             kept.append(line)
-    columns = {key: [record.get(key) for record in good] for key in source.columns}
+    keys = (
+        dict.fromkeys(key for record in good for key in record) if source.drift == "evolve" else ()
+    )
+    wanted = [*source.columns, *new_names(keys, source)]
+    columns = {key: [record.get(key) for record in good] for key in wanted}
     part = take_columns(columns, kept, name, source)
     raw = dict(zip(kept, good, strict=True)) if part.held else {}
     held += [Held(one.line, one.reasons, to_json(raw[one.line])) for one in part.held]
@@ -78,7 +85,7 @@ def _faults(record: Any, source: Source, absent_is_null: bool) -> list[str]:
     if not isinstance(record, dict):
         return ["not a JSON object"]
     missing = [] if absent_is_null else [key for key in source.columns if key not in record]
-    extra = [] if source.drift == "ignore" else [k for k in record if k not in source.columns]
+    extra = [k for k in record if k not in source.columns] if source.drift == "refuse" else []
     return [f"{key}: missing" for key in missing] + [f"{key}: not declared" for key in extra]
 
 

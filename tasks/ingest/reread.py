@@ -15,6 +15,7 @@ from tasks.ingest.compression import open_file
 from tasks.ingest.config import FilesConfig, SourceConfig
 from tasks.ingest.decoding import blocks_of_lines
 from tasks.ingest.delimited import read_header
+from tasks.ingest.evolving import new_names
 from tasks.ingest.odd_records import Dialect, read_record
 
 
@@ -76,7 +77,9 @@ def _typed(fields: dict[str, str], source: FilesConfig) -> dict[str, Any] | None
     rows = text.read(texts, source.columns, source.nulls, keep_empty=keep_empty).rows
     typed: dict[str, Any] = json.loads(rows.select(pl.struct(pl.all()).struct.json_encode()).item())
     empty = {"", *source.nulls}
-    return {
+    declared = {
         column: fields[column] if value is None and fields[column] not in empty else value
         for column, value in typed.items()
     }
+    new = new_names(fields, source)
+    return declared | {name: None if fields[name] in empty else fields[name] for name in new}

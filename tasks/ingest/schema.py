@@ -116,10 +116,10 @@ class Source(Config):
         alias="schema", min_length=1, description="Each column's type, in the order of the table"
     )
     key: tuple[str, ...] = Field((), description="Columns that together name one record")
-    drift: Literal["refuse", "ignore"] = Field(
+    drift: Literal["refuse", "evolve", "ignore"] = Field(
         "refuse",
-        description="What a column that is not declared means: stop, or leave it out. "
-        "A declared column that is missing always stops",
+        description="What a column that is not declared means: stop, take it along as text, or "
+        "leave it out. A declared column that is missing always stops",
     )
     empty_text: Literal["null", "keep"] = Field(
         "null", description="What an empty text is in a column of type str"

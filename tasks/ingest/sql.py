@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tasks.core.errors import ConfigError
 from tasks.ingest.config import SqlConfig
 from tasks.ingest.database import address, explain, open_snapshot
+from tasks.ingest.evolving import new_names
 from tasks.ingest.parts import Part, check_columns
 from tasks.ingest.records import positions, take_columns
 
@@ -77,7 +78,8 @@ def _parts(
 ) -> Iterator[Part]:
     found = list(result.keys())
     check_columns(found, source, f"the query of {name}")
-    wanted = [(column, found.index(column)) for column in source.columns]
+    taken = [*source.columns, *new_names(found, source)]
+    wanted = [(column, found.index(column)) for column in taken]
     line = 1
     for batch in result.partitions(source.batch_rows):
         columns = list(zip(*batch, strict=True))

@@ -55,7 +55,7 @@ def read(
         The declared columns, typed, then the others.
     """
     meant = texts.with_columns(
-        _without_nulls(name, nulls, keep_empty and column.type == "str")
+        without_nulls(name, nulls, keep_empty and column.type == "str")
         for name, column in columns.items()
     )
     rows = meant.select(
@@ -109,7 +109,8 @@ def _fails(meant: pl.DataFrame, rows: pl.DataFrame, name: str) -> bool:
     return meant[name].null_count() != rows[name].null_count()
 
 
-def _without_nulls(name: str, nulls: Collection[str], keep_empty: bool) -> pl.Expr:
+def without_nulls(name: str, nulls: Collection[str], keep_empty: bool = False) -> pl.Expr:
+    """A column of text with null for each text that means it."""
     text = pl.col(name)
     none = [*nulls] if keep_empty else ["", *nulls]
     if not none:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from tasks.core.errors import SourceError
 from tasks.ingest.config import FilesConfig
+from tasks.ingest.evolving import new_names
 from tasks.ingest.parts import Part, check_columns
 from tasks.ingest.typed_frames import take_frame
 
@@ -63,7 +64,8 @@ def _parquet(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFram
             sum(file.metadata.row_group(group).total_byte_size for group in groups), name, source
         )
         check_columns(file.schema_arrow.names, source, name)
-        for batch in file.iter_batches(_BATCH_ROWS, columns=list(source.columns)):
+        new = new_names(file.schema_arrow.names, source)
+        for batch in file.iter_batches(_BATCH_ROWS, columns=[*source.columns, *new]):
             yield pl.DataFrame(pa.Table.from_batches([batch]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tasks.core.errors import SchemaDriftError
+from tasks.ingest.evolving import frame_as_text, new_names
 from tasks.ingest.parts import LINE, Held, Part, to_json
 from tasks.ingest.schema import Source
 
@@ -21,6 +22,7 @@ def take_frame(frame: pl.DataFrame, first_line: int, name: str, source: Source) 
     Raises:
         SchemaDriftError: a column is of another kind altogether.
     """
+    new = list(frame_as_text(frame, new_names(frame.columns, source)))
     frame = frame.select(list(source.columns))
     given = {c: frame.schema[c] for c in frame.columns}
     for column, dtype in source.table_schema.items():
@@ -37,7 +39,8 @@ def take_frame(frame: pl.DataFrame, first_line: int, name: str, source: Source) 
         for c, d in source.table_schema.items()
         if given[c] != d
     }
-    rows = cast.with_columns(pl.int_range(first_line, first_line + frame.height).alias(LINE))
+    lines = pl.int_range(first_line, first_line + frame.height).alias(LINE)
+    rows = cast.with_columns(lines, *new)
     failed = pl.DataFrame(wrong).select(pl.any_horizontal(pl.all())).to_series() if wrong else None
     if failed is None or not failed.any():
         return Part(name, frame.height, rows, [])
@@ -45,7 +48,7 @@ def take_frame(frame: pl.DataFrame, first_line: int, name: str, source: Source) 
         Held(
             first_line + index,
             [f"{c}: does not fit {source.columns[c].type}" for c in wrong if wrong[c][index]],
-            to_json(frame.row(index, named=True)),
+            to_json(frame.with_columns(new).row(index, named=True)),
         )
         for index in failed.arg_true().to_list()
     ]

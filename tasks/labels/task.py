@@ -8,6 +8,7 @@ from datetime import date
 import polars as pl
 
 from tasks.core.artifacts import Labels, Ref, Valid
+from tasks.core.batches import stack
 from tasks.core.commit import Run
 from tasks.core.errors import DataError
 from tasks.core.event import EventConfig
@@ -33,9 +34,10 @@ def label_events(
             where=f"pipeline {run.pipeline}, batch {run.batch}",
             do="Run the nights of these dates first.",
         )
-    rows = pl.concat(
+    parts = [
         run.scan(ref).with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
         for ref in sorted(tables, key=lambda ref: ref.uri)
-    )
+    ]
+    rows = stack(parts)
     frame = label(rows, config, event, known_by)
     return run.write_table(Labels, frame, table_uri("labels", run.pipeline, event.table, run.batch))

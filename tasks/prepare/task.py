@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from tasks.core.artifacts import LedgerLine, Preparation, Prepared, PreparedTable, Ref, Valid
+from tasks.core.batches import stack
 from tasks.core.commit import Run
 from tasks.core.errors import DataError
 from tasks.core.event import EventConfig
@@ -66,7 +67,7 @@ def _ordered(
         .with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
         for ref in sorted(tables, key=lambda ref: ref.uri)
     ]
-    rows = in_order(pl.concat(parts), event)
+    rows = in_order(stack(parts), event)
     return rows.with_columns(repeated(rows, event, config.duplicates).alias(_REASON))
 
 

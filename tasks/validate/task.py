@@ -112,7 +112,7 @@ def mend(run: Run, name: str, ingested: Ingested, mends: Ref[Mended]) -> Ingeste
     table = run.write_table(Landed, mended.rows, _uri("landed", run, name, "mended.parquet"))
     uri = _uri("quarantine", run, name, "ingest-mended.parquet")
     left = run.write_table(Quarantined, mended.held, uri) if mended.held.height else None
-    return Ingested(table, left, amend(ingested.ledger, mended.added))
+    return Ingested(table, left, amend(ingested.ledger, mended.added), ingested.new_columns)
 
 
 def _judge_all(

@@ -24,11 +24,12 @@ _SOURCE: TypeAdapter[Any] = TypeAdapter(SourceConfig)
 
 @dataclass(frozen=True)
 class Landing:
-    """What became of a source: rows, held-back records, and the ledger's line."""
+    """What became of a source: rows, held-back records, the ledger's line, and new columns."""
 
     rows: pl.DataFrame
     held: pl.DataFrame
     ledger: LedgerLine
+    new_columns: tuple[str, ...] = ()
 
 
 Land = Callable[..., Landing]
@@ -52,6 +53,7 @@ def land(store: Store, folder: Path) -> Land:
         with open_run(store, "shop", DATE, "test") as run:
             done = ingest(run, "lines", config, known, folder)
             held = run.scan(done.quarantine).collect() if done.quarantine else pl.DataFrame()
-            return Landing(run.scan(done.table).collect(), held, done.ledger)
+            rows = run.scan(done.table).collect()
+            return Landing(rows, held, done.ledger, done.new_columns)
 
     return run_it
