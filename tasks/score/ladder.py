@@ -62,17 +62,22 @@ def fallback_rungs(aliases: Aliases) -> Iterator[Rung]:
 
 
 def first_facts(reader: Reader, aliases: Aliases) -> Facts:
-    """What the best bundle says of itself that can be read: its preparation above all.
+    """What the best model that can be read says of itself: its preparation above all.
+
+    A model whose weights are damaged will not score, so its preparation must not be used either.
 
     Raises:
-        ModelError: no bundle's manifest can be read.
+        ModelError: no model can be read.
     """
     reasons: list[str] = []
-    for rung in fallback_rungs(aliases):
+    for rung in rungs(aliases):
         try:
-            return open_bundle(reader, rung.ref).facts
+            bundle = open_bundle(reader, rung.ref)
+            bundle.read(rung.role)
         except _BROKEN as error:
-            reasons.append(f"{rung.ref.sha256[:12]}: {_in_short(error)}")
+            reasons.append(f"{rung.source} {rung.ref.sha256[:12]}: {_in_short(error)}")
+        else:
+            return bundle.facts
     raise _nothing_left(reasons)
 
 

@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 
 from flows.demo.api import TOKEN
+from flows.demo.services import demo_services
 from flows.pipeline import environment
-from tasks.core.artifacts import Model
+from flows.training import train
 from tasks.core.errors import (
     GateClosedError,
     ModelMissingError,
@@ -22,7 +23,10 @@ from tasks.core.errors import (
     SourceError,
     SourceMissingError,
 )
-from tests.flows.conftest import NIGHT, Shop
+from tasks.models.aliases import read_aliases
+from tasks.models.bundle import version_of
+from tasks.score.ladder import first_facts
+from tests.flows.conftest import NIGHT, TRAINED_BY, Shop
 
 NEXT = NIGHT + dt.timedelta(days=1)
 
@@ -196,24 +200,36 @@ def test_a_failed_critical_check_closes_the_gate(shop: Shop) -> None:
     assert "row_count" in (incident / "incident.html").read_text()
 
 
-def test_a_damaged_champion_leaves_the_night_to_a_lower_rung(shop: Shop) -> None:
-    record = json.loads((shop.store.root / "commits/retail/models.json").read_text())
-    weights = next(
-        ref["uri"]
-        for ref in record["files"]
-        if ref["stage"] == Model.__name__.lower() and ref["uri"].endswith("/model.safetensors")
-    )
-    path = shop.store.path(weights)
+def _damage_champion(shop: Shop) -> str:
+    """Flip a bit of the champion's weights; its version."""
+    champion = read_aliases(shop.store, "retail").champion
+    path = shop.store.path(champion.uri).with_name("model.safetensors")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+    return version_of(champion)
+
+
+def test_a_damaged_champion_leaves_the_night_to_a_lower_rung(shop: Shop) -> None:
+    version = _damage_champion(shop)
     night = shop.run()
-    assert night.score_source == "fallback"
+    assert (night.score_source, night.model_version) == ("fallback", version)
     assert "SHA-256" in night.degraded
     folder = shop.store.root / f"reports/retail/scores/batch_date={NIGHT}"
     scores = pl.read_parquet(folder / "night.parquet", hive_partitioning=False)
     assert scores["score_source"].unique().to_list() == ["fallback"]
     assert scores.height == night.scored
+
+
+def test_the_champion_before_scores_with_its_own_preparation(shop: Shop) -> None:
+    first = version_of(read_aliases(shop.store, "retail").champion)
+    with demo_services(str(shop.file)):
+        train.fn(str(shop.file), TRAINED_BY + dt.timedelta(days=1))
+    assert _damage_champion(shop) != first
+    night = shop.run()
+    assert (night.score_source, night.model_version) == ("previous", first)
+    aliases = read_aliases(shop.store, "retail")
+    assert first_facts(shop.store, aliases).reference.known_by == str(TRAINED_BY)
 
 
 def test_a_gap_in_the_history_is_told(shop: Shop) -> None:
