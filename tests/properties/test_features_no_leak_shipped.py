@@ -76,6 +76,7 @@ def test_no_feature_of_the_shipped_pipeline_sees_the_future() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_no_feature_of_the_shipped_pipeline_sees_the_future_at_200_cut_offs() -> None:
     proof = prove(cut_offs=200)
     assert proof.leaks == ()
