@@ -60,7 +60,7 @@ class _Trainer:
     def __init__(self, config: NetworkConfig, fit: Rows, seed: int) -> None:
         self.config = config
         encoding = Encoding.learn(fit.table, config.bins)
-        self.table = torch.from_numpy(np.ascontiguousarray(fit.table, np.float32))
+        self.table = torch.from_numpy(np.require(fit.table, np.float32, ["C", "W"]))
         self.labels = torch.tensor(fit.labels, dtype=torch.float32)
         self.network = Network(encoding, config, seed)
         self.order = torch.Generator().manual_seed(seed + 1)
