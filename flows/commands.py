@@ -64,6 +64,7 @@ def schema(subject: str) -> None:
 
 def run_night(name: str, date: dt.date | None, as_json: bool) -> None:
     """Run one night."""
+    load(name)  # a mistake in the file is told before seconds go into imports
     from flows.nightly import nightly
     from flows.summaries import tell_night
 
@@ -76,6 +77,7 @@ def run_night(name: str, date: dt.date | None, as_json: bool) -> None:
 
 def train(name: str, date: dt.date | None, as_json: bool) -> None:
     """Train a model."""
+    load(name)
     from flows.summaries import tell_training
     from flows.training import train as training
 
