@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import polars as pl
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 
-from flows import clock
+from flows import clock, mends
 from flows.costs import Costs
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
+from tasks.core.artifacts import Quarantined, Ref
 from tasks.core.commit import Run, commit, open_run
 from tasks.core.errors import LamplighterError
 from tasks.report.records import Incident
@@ -39,7 +43,23 @@ def publish_stopped(run: Run, pipeline: Pipeline, error: LamplighterError, costs
     unit = f"incident-{run.batch}"
     with open_run(run.store, pipeline.name, unit, clock.attempt_name()) as aside:
         publish_incident(aside, incident, stopped=run)
-        commit(aside, commit_facts(made, "incident", incident.ledger))
+        held = [ref.uri for ref in _keep_held(aside, run, pipeline, error)]
+        commit(aside, {**commit_facts(made, "incident", incident.ledger), "held": held})
     if FlowRunContext.get() is not None:
         text = f"## {type(error).__name__}\n\n```\n{error}\n```\n"
         create_markdown_artifact(text, key="incident", description="Why the night was stopped")
+
+
+def _keep_held(
+    aside: Run, stopped: Run, pipeline: Pipeline, error: LamplighterError
+) -> Iterator[Ref[Quarantined]]:
+    """Keep the rows that a closed gate would have held back, so that they can be mended."""
+    by_suites: tuple[Ref[Quarantined], ...] = getattr(error, "quarantine", ())
+    if not by_suites:
+        return
+    by_ingest = [ref for ref in stopped.written() if ref.uri.endswith("/ingest.parquet")]
+    rows = pl.concat([stopped.scan(ref) for ref in (*by_ingest, *by_suites)])
+    mended = mends.read(pipeline, stopped.batch).filter(stage="ingest").lazy()
+    left = rows.join(mended, on=["table", "source", "line"], how="anti", maintain_order="left")
+    uri = f"incidents/{pipeline.name}/batch_date={stopped.batch}/quarantine.parquet"
+    yield aside.write_table(Quarantined, left, uri)

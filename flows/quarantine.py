@@ -24,6 +24,7 @@ from tasks.validate.mends import merge, read_mends
 if TYPE_CHECKING:
     from flows.publishing import Night
 
+_INCIDENT = "incident-"
 _ROW = ("table", "source", "line")
 
 
@@ -67,8 +68,8 @@ def list_held(name: str, date: dt.date | None, as_json: bool) -> None:
     """Count the held rows of a date, or of every date, by stage, table and reason."""
     pipeline = load(name)
     counts = [
-        {"date": record.batch, **row}
-        for record in _dates(pipeline, date)
+        {"date": day, **row}
+        for day, record in _dates(pipeline, date)
         for row in count_by_reason(held_rows(pipeline, record).lazy()).to_dicts()
     ]
     if as_json:
@@ -130,14 +131,25 @@ def _held_tables(record: Commit) -> Iterator[Ref[Quarantined]]:
 
 
 def _record(pipeline: Pipeline, date: dt.date) -> Commit | None:
-    return last_commit(pipeline.store, pipeline.name, str(date))
+    """What was published last for a date: its tables, or why its gate stayed closed."""
+    record = last_commit(pipeline.store, pipeline.name, str(date))
+    incident = last_commit(pipeline.store, pipeline.name, f"{_INCIDENT}{date}")
+    if incident is None or not incident.facts.get("held"):
+        return record
+    # the name of an attempt begins with its time
+    return max(filter(None, (record, incident)), key=lambda one: one.attempt)
 
 
-def _dates(pipeline: Pipeline, date: dt.date | None) -> Iterator[Commit]:
-    """The date, or every date, that was landed."""
-    for record in committed_batches(pipeline.store, pipeline.name):
-        if "held" in record.facts and record.batch == str(date or record.batch):
-            yield record
+def _dates(pipeline: Pipeline, date: dt.date | None) -> Iterator[tuple[str, Commit]]:
+    """The date, or every date, that was landed or tried."""
+    batches = (
+        r.batch for r in committed_batches(pipeline.store, pipeline.name) if "held" in r.facts
+    )
+    days = {batch.removeprefix(_INCIDENT) for batch in batches}
+    for day in sorted(days if date is None else days & {str(date)}):
+        record = _record(pipeline, dt.date.fromisoformat(day))
+        if record is not None:
+            yield day, record
 
 
 def _with_objects(pipeline: Pipeline, held: pl.DataFrame) -> Iterator[dict[str, Any]]:
@@ -205,7 +217,7 @@ def _run_again(
     from flows.landing import land_again
     from flows.nightly import nightly
 
-    if record is None or record.facts["kind"] == "night":
+    if record is None or record.facts["kind"] != "landing":
         return commands.call(nightly, (name, date), f"{pipeline.name} {date}", quiet)
     with commands.served(name, f"landing {pipeline.name} {date}", quiet):
         land_again(load(name), record)

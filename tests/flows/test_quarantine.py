@@ -16,7 +16,7 @@ from flows import mends
 from flows.cli import cli
 from flows.landing import landed
 from flows.pipeline import load
-from tasks.core.errors import ConfigError, DataError
+from tasks.core.errors import ConfigError, DataError, GateClosedError
 from tests.flows.conftest import NIGHT, Shop
 
 BEFORE = NIGHT - dt.timedelta(days=2)
@@ -195,3 +195,17 @@ def test_a_date_that_was_only_landed_is_landed_again(shop: Shop, tmp_path: Path)
     keys = ["InvoiceNo", "StockCode", "line"]
     found = valid.select(pl.concat_str(keys, separator="|")).collect().to_series()
     assert set(event_ids(whole)) <= set(found)
+
+
+def test_rows_behind_a_closed_gate_can_be_mended_until_it_opens(shop: Shop, tmp_path: Path) -> None:
+    unspoilt = shop.run()
+    _, whole = spoil(shop)
+    text = shop.file.read_text() + "validation: {max_quarantined_share: 0.0025}\n"
+    shop.file.write_text(text)
+    with pytest.raises(GateClosedError, match="rows would be held back"):
+        shop.run()
+    rows = held(shop)
+    assert len(rows) == unspoilt.quarantined + 2
+    told = json.loads(ask(shop, "replay", "--with", mended(rows, whole, tmp_path), "--json"))
+    assert (told["held_before"], told["held"]) == (len(rows), len(rows) - 2)
+    assert scored(shop, whole) == 2
