@@ -65,12 +65,20 @@ def cli() -> None:
     help="Where to lay the demo out.",
 )
 @click.option("--nights", type=click.IntRange(1, 30), default=8, show_default=True)
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Intrusion: a gzipped file of connections, kddcup.data_10_percent.gz say, "
+    "in place of the sample.",
+)
 @as_json
-def demo(pipeline: str, folder: Path, nights: int, as_json: bool) -> None:
+def demo(pipeline: str, folder: Path, nights: int, source: Path | None, as_json: bool) -> None:
     """Lay a real sample out, train on its past, and run its nights."""
     from flows.demo import show
 
-    show.run(pipeline, folder, nights, as_json)
+    if source is not None and pipeline != "intrusion":
+        raise click.UsageError("--source goes with `demo intrusion`")
+    show.run(pipeline, folder, nights, as_json, source)
 
 
 @cli.command()

@@ -29,10 +29,14 @@ class Script:
     judged_by: dt.date
 
 
-def run(pipeline: str, folder: Path, nights: int, as_json: bool) -> None:
+def run(
+    pipeline: str, folder: Path, nights: int, as_json: bool, source: Path | None = None
+) -> None:
     """Run the demo from an empty folder to its final table."""
     with terminal.progress("Laying the sample out", as_json):
-        script = (_retail if pipeline == "retail" else _intrusion)(folder, nights)
+        script = (
+            _retail(folder, nights) if pipeline == "retail" else _intrusion(folder, nights, source)
+        )
     # Imported here: half of the demo's patience is spent on importing otherwise.
     from flows.monitoring import monitor
     from flows.nightly import nightly
@@ -80,8 +84,8 @@ def _retail(folder: Path, nights: int) -> Script:
     return Script(folder / "retail.yaml", scored[0] - dt.timedelta(days=1), tuple(scored), last)
 
 
-def _intrusion(folder: Path, nights: int) -> Script:
-    days = lay_out_intrusion(folder, SHIPPED / "intrusion.yaml")
+def _intrusion(folder: Path, nights: int, source: Path | None) -> Script:
+    days = lay_out_intrusion(folder, SHIPPED / "intrusion.yaml", source)
     scored = days[-min(nights, len(days) - 5) :]
     return Script(
         folder / "intrusion.yaml", scored[0] - dt.timedelta(days=1), tuple(scored), days[-1]
