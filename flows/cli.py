@@ -203,6 +203,24 @@ def models(name: str, as_json: bool) -> None:
     commands.models(name, as_json)
 
 
+@cli.command("data-docs")
+@click.argument("name")
+@click.option("--date", "date", type=Date(), required=True, help="Batch date.")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("data-docs"),
+    show_default=True,
+    help="Where the pages go.",
+)
+def data_docs(name: str, date: dt.date, folder: Path) -> None:
+    """Write Great Expectations' Data Docs of a date of the pipeline NAME, without raw values."""
+    from flows import data_docs as pages
+
+    pages.write(name, date, folder)
+
+
 @cli.group()
 def quarantine() -> None:
     """List, show and replay the rows that are held back."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
 from flows.publishing import Night
-from flows.terminal import out, table
+from flows.terminal import out, table, tell_paths
 from flows.training_report import Training
 from tasks.models.records import Metric
 from tasks.monitor.realised import Quality, Realised
@@ -90,12 +90,6 @@ def _tell_overall(whole: Quality) -> None:
     out.print(
         f"{whole.positives:,} of {whole.known:,} events whose label is known turned out positive"
     )
-
-
-def tell_paths(paths: Mapping[str, Path]) -> None:
-    """Say where things lie, one path a line."""
-    for name, path in paths.items():
-        out.print(f"{name + ':':<10}{escape(str(path))}", soft_wrap=True)
 
 
 def _night_row(night: Night) -> dict[str, Any]:

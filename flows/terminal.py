@@ -6,6 +6,7 @@ import json
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -100,6 +101,12 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)
+
+
+def tell_paths(paths: Mapping[str, Path]) -> None:
+    """Say where things lie, one path a line."""
+    for name, path in paths.items():
+        out.print(f"{name + ':':<11}{escape(str(path))}", soft_wrap=True)
 
 
 @contextmanager

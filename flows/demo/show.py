@@ -40,7 +40,7 @@ def run(
     # Imported here: half of the demo's patience is spent on importing otherwise.
     from flows.monitoring import monitor
     from flows.nightly import nightly
-    from flows.summaries import tell_nights, tell_paths, tell_training
+    from flows.summaries import tell_nights, tell_training
     from flows.training import train
 
     name = str(script.pipeline_file)
@@ -66,7 +66,7 @@ def run(
         )
         return
     tell_nights(done, realised)
-    tell_paths(
+    terminal.tell_paths(
         {
             "report": store / done[-1].report,
             "tables": store / "reports" / pipeline,
