@@ -15,7 +15,9 @@ from tasks.models.records import Metric
 from tasks.monitor.realised import Quality, Realised
 
 _CHECKS_TOLD = 10
-_TOLD = ("average_precision", "roc_auc", "base_rate", "accuracy", "recall", "precision")
+_RANKING = ("average_precision", "roc_auc", "base_rate")
+_CALLED = ("accuracy", "precision", "recall")
+_A_DAY = "_a_day"
 
 
 def tell_night(night: Night, folder: Path) -> None:
@@ -132,15 +134,20 @@ def _overall_rows(whole: Quality) -> Iterable[dict[str, Any]]:
 def _metric_rows(metrics: Sequence[Metric]) -> Iterable[dict[str, Any]]:
     columns = dict.fromkeys((metric.model, metric.split) for metric in metrics)
     found = {(metric.metric, metric.model, metric.split): metric for metric in metrics}
-    for name in dict.fromkeys(metric.metric for metric in metrics):
-        if name in _TOLD:
+    names = tuple(dict.fromkeys(metric.metric for metric in metrics))
+    # Where people read so many a day, what a probability of one half would call tells nothing.
+    by_day = tuple(name for name in names if name.endswith(_A_DAY))
+    for name in (*_RANKING, *(by_day or _CALLED)):
+        if name in names:
             cells = {
-                f"{model} {split}".replace("test_deduplicated", "de-duplicated").removesuffix(
-                    " test"
-                ): _value(found.get((name, model, split)))
+                _column(model, split): _value(found.get((name, model, split)))
                 for model, split in columns
             }
-            yield {"metric": name, **cells}
+            yield {"metric": name.replace("_", " "), **cells}
+
+
+def _column(model: str, split: str) -> str:
+    return model if split == "test" else f"{model} {split.removeprefix('test_')}"
 
 
 def _value(metric: Metric | None) -> float | None:
