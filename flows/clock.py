@@ -19,5 +19,5 @@ def last_night(timezone: str) -> dt.date:
 
 
 def attempt_name() -> str:
-    """A name no other execution has."""
-    return f"{now():%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(3)}"
+    """A name no other execution has; later ones sort behind it."""
+    return f"{now():%Y%m%dT%H%M%S%f}-{os.getpid()}-{secrets.token_hex(3)}"
