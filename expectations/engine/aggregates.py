@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import polars as pl
 from great_expectations.expectations.metrics.column_aggregate_metrics import (
     column_outlier_statistics as outliers,
@@ -49,7 +50,7 @@ _reduces("column.mean", lambda d: numbers(d).mean())
 _reduces("column.standard_deviation", lambda d: numbers(d).std())
 _reduces("column.median", lambda d: numbers(d).median(), narrow=True)
 _reduces("column.non_null_count", lambda d: d.values_of().count())
-_reduces("column_values.nonnull.count", lambda d: d.values_of().count())
+_reduces("column_values.nonnull.count", lambda d: d.values_of().count(), finish=np.int64)
 _reduces("column_values.null.count", lambda d: d.values_of().null_count())
 _reduces("column_values.between.count", lambda d: d.within(is_between(d)).sum())
 _reduces("column_values.length.min", lambda d: d.within(as_text(d)).str.len_chars().min())

@@ -72,7 +72,7 @@ def _as_series(rows: list[dict[str, Any]], order: str) -> pd.Series[int]:
     if order != "none":
         pairs.sort(key=lambda pair: pair[order == "count"])
     index = pd.Index([value for value, _ in pairs], name="value")
-    return pd.Series([count for _, count in pairs], index=index, name="count")
+    return pd.Series([count for _, count in pairs], index=index, name="count", dtype="int64")
 
 
 @provides("column.histogram")
