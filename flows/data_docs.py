@@ -7,12 +7,15 @@ from pathlib import Path
 
 from flows import terminal
 from flows.pipeline import load
-from tasks.core.artifacts import Landed
-from tasks.core.commit import last_commit
+from tasks.core.artifacts import Landed, Ref
+from tasks.core.commit import Commit, last_commit
 from tasks.core.errors import DataError
 from tasks.core.quarantine import LINE, SOURCE
 from tasks.core.store import table_uri
 from tasks.validate import suites
+
+# What the gate judged: the table as it was after the last step that changed it.
+_LATEST_FIRST = ("mended.parquet", "evolved.parquet", "part-0.parquet")
 
 
 def write(name: str, date: dt.date, folder: Path) -> None:
@@ -21,11 +24,7 @@ def write(name: str, date: dt.date, folder: Path) -> None:
 
     pipeline = load(name)
     record = last_commit(pipeline.store, pipeline.name, str(date))
-    landed = {
-        table: record.find(Landed, table_uri("landed", pipeline.name, table, str(date)))
-        for table in pipeline.suites
-        if record
-    }
+    landed = {table: _landed(record, table) for table in pipeline.suites if record}
     tables = {
         table: (
             pipeline.store.scan(ref).drop(SOURCE, LINE),
@@ -42,3 +41,10 @@ def write(name: str, date: dt.date, folder: Path) -> None:
             do=f"Run that night first: lamplighter run {pipeline.name} --date {date}",
         )
     terminal.tell_paths({"data docs": build(tables, folder)})
+
+
+def _landed(record: Commit, table: str) -> Ref[Landed] | None:
+    uris = (
+        table_uri("landed", record.pipeline, table, record.batch, name) for name in _LATEST_FIRST
+    )
+    return next((ref for uri in uris if (ref := record.find(Landed, uri))), None)
