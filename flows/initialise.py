@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
+from rich.markup import escape
 
 from expectations.bootstrap import bootstrap
 from expectations.profile import TableProfile
@@ -85,7 +86,7 @@ def run(files: Sequence[Path], name: str | None, folder: Path, as_json: bool) ->
     terminal.out.print(f"  pipeline  {written.pipeline}", soft_wrap=True)
     terminal.out.print(f"  suite     {written.suite}", soft_wrap=True)
     for sentence in written.fill_in:
-        terminal.out.print(f"  [yellow]to fill in:[/] {sentence}", soft_wrap=True)
+        terminal.out.print(f"  [yellow]to fill in:[/] {escape(sentence)}", soft_wrap=True)
     terminal.out.print(f"Then: lamplighter check {written.pipeline}", soft_wrap=True)
 
 

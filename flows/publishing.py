@@ -156,7 +156,8 @@ def _checks_failed(run: Run, quality: Ref[Quality]) -> Iterator[str]:
     """The checks that did not hold, one line each: none of them stopped the night."""
     for row in run.scan(quality).filter(success=False).collect().to_dicts():
         count = row["unexpected_count"]
-        found = f"{count:,} rows" if count else row["observed_value"] or "not met"
+        fate = " held back" if row["blocking"] else ""
+        found = f"{count:,} rows{fate}" if count else row["observed_value"] or "not met"
         yield f"{row['table']}: {row['expectation']}({row['columns']}), {row['severity']}: {found}"
 
 
