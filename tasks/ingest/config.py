@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import datetime as dt
 import re
 from typing import Annotated, Literal
@@ -13,9 +12,10 @@ from tasks.core.config import Duration
 from tasks.ingest.http_config import HttpConfig, Pointer
 from tasks.ingest.schema import Source
 from tasks.ingest.templates import Url, expand_date
+from tasks.ingest.text_config import TextFormat
 
 
-class FilesConfig(Source):
+class FilesConfig(TextFormat, Source):
     """Files of one batch date, found by a pattern below the pipeline's folder."""
 
     kind: Literal["files"] = Field(description="Files in a folder")
@@ -40,28 +40,6 @@ class FilesConfig(Source):
     widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (), description="Fixed width: characters of each column, in the order of the schema"
     )
-    header: bool = Field(
-        True,
-        description="CSV: whether the first record names the columns; where not, the schema "
-        "does, in order",
-    )
-    delimiter: str | None = Field(
-        None, min_length=1, max_length=1, description="CSV: between fields; a comma, a tab in TSV"
-    )
-    quote: str | None = Field(
-        '"', min_length=1, max_length=1, description="CSV: around fields; null where none is used"
-    )
-    comment: str | None = Field(
-        None, min_length=1, description="CSV: a line that begins with it is no record"
-    )
-    encoding: str = Field("utf-8", description="CSV and NDJSON: the text's encoding")
-    nulls: tuple[str, ...] = Field(
-        (), description="CSV: texts that mean null, beside the empty one", examples=[["NA", "\\N"]]
-    )
-    final_newline: Literal["required", "optional"] = Field(
-        "required",
-        description="Whether a last line without its newline counts as cut short and is held back",
-    )
 
     @field_validator("path", "ready")
     @classmethod
@@ -74,15 +52,6 @@ class FilesConfig(Source):
         expand_date(path, dt.date(2000, 1, 1))
         return path
 
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, encoding: str) -> str:
-        try:
-            "a".encode(encoding)
-            return codecs.lookup(encoding).name.removesuffix("-sig")
-        except LookupError as error:
-            raise ValueError(f"not an encoding that Python knows: {encoding!r}") from error
-
     @model_validator(mode="after")
     def _widths_fit(self) -> FilesConfig:
         if (self.format == "fixed") != bool(self.widths):
@@ -92,13 +61,6 @@ class FilesConfig(Source):
                 f"{len(self.columns)} columns need {len(self.columns)} widths, not "
                 f"{len(self.widths)}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _marks_differ(self) -> FilesConfig:
-        marks = [m for m in (self.delimiter or ",", self.quote) if m]
-        if len(set(marks)) < len(marks) or any(m in "\r\n\0" or ord(m) > 127 for m in marks):
-            raise ValueError("delimiter and quote are two different ASCII characters, no newlines")
         return self
 
 

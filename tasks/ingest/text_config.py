@@ -1,0 +1,53 @@
+"""How records are written as text: what CSV and NDJSON leave open, of files and of answers."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from tasks.core.config import Config
+
+
+class TextFormat(Config):
+    """The dialect of delimited text, and the encoding."""
+
+    header: bool = Field(
+        True,
+        description="CSV: whether the first record names the columns; where not, the schema "
+        "does, in order",
+    )
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="CSV: between fields; a comma, a tab in TSV"
+    )
+    quote: str | None = Field(
+        '"', min_length=1, max_length=1, description="CSV: around fields; null where none is used"
+    )
+    comment: str | None = Field(
+        None, min_length=1, description="CSV: a line that begins with it is no record"
+    )
+    encoding: str = Field("utf-8", description="CSV and NDJSON: the text's encoding")
+    nulls: tuple[str, ...] = Field(
+        (), description="CSV: texts that mean null, beside the empty one", examples=[["NA", "\\N"]]
+    )
+    final_newline: Literal["required", "optional"] = Field(
+        "required",
+        description="Whether a last line without its newline counts as cut short and is held back",
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            "a".encode(encoding)
+            return codecs.lookup(encoding).name.removesuffix("-sig")
+        except LookupError as error:
+            raise ValueError(f"not an encoding that Python knows: {encoding!r}") from error
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> TextFormat:
+        marks = [m for m in (self.delimiter or ",", self.quote) if m]
+        if len(set(marks)) < len(marks) or any(m in "\r\n\0" or ord(m) > 127 for m in marks):
+            raise ValueError("delimiter and quote are two different ASCII characters, no newlines")
+        return self
