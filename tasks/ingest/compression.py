@@ -48,13 +48,28 @@ class Bounded(io.RawIOBase):
         content = self._inner.read(min(size, self._left + 1))
         self._left -= len(content)
         if self._left < 0:
-            raise SourceError(
-                f"at most {self._limit} bytes in a file, decompressed",
-                found="more",
-                where=self._name,
-                do="Check that the file is what it should be; if it is, raise max_file_bytes.",
-            )
+            raise too_large("more", self._name, self._limit)
         return content
+
+
+def check_size(size: int, name: str, limit: int) -> None:
+    """Hold that a file has no more bytes than it may, decompressed.
+
+    Raises:
+        SourceError: it has.
+    """
+    if size > limit:
+        raise too_large(str(size), name, limit)
+
+
+def too_large(found: str, name: str, limit: int) -> SourceError:
+    """The error of a file that has more bytes than it may."""
+    return SourceError(
+        f"at most {limit} bytes in a file, decompressed",
+        found=found,
+        where=name,
+        do="Check that the file is what it should be; if it is, raise max_file_bytes.",
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import polars as pl
 
 from tasks.core.errors import SourceError
 from tasks.ingest import text
+from tasks.ingest.body import Body
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.decoding import blocks_of_lines
 from tasks.ingest.delimited import Split, read_header, show, split
@@ -34,8 +35,9 @@ def read_csv(
     """
     dialect = Dialect(source.delimiter or delimiter, source.quote, source.comment)
     names = [] if source.header else list(source.columns)
-    line, unread = 1, b""
-    for block, last, cut in blocks_of_lines(stream, name, source.encoding):
+    line, unread, seen = 1 + source.skip_lines, b"", 0
+    body = Body(blocks_of_lines(stream, name, source.encoding), name, source)
+    for block, last, cut in body:
         block = unread + block
         if not names:
             names, lines = _header(block, name, source, dialect)
@@ -44,8 +46,10 @@ def read_csv(
         is_cut = cut and source.final_newline == "required"
         done = split(block, names, dialect, line, last, is_cut)
         yield _typed(done, block, line, name, source)
+        seen += done.seen
         unread = done.unread
         line += block.count(b"\n") - unread.count(b"\n")
+    body.check(seen)
 
 
 def _header(

@@ -5,42 +5,39 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from tasks.core.errors import ConfigError
 from tasks.ingest.compression import open_file
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.csv_file import read_csv
+from tasks.ingest.drop import Expected, find_drop, format_of
 from tasks.ingest.fixed_file import read_fixed
+from tasks.ingest.folder import Folder
+from tasks.ingest.idx_file import group, read_idx
 from tasks.ingest.json_file import read_json_file
+from tasks.ingest.manifest import check_content, check_rows
 from tasks.ingest.ndjson_file import read_ndjson
-from tasks.ingest.opening import check_ready, find_files, unchanging
+from tasks.ingest.npz_file import read_npz
 from tasks.ingest.parts import Part
+from tasks.ingest.places import Place
 from tasks.ingest.typed_file import read_typed
+from tasks.ingest.xlsx_file import read_xlsx
 
-_ENDINGS = {
-    ".csv": "csv",
-    ".txt": "csv",
-    ".data": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".json": "json",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".ipc": "arrow",
-    ".avro": "avro",
-}
-_COMPRESSED = {".gz", ".bz2", ".xz", ".zst", ".zip"}
-_READERS: dict[str, Callable[[BinaryIO, str, FilesConfig], Iterator[Part]]] = {
+_FROM_STREAM: dict[str, Callable[[BinaryIO, str, FilesConfig], Iterator[Part]]] = {
     "csv": read_csv,
     "tsv": functools.partial(read_csv, delimiter="\t"),
     "fixed": read_fixed,
     "json": read_json_file,
     "ndjson": read_ndjson,
+}
+_FROM_PATH: dict[str, Callable[[Path, str, FilesConfig], Iterator[Part]]] = {
+    "parquet": functools.partial(read_typed, kind="parquet"),
+    "arrow": functools.partial(read_typed, kind="arrow"),
+    "avro": functools.partial(read_typed, kind="avro"),
+    "xlsx": read_xlsx,
+    "npz": read_npz,
 }
 
 
@@ -49,37 +46,55 @@ def read_files(source: FilesConfig, date: dt.date, folder: Path) -> Iterator[Par
 
     Raises:
         SourceMissingError: there is no file, or none that says they are complete.
-        SourceUnavailableError: a file changed while it was read.
+        SourceUnavailableError: a file changed while it was read, or is still being written.
         SchemaDriftError: a file's columns are not those declared.
-        SourceError: a file is damaged.
+        SourceError: a file is damaged, or not what its manifest says.
     """
-    if source.ready:
-        check_ready(source.ready, date, folder)
-    for path in find_files(source.path, date, folder):
-        name = path.relative_to(folder).as_posix()
-        with unchanging(path, name):
-            yield from _read_file(path, name, source)
+    place = Folder(folder)
+    drop = find_drop(place, source, date)
+    if source.format == "idx":
+        yield from _read_groups(drop, place, source)
+        return
+    for one in drop:
+        kind = source.format if source.format != "auto" else format_of(one.found.name)
+        with _opened(one, place) as path:
+            yield from _counted(_read(path, one.found.name, source, kind), [one])
 
 
-def _read_file(path: Path, name: str, source: FilesConfig) -> Iterator[Part]:
-    kind = source.format if source.format != "auto" else _format_of(path, name)
-    if kind in {"parquet", "arrow", "avro"}:
-        yield from read_typed(path, name, source, kind)
+def _read(path: Path, name: str, source: FilesConfig, kind: str) -> Iterator[Part]:
+    if kind in _FROM_PATH:
+        yield from _FROM_PATH[kind](path, name, source)
         return
     with open_file(path, name, source.max_file_bytes) as stream:
-        yield from _READERS[kind](stream, name, source)
+        yield from _FROM_STREAM[kind](stream, name, source)
 
 
-def _format_of(path: Path, name: str) -> str:
-    endings = [e.lower() for e in path.suffixes]
-    if endings and endings[-1] in _COMPRESSED:
-        endings.pop()
-    kind = _ENDINGS.get(endings[-1]) if endings else None
-    if kind is None:
-        raise ConfigError(
-            "a format",
-            found=f"{path.name}, whose ending says none",
-            where=name,
-            do=f"Set format: to one of {', '.join(sorted(set(_ENDINGS.values())))}.",
-        )
-    return kind
+def _read_groups(drop: list[Expected], place: Place, source: FilesConfig) -> Iterator[Part]:
+    """Read files that are the columns of the same rows, side by side."""
+    by_name = {one.found.name: one for one in drop}
+    for names in group(list(by_name), source):
+        with ExitStack() as stack:
+            files = {
+                column: (stack.enter_context(_opened(by_name[name], place)), name)
+                for column, name in names.items()
+            }
+            yield from _counted(read_idx(files, source), [by_name[n] for n in names.values()])
+
+
+@contextmanager
+def _opened(one: Expected, place: Place) -> Iterator[Path]:
+    with place.open(one.found) as path:
+        if one.listed:
+            check_content(path, one.found.name, one.listed)
+        yield path
+
+
+def _counted(parts: Iterator[Part], files: list[Expected]) -> Iterator[Part]:
+    """Pass parts on, and hold at their end that they were as many records as was said."""
+    seen = 0
+    for part in parts:
+        seen += part.seen
+        yield part
+    for one in files:
+        if one.listed:
+            check_rows(seen, one.found.name, one.listed)

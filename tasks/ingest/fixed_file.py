@@ -9,6 +9,7 @@ from typing import BinaryIO
 import polars as pl
 
 from tasks.ingest import text
+from tasks.ingest.body import Body
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.decoding import blocks_of_lines
 from tasks.ingest.delimited import CUT_SHORT, show
@@ -24,9 +25,10 @@ def read_fixed(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator[Par
         name: what the file is called in messages and in `_source`.
         source: its declaration.
     """
-    first, width = 1, sum(source.widths)
-    header_lines = 1 if source.header else 0
-    for block, _, cut in blocks_of_lines(stream, name, source.encoding):
+    first, width = 1 + source.skip_lines, sum(source.widths)
+    header_lines, seen = source.skip_lines + source.header, 0
+    body = Body(blocks_of_lines(stream, name, source.encoding), name, source)
+    for block, _, cut in body:
         raw = block.split(b"\n")[:-1]
         faults: dict[int, str] = {}
         lines: dict[int, str] = {}
@@ -41,6 +43,8 @@ def read_fixed(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator[Par
                 lines[line] = show(content)
         yield _typed(lines, {n: (f, show(raw[n - first])) for n, f in faults.items()}, name, source)
         first += len(raw)
+        seen += len(lines) + len(faults)
+    body.check(seen)
 
 
 def _fault(content: bytes, width: int) -> str | None:

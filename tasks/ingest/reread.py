@@ -11,6 +11,7 @@ import polars as pl
 
 from tasks.core.errors import SourceError
 from tasks.ingest import text
+from tasks.ingest.body import Body
 from tasks.ingest.compression import open_file
 from tasks.ingest.config import FilesConfig, SourceConfig
 from tasks.ingest.decoding import blocks_of_lines
@@ -63,7 +64,8 @@ def _names(path: Path, name: str, source: FilesConfig, dialect: Dialect) -> list
         return list(source.columns)
     try:
         with open_file(path, name, source.max_file_bytes) as stream:
-            block, _, _ = next(blocks_of_lines(stream, name, source.encoding))
+            blocks = blocks_of_lines(stream, name, source.encoding)
+            block, _, _ = next(iter(Body(blocks, name, source)))
         return read_header(block, dialect)[0]
     except (OSError, SourceError, ValueError):
         return []

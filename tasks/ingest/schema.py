@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_
 
 from tasks.core.config import Config
 
-_SIMPLE: dict[str, pl.DataType] = {
+SIMPLE_TYPES: dict[str, pl.DataType] = {
     "str": pl.String(),
     "bool": pl.Boolean(),
     "i8": pl.Int8(),
@@ -28,7 +29,13 @@ _SIMPLE: dict[str, pl.DataType] = {
     "time": pl.Time(),
 }
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
-_TYPE_PATTERN = rf"^({'|'.join(_SIMPLE)}|decimal\(\s*\d+\s*,\s*\d+\s*\))$"
+_ITEM = "bool|[iu](?:8|16|32|64)|f32|f64"
+_ARRAY = re.compile(rf"array\(\s*({_ITEM})\s*((?:,\s*[1-9]\d*\s*)+)\)")
+_LIST = re.compile(rf"list\(\s*({_ITEM}|str)\s*\)")
+_TYPE_PATTERN = (
+    rf"^({'|'.join(SIMPLE_TYPES)}|decimal\(\s*\d+\s*,\s*\d+\s*\)|{_ARRAY.pattern}|{_LIST.pattern})$"
+)
+_MAX_ARRAY_ITEMS = 1 << 24
 _MAX_PRECISION = 38
 
 
@@ -36,9 +43,12 @@ class ColumnType(Config):
     """A column's declared type, and how text is read into it."""
 
     type: str = Field(
-        description="str, bool, i8 to i64, u8 to u64, f32, f64, date, datetime, time or "
-        "decimal(precision, scale)",
-        json_schema_extra={"pattern": _TYPE_PATTERN, "examples": ["str", "i32", "decimal(12, 2)"]},
+        description="str, bool, i8 to i64, u8 to u64, f32, f64, date, datetime, time, "
+        "decimal(precision, scale), array(type, rows, columns, …) of fixed size or list(type)",
+        json_schema_extra={
+            "pattern": _TYPE_PATTERN,
+            "examples": ["str", "i32", "decimal(12, 2)", "array(u8, 28, 28)"],
+        },
     )
     format: str | None = Field(
         None,
@@ -60,9 +70,14 @@ class ColumnType(Config):
     @field_validator("type")
     @classmethod
     def _known(cls, text: str) -> str:
-        match = _DECIMAL.fullmatch(text)
-        if match is None and text not in _SIMPLE:
-            raise ValueError(f"a type is one of {', '.join(_SIMPLE)}, decimal(p,s); found {text!r}")
+        match, array = _DECIMAL.fullmatch(text), _ARRAY.fullmatch(text)
+        if not (match or array or text in SIMPLE_TYPES or _LIST.fullmatch(text)):
+            raise ValueError(
+                f"a type is one of {', '.join(SIMPLE_TYPES)}, decimal(p,s), array(type, n, …), "
+                f"list(type); found {text!r}"
+            )
+        if array and math.prod(_sizes(array)) > _MAX_ARRAY_ITEMS:
+            raise ValueError(f"an array has at most {_MAX_ARRAY_ITEMS} items; found {text!r}")
         if match and not 0 <= int(match[2]) <= int(match[1]) <= _MAX_PRECISION:
             raise ValueError(f"decimal(p,s) needs s <= p <= {_MAX_PRECISION}; found {text!r}")
         return text
@@ -88,7 +103,14 @@ class ColumnType(Config):
             return pl.Decimal(int(match[1]), int(match[2]))
         if self.timezone:
             return pl.Datetime("us", self.timezone)
-        return _SIMPLE[self.type]
+        array, items = _ARRAY.fullmatch(self.type), _LIST.fullmatch(self.type)
+        if array:
+            return pl.Array(SIMPLE_TYPES[array[1]], _sizes(array))
+        return pl.List(SIMPLE_TYPES[items[1]]) if items else SIMPLE_TYPES[self.type]
+
+
+def _sizes(array: re.Match[str]) -> tuple[int, ...]:
+    return tuple(int(size) for size in array[2].split(",")[1:])
 
 
 def _spell_out(value: object) -> object:

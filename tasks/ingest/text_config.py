@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -27,6 +28,16 @@ class TextFormat(Config):
     comment: str | None = Field(
         None, min_length=1, description="CSV: a line that begins with it is no record"
     )
+    skip_lines: int = Field(
+        0, ge=0, description="CSV, fixed width, Excel: lines before the header, or the first record"
+    )
+    trailer: str | None = Field(
+        None,
+        min_length=1,
+        description="CSV, fixed width: regular expression of the last line, which is no record; a "
+        "file without it is refused; its group `rows` is the number of records",
+        examples=[r"TRAILER\|(?P<rows>[0-9]+)"],
+    )
     encoding: str = Field("utf-8", description="CSV and NDJSON: the text's encoding")
     nulls: tuple[str, ...] = Field(
         (), description="CSV: texts that mean null, beside the empty one", examples=[["NA", "\\N"]]
@@ -44,6 +55,15 @@ class TextFormat(Config):
             return codecs.lookup(encoding).name.removesuffix("-sig")
         except LookupError as error:
             raise ValueError(f"not an encoding that Python knows: {encoding!r}") from error
+
+    @field_validator("trailer")
+    @classmethod
+    def _is_expression(cls, trailer: str | None) -> str | None:
+        try:
+            re.compile(trailer or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return trailer
 
     @model_validator(mode="after")
     def _marks_differ(self) -> TextFormat:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core.errors import SourceError
+from tasks.ingest.compression import check_size
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.evolving import new_names
 from tasks.ingest.parts import Part, check_columns
@@ -60,9 +61,8 @@ def _damaged(kind: str, name: str, error: Exception) -> SourceError:
 def _parquet(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         groups = range(file.metadata.num_row_groups)
-        _check_size(
-            sum(file.metadata.row_group(group).total_byte_size for group in groups), name, source
-        )
+        size = sum(file.metadata.row_group(group).total_byte_size for group in groups)
+        check_size(size, name, source.max_file_bytes)
         check_columns(file.schema_arrow.names, source, name)
         new = new_names(file.schema_arrow.names, source)
         for batch in file.iter_batches(_BATCH_ROWS, columns=[*source.columns, *new]):
@@ -80,25 +80,15 @@ def _arrow(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFrame]
         size = 0
         for batch in batches:
             size += batch.nbytes
-            _check_size(size, name, source)
+            check_size(size, name, source.max_file_bytes)
             yield pl.DataFrame(pa.Table.from_batches([batch]))
 
 
 def _avro(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFrame]:
-    _check_size(path.stat().st_size, name, source)
+    check_size(path.stat().st_size, name, source.max_file_bytes)
     frame = pl.read_avro(path)
     check_columns(frame.columns, source, name)
     yield frame
-
-
-def _check_size(size: int, name: str, source: FilesConfig) -> None:
-    if size > source.max_file_bytes:
-        raise SourceError(
-            f"at most {source.max_file_bytes} bytes in a file, decompressed",
-            found=str(size),
-            where=name,
-            do="Check that the file is what it should be; if it is, raise max_file_bytes.",
-        )
 
 
 _FRAMES = {"parquet": _parquet, "arrow": _arrow, "avro": _avro}

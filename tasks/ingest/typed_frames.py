@@ -6,6 +6,7 @@ import polars as pl
 
 from tasks.core.errors import SchemaDriftError
 from tasks.ingest.evolving import frame_as_text, new_names
+from tasks.ingest.nested import fitted, is_akin
 from tasks.ingest.parts import LINE, Held, Part, to_json
 from tasks.ingest.schema import Source
 
@@ -33,7 +34,9 @@ def take_frame(frame: pl.DataFrame, first_line: int, name: str, source: Source) 
                 where=name,
                 do="Ask who sends the file; if the change is meant, change the source's schema.",
             )
-    cast = frame.select(pl.col(c).cast(d, strict=False) for c, d in source.table_schema.items())
+    cast = frame.select(
+        fitted(pl.col(c), given[c], d).cast(d, strict=False) for c, d in source.table_schema.items()
+    )
     wrong = {
         c: ~cast[c].cast(given[c], strict=False).eq_missing(frame[c])
         for c, d in source.table_schema.items()
@@ -59,6 +62,8 @@ def _akin(given: pl.DataType, declared: pl.DataType) -> bool:
     """Whether values of one type can be ones of the other, without being text in between."""
     if given == declared or given == pl.Null:
         return True
+    if given.is_nested():
+        return is_akin(given, declared)
     if given.is_numeric() and declared.is_numeric():
         return True
     if isinstance(given, (pl.Categorical, pl.Enum)) and declared == pl.String:

@@ -19,10 +19,12 @@ from typing import Any
 import polars as pl
 
 from tasks.ingest import text
-from tasks.ingest.schema import ColumnType
+from tasks.ingest.nested import take_nested
+from tasks.ingest.schema import SIMPLE_TYPES, ColumnType
 
 _EXACT_FLOAT = 2**53
 _LARGEST_F32 = 3.4028234663852886e38
+_KINDS = {dtype: kind for kind, dtype in SIMPLE_TYPES.items()}
 _AS_IS: dict[str, set[type]] = {"str": {str}, "bool": {bool}}
 
 
@@ -69,6 +71,8 @@ def _take_column(
     kind, dtype = column.type, column.dtype
     if dtype.is_temporal() or dtype.is_decimal():
         return _take_spelled(values, column)
+    if dtype.is_nested():
+        return take_nested(values, dtype, _exact_item, _NO)
     exact, bad = values, []
     if not _fits_as_it_is(values, column):
         exact = [_exact(value, kind, dtype) for value in values]
@@ -88,6 +92,10 @@ def _fits_as_it_is(values: Sequence[Any], column: ColumnType) -> bool:
         allowed = _range(column.dtype)
         return min(given) in allowed and max(given) in allowed
     return types <= _AS_IS.get(column.type, set())
+
+
+def _exact_item(value: Any, dtype: pl.DataType) -> Any:
+    return _exact(value, _KINDS[dtype], dtype)
 
 
 def _exact(value: Any, kind: str, dtype: pl.DataType) -> Any:
