@@ -25,9 +25,12 @@ R = TypeVar("R")
 
 def check(file: str, as_json: bool) -> None:
     """Check a pipeline file and its suites."""
+    from tasks.features import own
     from tasks.validate.suites import check_file
 
     pipeline = load(file)
+    for function in pipeline.config.features.functions:
+        own.load(function, pipeline.folder)
     tables = {name: pipeline.columns(name) for name in pipeline.config.sources}
     counts = {
         table: check_file(suite, pipeline.config.validation, tables[table], tables)

@@ -155,13 +155,14 @@ def _land_apart(
     return dict(landing.validated.tables)
 
 
-def window(pipeline: Pipeline, first: dt.date, last: dt.date) -> Window:
+def window(pipeline: Pipeline, first: dt.date, last: dt.date, table: str | None = None) -> Window:
     """The valid event tables from first to last, landing the dates that never were.
 
     A night's features are a function of its window, so the window has to be whole before the
-    night may use it, in whatever order the nights are run.
+    night may use it, in whatever order the nights are run. `table` names another table than that
+    of the events.
     """
-    table = pipeline.config.event.table
+    table = table or pipeline.config.event.table
     names = [table, *sorted(_needed(pipeline, table))]
     tables: dict[dt.date, Ref[Valid]] = {}
     gaps: dict[dt.date, str] = {}

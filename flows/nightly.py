@@ -8,8 +8,9 @@ from prefect import flow
 
 from flows import clock
 from flows.costs import Costs, counting
+from flows.history import History, history, inputs, past_labels
 from flows.incident import publish_stopped
-from flows.landing import Window, land, window
+from flows.landing import land
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night, Outcome, closed_night, publish_night, refresh_index
 from tasks.core.commit import Run, open_run
@@ -38,7 +39,7 @@ def nightly(pipeline: str, date: dt.date | None = None) -> Night:
     if not loaded.config.calendar.is_open(day):
         return closed_night(loaded, day)
     aliases = read_aliases(loaded.store, loaded.name)
-    past = window(loaded, day - loaded.config.features.lookback, day - _DAY)
+    past = history(loaded, day, day - _DAY)
     with (
         counting() as costs,
         open_run(loaded.store, loaded.name, str(day), clock.attempt_name()) as run,
@@ -53,18 +54,17 @@ def nightly(pipeline: str, date: dt.date | None = None) -> Night:
 
 
 def _night(
-    run: Run, pipeline: Pipeline, day: dt.date, past: Window, aliases: Aliases, costs: Costs
+    run: Run, pipeline: Pipeline, day: dt.date, past: History, aliases: Aliases, costs: Costs
 ) -> Night:
     config, facts = pipeline.config, first_facts(pipeline.store, aliases)
-    landing = land(run, pipeline, list(config.sources), past)
+    landing = land(run, pipeline, list(config.sources), past.events)
     tables = landing.validated.tables
-    events = (*past.tables.values(), tables[config.event.table])
-    dimensions = {name: tables[name] for name in config.features.tables}
+    events = (*past.events.tables.values(), tables[config.event.table])
 
     prepared = prepare(run, config.prepare, facts.preparation, config.event, events)
-    built = build_features(
-        run, config.features, config.event, prepared.table, dimensions, (day, day)
-    )
+    labels = past_labels(run, pipeline, events, day)
+    read = inputs(pipeline, prepared.table, past, tables, labels)
+    built = build_features(run, config.features, config.event, read, (day, day))
     scored = score(run, config.decision, built.table, aliases)
 
     ledger = (*landing.ledger, *prepared.ledger, *built.ledger, *scored.ledger)

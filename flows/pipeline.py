@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from expectations.marked_yaml import MarkedYaml
 from flows.yaml_file import build, read_yaml
@@ -26,6 +26,7 @@ from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest
 from tasks.core.store import Store
+from tasks.features import own
 from tasks.features.config import FeaturesConfig
 from tasks.ingest.config import SourceConfig
 from tasks.labels.config import LabelConfig
@@ -117,12 +118,18 @@ class PipelineConfig(Config):
             raise ValueError("a folder is required: object stores are not supported yet")
         return text
 
+    @field_validator("features")
+    @classmethod
+    def _know_the_label(cls, features: FeaturesConfig, info: ValidationInfo) -> FeaturesConfig:
+        label: LabelConfig | None = info.data.get("label")
+        return features.with_label_delay(label.delay) if label else features
+
     @model_validator(mode="after")
     def _tables_are_declared(self) -> Self:
         named = {
             "event.table": (self.event.table,),
             "expectations": tuple(self.expectations),
-            "features": self.features.tables,
+            "features": (*self.features.tables, *self.features.histories),
         }
         for key, tables in named.items():
             for table in tables:
@@ -171,11 +178,14 @@ class Pipeline:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of the configuration and the suites; secrets are in it by name only."""
+        """Digest of the configuration, the suites and its own functions; of secrets the names."""
         return digest(
             {
                 "config": self.config.model_dump(mode="json", by_alias=True),
                 "suites": {table: suite.text for table, suite in self.suites.items()},
+                "functions": {
+                    name: own.digest(name, self.folder) for name in self.config.features.functions
+                },
             }
         )
 

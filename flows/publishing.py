@@ -11,7 +11,8 @@ from prefect.context import FlowRunContext
 
 from flows import clock
 from flows.costs import Costs
-from flows.landing import Landing, Window
+from flows.history import History
+from flows.landing import Landing
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
 from tasks.core.artifacts import LedgerLine, Quality, Ref, Report, Scored
@@ -41,7 +42,7 @@ class Outcome:
     """
 
     landing: Landing
-    past: Window
+    past: History
     scored: Scored
     facts: Facts
     ledger: tuple[LedgerLine, ...]
@@ -49,13 +50,12 @@ class Outcome:
     @property
     def gaps(self) -> tuple[str, ...]:
         """Dates the history lacks, with the reason."""
-        return tuple(f"{day}: {reason}" for day, reason in self.past.gaps.items())
+        return self.past.gaps
 
     @property
     def inputs(self) -> dict[str, str]:
         """SHA-256 of each table the night read, by URI."""
-        past = {ref.uri: ref.sha256 for ref in self.past.tables.values()}
-        return {**past, **self.landing.inputs}
+        return {**self.past.inputs, **self.landing.inputs}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from prefect import flow
 
 from flows import clock
 from flows.costs import Costs, counting
-from flows.landing import Window, landed, window
+from flows.history import History, history, inputs
+from flows.landing import landed
 from flows.pipeline import Pipeline, load
 from flows.provenance import versions
 from flows.training_report import Training, keep_reports, publish_trained
-from tasks.core.artifacts import Built, Preparation, Ref, Valid
+from tasks.core.artifacts import Built, Labels, Preparation, Ref, Valid
 from tasks.core.commit import Run, open_run
 from tasks.core.errors import DataError
 from tasks.core.keys import code_digest, run_id
@@ -37,21 +38,21 @@ class Material:
         first: first batch date of the examples.
         last: their last: the latest whose labels are all known.
         known_by: the date by whose end everything was known.
-        events: the event tables, from the first example's history to `known_by`.
+        past: the event tables, from the first example's history to `known_by`.
         dimensions: the dimension tables as they were on `known_by`.
     """
 
     first: dt.date
     last: dt.date
     known_by: dt.date
-    events: Window
+    past: History
     dimensions: Mapping[str, Ref[Valid]]
 
     @property
     def inputs(self) -> dict[str, str]:
         """SHA-256 of each table, by URI."""
-        refs = (*self.events.tables.values(), *self.dimensions.values())
-        return {ref.uri: ref.sha256 for ref in refs}
+        dimensions = {ref.uri: ref.sha256 for ref in self.dimensions.values()}
+        return self.past.inputs | dimensions
 
 
 @flow(name="train", flow_run_name="{pipeline}")
@@ -74,29 +75,39 @@ def train(pipeline: str, date: dt.date | None = None) -> Training:
 
 
 def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Training:
-    config, events = pipeline.config, material.events
-    preparation, built = _features(run, pipeline, material)
-    answers = events.between(material.first, material.known_by)
-    labels = label_events(run, config.label, config.event, answers, material.known_by)
+    config = pipeline.config
+    labels = _labels(run, pipeline, material)
+    preparation, built = _features(run, pipeline, material, labels)
     examples = split_examples(run, config.training, built.table, labels)
     selection = select(run, config.selection, examples, built.names)
     reference = _reference(pipeline, material)
     trained = fit(run, config.model, config.training, examples, selection, preparation, reference)
     register(run, config.training, trained)
     report = publish_trained(run, pipeline, trained, selection, built, costs)
-    gaps = tuple(f"{day}: {reason}" for day, reason in events.gaps.items())
-    return Training(trained, selection, examples.rows, gaps, report)
+    return Training(trained, selection, examples.rows, material.past.gaps, report)
 
 
-def _features(run: Run, pipeline: Pipeline, material: Material) -> tuple[Preparation, Built]:
-    config, events, dates = pipeline.config, material.events, (material.first, material.last)
+def _labels(run: Run, pipeline: Pipeline, material: Material) -> Ref[Labels]:
+    """The labels of the examples; of their history as well, where features take past labels."""
+    config, first = pipeline.config, material.first
+    if config.features.reads_labels:
+        first -= config.features.lookback
+    answers = material.past.events.between(first, material.known_by)
+    return label_events(run, config.label, config.event, answers, material.known_by)
+
+
+def _features(
+    run: Run, pipeline: Pipeline, material: Material, labels: Ref[Labels]
+) -> tuple[Preparation, Built]:
+    config, dates = pipeline.config, (material.first, material.last)
+    events = material.past.events
     seen = _fitted_on(pipeline, events.between(*dates))
     preparation = fit_preparation(run, config.prepare, config.event, seen)
     past = events.between(material.first - config.features.lookback, material.last)
     prepared = prepare(run, config.prepare, preparation, config.event, past)
-    built = build_features(
-        run, config.features, config.event, prepared.table, material.dimensions, dates
-    )
+    asked = labels if config.features.reads_labels else None
+    read = inputs(pipeline, prepared.table, material.past, material.dimensions, asked)
+    built = build_features(run, config.features, config.event, read, dates)
     return preparation, built
 
 
@@ -105,16 +116,17 @@ def _material(pipeline: Pipeline, known_by: dt.date) -> Material:
     config = pipeline.config
     last = known_by - config.label.delay
     first = last - config.training.window + dt.timedelta(days=1)
-    events = window(pipeline, first - config.features.lookback, known_by)
-    if not events.between(first, last):
+    past = history(pipeline, first, known_by)
+    if not past.events.between(first, last):
         raise DataError(
             f"events from {first} to {last}, whose labels are known by {known_by}",
-            found="none" + "".join(f"; {day}: {why}" for day, why in [*events.gaps.items()][-1:]),
+            found="none"
+            + "".join(f"; {day}: {why}" for day, why in [*past.events.gaps.items()][-1:]),
             where=f"pipeline {pipeline.name}, table {config.event.table}",
             do="Train by a later date, or bring the files of these dates.",
         )
     dimensions = landed(pipeline, known_by, config.features.tables)
-    return Material(first, last, known_by, events, dimensions)
+    return Material(first, last, known_by, past, dimensions)
 
 
 def _fitted_on(pipeline: Pipeline, tables: Sequence[Ref[Valid]]) -> Sequence[Ref[Valid]]:

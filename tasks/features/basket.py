@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from tasks.features.config import BasketFamily
+from tasks.features.table_config import BasketFamily
 
 
 def basket(family: BasketFamily, time: str) -> Iterator[pl.Expr]:

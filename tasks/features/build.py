@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import polars as pl
 
 from tasks.core.errors import ConfigError
 from tasks.core.event import EVENT_TIME, EventConfig
-from tasks.features import basket, history, lookup, row
-from tasks.features.config import (
-    BasketFamily,
-    CalendarFamily,
-    CategoriesFamily,
-    ColumnsFamily,
-    ExpressionsFamily,
-    Family,
-    FeaturesConfig,
-    FrequencyFamily,
-    HistoryFamily,
-    LookupFamily,
-    NoveltyFamily,
-    PairsFamily,
-    RiskFamily,
-    TextFamily,
-)
+from tasks.features import basket, buckets, events, history, holiday, lookup, own, row, sequence
+from tasks.features.config import Family, FeaturesConfig
+from tasks.features.streaks import streaks
 from tasks.features.timeline import Timeline
+
+Builder = Callable[[Any, Timeline], pl.DataFrame]
+
+
+def _of_row(expressions: Callable[[Any], Iterable[pl.Expr]]) -> Builder:
+    return lambda family, timeline: timeline.asking.select(expressions(family))
+
+
+FAMILIES: Mapping[str, Builder] = {
+    "columns": _of_row(row.columns),
+    "expressions": _of_row(row.expressions),
+    "pairs": _of_row(row.pairs),
+    "calendar": lambda f, t: t.asking.select(row.calendar(f, t.event.time or "")),
+    "holidays": lambda f, t: holiday.holidays(f, t.asking, t.event.time or ""),
+    "text": _of_row(row.text),
+    "ngrams": lambda f, t: buckets.ngrams(f, t.asking),
+    "categories": _of_row(row.categories),
+    "bins": _of_row(row.bins),
+    "crosses": lambda f, t: buckets.crosses(f, t.asking),
+    "pixels": _of_row(sequence.pixels),
+    "frequency": history.frequency,
+    "history": history.history,
+    "novelty": history.novelty,
+    "risk": history.risk,
+    "streaks": streaks,
+    "sequence": sequence.sequence,
+    "series": sequence.series,
+    "basket": lambda f, t: t.rows.select(basket.basket(f, t.time)).filter(t.wanted),
+    "lookup": lookup.lookup,
+    "events": events.events,
+    "own": own.own,
+}
 
 
 def build(
@@ -35,14 +54,16 @@ def build(
     wanted: pl.Series,
     dimensions: Mapping[str, pl.LazyFrame],
 ) -> pl.DataFrame:
+    """Compute all features of the wanted rows of a table; see `build_on`."""
+    return build_on(config, Timeline(rows, event, wanted, dimensions))
+
+
+def build_on(config: FeaturesConfig, timeline: Timeline) -> pl.DataFrame:
     """Compute all features of the wanted rows.
 
     Args:
         config: the families.
-        event: what an event is.
-        rows: the prepared table, sorted by event time.
-        wanted: which rows get features, one boolean a row.
-        dimensions: the tables that lookups read.
+        timeline: the rows and what else features are computed from.
 
     Returns:
         (n_wanted, n_features) Float32, null where a feature is not defined; in the order of
@@ -52,8 +73,7 @@ def build(
         ConfigError: two families give a feature the same name, or a column is not there.
         DataError: the rows are not in the order of time.
     """
-    config.check(event)
-    timeline = Timeline(rows, event, wanted, dimensions)
+    config.check(timeline.event)
     timeline.check_order()
     try:
         parts = [_features(family, timeline) for family in config.root]
@@ -65,7 +85,7 @@ def build(
             do="Correct the names in the pipeline file.",
         ) from error
     names = [name for part in parts for name in part.columns]
-    names += [column.meta.output_name() for column in identity(event)]
+    names += [column.meta.output_name() for column in identity(timeline.event)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(
@@ -91,30 +111,4 @@ def identity(event: EventConfig) -> list[pl.Expr]:
 
 
 def _features(family: Family, timeline: Timeline) -> pl.DataFrame:
-    """A family's features of the wanted rows, those that look back computed over all rows."""
-    rows, wanted = timeline.rows, timeline.wanted
-    match family:
-        case ColumnsFamily():
-            return rows.filter(wanted).select(row.columns(family))
-        case ExpressionsFamily():
-            return rows.filter(wanted).select(row.expressions(family))
-        case PairsFamily():
-            return rows.filter(wanted).select(row.pairs(family))
-        case CalendarFamily():
-            return rows.filter(wanted).select(row.calendar(family, timeline.event.time or ""))
-        case TextFamily():
-            return rows.filter(wanted).select(row.text(family))
-        case CategoriesFamily():
-            return rows.filter(wanted).select(row.categories(family))
-        case FrequencyFamily():
-            return history.frequency(family, timeline)
-        case HistoryFamily():
-            return history.history(family, timeline)
-        case NoveltyFamily():
-            return history.novelty(family, timeline)
-        case RiskFamily():
-            return history.risk(family, timeline)
-        case BasketFamily():
-            return rows.select(basket.basket(family, timeline.time)).filter(wanted)
-        case LookupFamily():
-            return lookup.lookup(family, timeline)
+    return FAMILIES[family.family](family, timeline)

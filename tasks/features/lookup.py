@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from tasks.core.errors import ConfigError, DataError
-from tasks.features.config import LookupFamily
+from tasks.features.table_config import LookupFamily
 from tasks.features.timeline import Timeline
 
 _KNOWN, _UNTIL, _ROW, _AT = "_known_from", "_known_until", "_row", "_at"

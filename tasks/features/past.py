@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.core.config import format_duration
+from tasks.features.codes import Ints, codes
+from tasks.features.order import kth_smallest
+
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _FRACTION = 2.0**32
@@ -25,6 +29,7 @@ _LARGEST = 2.0**52
 _WIDEST = 2.0**42
 _UNITS = 2.0**20
 _NEVER = np.iinfo(np.int64).max
+_FEW = 4
 NO_DELAY = dt.timedelta(0)
 
 
@@ -35,11 +40,13 @@ class Window:
     Args:
         low: index of the first observation in it, one an event.
         high: index after the last one; equal to `low` where there is none.
+        name: what its features end in: `7d`, or `last5` where it has so many rows at most.
         span: its length.
     """
 
     low: Ints
     high: Ints
+    name: str
     span: dt.timedelta
 
     @property
@@ -78,15 +85,63 @@ class Past:
         return self.asking >= 0
 
     def windows(
-        self, spans: Sequence[dt.timedelta], delay: dt.timedelta = NO_DELAY
+        self,
+        spans: Sequence[dt.timedelta],
+        delay: dt.timedelta = NO_DELAY,
+        last: Sequence[int] = (),
     ) -> list[Window]:
-        """The observations of each event's entity in spans that end `delay` before it."""
+        """The observations of each event's entity before it.
+
+        Args:
+            spans: lengths of time.
+            delay: the spans end this long before the event.
+            last: numbers of rows: the last ones within the longest span.
+
+        Returns:
+            A window for each span, then one for each number of rows.
+        """
         until = self.asked - _microseconds(delay)
         high = self._first_not_before(until)
-        return [
-            Window(self._first_not_before(until - _microseconds(span)), high, span)
+        timed = [
+            Window(
+                self._first_not_before(until - _microseconds(span)),
+                high,
+                format_duration(span),
+                span,
+            )
             for span in spans
         ]
+        longest = max(timed, key=lambda window: window.span)
+        return timed + [
+            Window(np.maximum(longest.low, high - rows), high, f"last{rows}", longest.span)
+            for rows in last
+        ]
+
+    def steps(self, every: dt.timedelta, count: int) -> list[Window]:
+        """Windows of one length, one before the other; the oldest first."""
+        edges = [
+            self._first_not_before(self.asked - back * _microseconds(every))
+            for back in range(count, -1, -1)
+        ]
+        return [
+            Window(low, high, str(number - count), every)
+            for number, (low, high) in enumerate(pairwise(edges))
+        ]
+
+    def only(self, taken: Bools) -> Past:
+        """The past with only some rows of the table in it."""
+        kept = taken[self.rows]
+        return replace(
+            self,
+            rows=self.rows[kept],
+            entities=self.entities[kept],
+            times=self.times[kept],
+            keys=self.keys[kept],
+        )
+
+    def count(self, marked: Bools, windows: Sequence[Window]) -> list[Floats]:
+        """Rows of the table that are marked."""
+        return _ranges(marked[self.rows].astype(np.int64), windows)
 
     def sum(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
         """Exact sums to 2**-32 of values up to 2**52 in size; missing values add nothing."""
@@ -144,6 +199,56 @@ class Past:
             table = keep(table[:-stretch], table[stretch:])
             stretch *= 2
         return [np.where(np.isfinite(result), result, np.nan) for result in found]
+
+    def quantile(self, values: Floats, share: float, windows: Sequence[Window]) -> list[Floats]:
+        """Quantiles, linear between the two nearest values; NaN over nothing."""
+        present = np.isfinite(values[self.rows])
+        own, entities = values[self.rows][present], self.entities[present]
+        order = np.lexsort((own, entities))
+        # Numbers within the entity: few bits, and all that a range can compare.
+        numbers = np.empty(len(own), np.int64)
+        numbers[order] = np.arange(len(own)) - _starts(entities[order])
+        index = _running(present.astype(np.int64))
+        asked, weights, some = [], [], []
+        for window in windows:
+            low, high = index[window.low], index[window.high]
+            place = share * np.maximum(high - low - 1, 0)
+            below = np.floor(place).astype(np.int64)
+            above = np.minimum(below + 1, np.maximum(high - low - 1, 0))
+            asked += [(low, high, below), (low, high, above)]
+            weights.append(place - below)
+            some.append(high > low)
+        if not len(own):
+            return [np.full(len(self.asked), np.nan) for _ in windows]
+        found = kth_smallest(numbers, asked)
+        ordered, first = own[order], np.searchsorted(entities, self.asking)
+        quantiles = []
+        for weight, there, below, above in zip(weights, some, found[::2], found[1::2], strict=True):
+            least = ordered[np.where(there, first + below, 0)]
+            most = ordered[np.where(there, first + above, 0)]
+            quantiles.append(np.where(there, least + weight * (most - least), np.nan))
+        return quantiles
+
+    def run_starts(self, values: Ints) -> Ints:
+        """Index of the first of the observations, up to each, that have its value unbroken.
+
+        Args:
+            values: a code of the value of each row; a missing value is one as well.
+        """
+        own = values[self.rows]
+        index = np.arange(len(own))
+        new = np.ones(len(own), np.bool_)
+        new[1:] = (np.diff(own) != 0) | (np.diff(self.entities) != 0)
+        starts: Ints = np.maximum.accumulate(np.where(new, index, 0)) if len(own) else index
+        return starts
+
+    def step(self, values: Floats, window: Window, back: int) -> Floats:
+        """The value `back` observations before the event; NaN where the window has fewer."""
+        index = window.high - back
+        there = index >= window.low
+        if not len(self.rows):
+            return np.full(len(self.asked), np.nan)
+        return np.where(there, values[self.rows[np.where(there, index, 0)]], np.nan)
 
     def hours_since(self, window: Window, first: bool) -> Floats:
         """Hours since the first or the last observation in the window; NaN over nothing."""
@@ -204,29 +309,30 @@ class Past:
         return before, after
 
 
-def past(
-    observed: pl.DataFrame, taken: Bools, asking: pl.DataFrame, entity: Sequence[str], time: str
-) -> Past:
+def past(observed: pl.DataFrame, asking: pl.DataFrame, entity: Sequence[str], time: str) -> Past:
     """Order observations by entity and time, and find each event's entity among them.
 
     Args:
         observed: the table observations come from, sorted by time.
-        taken: which of its rows are observations.
         asking: the events; the same columns.
         entity: columns that name the entity; none means that all rows have one past.
         time: the time column of both.
     """
-    seen, asking_codes = codes(observed, asking, entity)
-    rows = np.flatnonzero(taken & (seen >= 0))
-    rows = rows[_by_code(seen[rows])]
+    near = _near(observed, asking, entity)
+    seen, asking_codes = codes(
+        observed if near is None else observed.select(entity)[near], asking, entity
+    )
+    taken = np.flatnonzero(seen >= 0)
+    taken = taken[_by_code(seen[taken])]
+    rows = taken if near is None else near[taken]
     times = instants(observed, time)
     new = np.diff(times, prepend=times[:1] - 1) > 0
     ranks = np.cumsum(new) - 1
     return Past(
         rows,
-        seen[rows],
+        seen[taken],
         times[rows],
-        _keys(seen[rows], ranks[rows], times[new]),
+        _keys(seen[taken], ranks[rows], times[new]),
         times[new],
         instants(asking, time),
         asking_codes,
@@ -234,42 +340,20 @@ def past(
     )
 
 
-def codes(
-    observed: pl.DataFrame, asking: pl.DataFrame, columns: Sequence[str]
-) -> tuple[Ints, Ints]:
-    """One number for each different combination of values, in two tables; -1 where one is null."""
-    both = np.zeros(observed.height + asking.height, np.int64)
-    missing = np.zeros(len(both), np.bool_)
-    for column in columns:
-        values = pl.concat([observed[column], asking[column]])
-        code = _code(values)
-        missing |= code < 0
-        # Dense, so that the product does not overflow.
-        both = _code(pl.Series(both)) * (code.max(initial=0) + 1) + code
-    both = np.where(missing, -1, both)
-    return both[: observed.height], both[observed.height :]
+def _near(observed: pl.DataFrame, asking: pl.DataFrame, entity: Sequence[str]) -> Ints | None:
+    """Rows whose entity asks, where few events ask: sorting them all would cost the most."""
+    if not entity or asking.height * _FEW > observed.height:
+        return None
+    asked = asking.select(entity).unique()
+    numbered = observed.select(entity).with_row_index("_row")
+    found = numbered.join(asked, on=list(entity), how="semi", maintain_order="left")
+    rows: Ints = found["_row"].cast(pl.Int64).to_numpy()
+    return rows
 
 
 def _keys(entities: Ints, ranks: Ints, instants: Ints) -> Ints:
     """Numbers in the order of entity and time; of a time only its rank, lest they overflow."""
     return entities * (len(instants) + 1) + ranks
-
-
-def _code(values: pl.Series) -> Ints:
-    """A number from 0 for each different value, -1 for null; no order is meant."""
-    if values.dtype == pl.String:
-        codes = values.cast(pl.Categorical).to_physical()
-    elif values.dtype.is_integer() and _spread(values) < 2 * len(values):
-        codes = values.cast(pl.Int64) - values.cast(pl.Int64).min()
-    else:
-        codes = values.rank("dense") - 1
-    coded: Ints = codes.cast(pl.Int64).fill_null(-1).to_numpy()
-    return coded
-
-
-def _spread(values: pl.Series) -> int:
-    least, most = values.min(), values.max()
-    return int(most) - int(least) if isinstance(least, int) and isinstance(most, int) else 0
 
 
 def _by_code(codes: Ints) -> Ints:
@@ -303,6 +387,13 @@ def _ranges(values: Ints, windows: Sequence[Window]) -> list[Floats]:
 
 def _running(values: Ints) -> Ints:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
+
+
+def _starts(entities: Ints) -> Ints:
+    """Index of the first observation of each one's entity, of sorted entities."""
+    new = np.diff(entities, prepend=entities[:1] - 1) != 0
+    index = np.arange(len(entities))
+    return np.maximum.accumulate(np.where(new, index, 0)) if len(entities) else index
 
 
 def _microseconds(span: dt.timedelta) -> int:

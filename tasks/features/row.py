@@ -1,4 +1,4 @@
-"""Features of the row itself: columns, expressions, pairs, calendar, text, categories."""
+"""Features of the row itself: columns, expressions, pairs, calendar, text, categories, bins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from tasks.features.config import (
+from tasks.features.row_config import (
+    BinsFamily,
     CalendarFamily,
     CategoriesFamily,
     ColumnsFamily,
@@ -98,6 +99,13 @@ def categories(family: CategoriesFamily) -> Iterator[pl.Expr]:
         position = {as_text(value): index for index, value in enumerate(values)}
         ordinal = _as_text(column).replace_strict(position, default=None, return_dtype=pl.Float32)
         yield ordinal.alias(f"{column}.ordinal")
+
+
+def bins(family: BinsFamily) -> Iterator[pl.Expr]:
+    """How many edges a number is not below; missing where it is."""
+    for column, edges in family.edges.items():
+        passed = pl.sum_horizontal([(pl.col(column) >= edge).cast(pl.Int32) for edge in edges])
+        yield pl.when(pl.col(column).is_not_null()).then(passed).alias(f"{column}.bin")
 
 
 def _as_text(column: str) -> pl.Expr:

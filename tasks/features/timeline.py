@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.event import EventConfig
-from tasks.features.past import NO_DELAY, Bools, Floats, Past, Window, past
+from tasks.features.past import Bools, Floats, Past, past
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,22 @@ class Timeline:
         rows: all rows, sorted by event time; those before an event are its past.
         event: what an event is.
         wanted: which rows get features, one boolean a row.
-        dimensions: the tables that lookups read.
-        latest: the past that was asked for last; families of one entity often stand together.
+        dimensions: the other tables that families read.
+        label: 1 or 0 for each row whose label is known, else null; None where none is asked for.
+        folder: where the pipeline file lies, and functions of its own.
+        events: the rows that get features, where `rows` are of another table than theirs.
+        latest: the past of everything, and of the entity that was asked for last; families of one
+            entity often stand together.
     """
 
     rows: pl.DataFrame
     event: EventConfig
     wanted: pl.Series
     dimensions: Mapping[str, pl.LazyFrame]
-    latest: dict[object, tuple[Past, list[Window]]] = field(default_factory=dict, repr=False)
+    label: pl.Series | None = None
+    folder: Path = Path()
+    events: pl.DataFrame | None = None
+    latest: dict[tuple[str, ...], Past] = field(default_factory=dict, repr=False)
 
     @property
     def time(self) -> str:
@@ -44,32 +51,26 @@ class Timeline:
             )
         return self.event.time
 
-    def past(
-        self,
-        entity: Sequence[str],
-        where: str | None,
-        spans: Sequence[dt.timedelta],
-        delay: dt.timedelta = NO_DELAY,
-    ) -> tuple[Past, list[Window]]:
-        """The rows of each wanted row's entity that a SQL condition takes, and the windows."""
-        key = (tuple(entity), where, tuple(spans), delay)
+    def past(self, entity: Sequence[str], where: str | None = None) -> Past:
+        """The rows of each wanted row's entity, or only those that a SQL condition takes."""
+        key = tuple(entity)
         if key not in self.latest:
-            before = past(self.rows, self._taken(where), self.asking, entity, self.time)
-            self.latest.clear()
-            self.latest[key] = before, before.windows(spans, delay)
-        return self.latest[key]
+            for other in [other for other in self.latest if other]:
+                del self.latest[other]
+            self.latest[key] = past(self.rows, self.asking, entity, self.time)
+        everything = self.latest[key]
+        return everything if where is None else everything.only(self.holds(where))
 
     @property
     def asking(self) -> pl.DataFrame:
         """The wanted rows."""
-        return self.rows.filter(self.wanted)
+        return self.rows.filter(self.wanted) if self.events is None else self.events
 
-    def _taken(self, where: str | None) -> Bools:
-        if where is None:
-            return np.ones(self.rows.height, np.bool_)
-        condition = pl.sql_expr(where).fill_null(False).alias("taken")
-        taken: Bools = self.rows.with_columns(condition)["taken"].to_numpy()
-        return taken
+    def holds(self, condition: str) -> Bools:
+        """Whether each row meets a SQL condition; what is missing does not."""
+        taken = pl.sql_expr(condition).fill_null(False).alias("taken")
+        holds: Bools = self.rows.with_columns(taken)["taken"].to_numpy()
+        return holds
 
     def values(self, expression: str) -> Floats:
         """A SQL expression of each row; NaN where it is missing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import statistics
 from collections.abc import Callable
 from typing import Any
@@ -14,45 +13,7 @@ import pytest
 from tasks.core.event import EventConfig
 from tasks.features.build import build
 from tasks.features.config import FeaturesConfig
-
-Row = dict[str, Any]
-DAY = dt.timedelta(days=1)
-
-
-def features(
-    rows: pl.DataFrame, event: EventConfig, families: list[Row], wanted: pl.Series | None = None
-) -> pl.DataFrame:
-    if wanted is None:
-        wanted = rows.with_columns(event.is_event().alias("wanted"))["wanted"]
-    return build(FeaturesConfig.model_validate(families), event, rows, wanted, {})
-
-
-def expected(
-    rows: pl.DataFrame,
-    entity: list[str],
-    window: dt.timedelta,
-    taken: Callable[[Row], bool],
-    measure: Callable[[Row, list[Row]], float | None],
-    delay: dt.timedelta = dt.timedelta(0),
-) -> list[float | None]:
-    """Look at all rows for each event, as slowly and as plainly as can be."""
-    everything = rows.to_dicts()
-    found = []
-    for now in everything:
-        if now["quantity"] <= 0 or now["invoice"].startswith("C"):
-            continue
-        if any(now[column] is None for column in entity):
-            found.append(None)
-            continue
-        past = [
-            row
-            for row in everything
-            if now["at"] - delay - window <= row["at"] < now["at"] - delay
-            and all(row[column] == now[column] for column in entity)
-            and taken(row)
-        ]
-        found.append(measure(now, past))
-    return found
+from tests.unit.features.reference import DAY, Row, assert_equal, every, expected, features
 
 
 def mean(values: list[float]) -> float | None:
@@ -69,10 +30,6 @@ def spread(values: list[float]) -> float | None:
 
 def ratio(above: float | None, below: float | None) -> float | None:
     return None if above is None or not below else above / below
-
-
-def every(row: Row) -> bool:
-    return True
 
 
 def cancelled(row: Row) -> bool:
@@ -102,13 +59,6 @@ MEASURES: dict[str, Callable[[Row, list[Row]], float | None]] = {
     "distinct_product": lambda now, past: len({row["product"] for row in past}),
     "distinct_note": lambda now, past: len({row["note"] for row in past} - {None}),
 }
-
-
-def assert_equal(found: pl.Series, wanted: list[float | None]) -> None:
-    assert len(found) == len(wanted)
-    for one, other in zip(found, wanted, strict=True):
-        assert (one is None) == (other is None)
-        assert one is None or math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
 
 
 @pytest.mark.parametrize("entity", [["customer"], ["customer", "product"]])

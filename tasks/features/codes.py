@@ -1,0 +1,44 @@
+"""Numbers that stand for values: equal values have equal numbers, missing ones have -1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+def codes(
+    observed: pl.DataFrame, asking: pl.DataFrame, columns: Sequence[str]
+) -> tuple[Ints, Ints]:
+    """One number for each different combination of values, in two tables; -1 where one is null."""
+    both = np.zeros(observed.height + asking.height, np.int64)
+    missing = np.zeros(len(both), np.bool_)
+    for column in columns:
+        values = pl.concat([observed[column], asking[column]])
+        code = _code(values)
+        missing |= code < 0
+        # Dense, so that the product does not overflow.
+        both = _code(pl.Series(both)) * (code.max(initial=0) + 1) + code
+    both = np.where(missing, -1, both)
+    return both[: observed.height], both[observed.height :]
+
+
+def _code(values: pl.Series) -> Ints:
+    """A number from 0 for each different value, -1 for null; no order is meant."""
+    if values.dtype == pl.String:
+        codes = values.cast(pl.Categorical).to_physical()
+    elif values.dtype.is_integer() and _spread(values) < 2 * len(values):
+        codes = values.cast(pl.Int64) - values.cast(pl.Int64).min()
+    else:
+        codes = values.rank("dense") - 1
+    coded: Ints = codes.cast(pl.Int64).fill_null(-1).to_numpy()
+    return coded
+
+
+def _spread(values: pl.Series) -> int:
+    least, most = values.min(), values.max()
+    return int(most) - int(least) if isinstance(least, int) and isinstance(most, int) else 0

@@ -1,0 +1,27 @@
+"""What the features of a range of dates are computed from, by reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tasks.core.artifacts import Labels, Prepared, Ref, Valid
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Tables and functions that the families read.
+
+    Args:
+        prepared: the prepared table, the events and their history.
+        others: the parts of every other table, by its name, the newest last: one of a dimension,
+            one a batch date of a second event table.
+        labels: the labels of past events; None where no family asks.
+        folder: where the pipeline file lies, and functions of its own.
+    """
+
+    prepared: Ref[Prepared]
+    others: Mapping[str, tuple[Ref[Valid], ...]] = field(default_factory=dict)
+    labels: Ref[Labels] | None = None
+    folder: Path = Path()
