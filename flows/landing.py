@@ -101,8 +101,11 @@ def _sources(
     run: Run, pipeline: Pipeline, names: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, Ingested]]:
     """The sources with the date's mends applied, and the digests of all that was read."""
+    config = pipeline.config
     sources = {
-        name: ingest(run, name, pipeline.config.sources[name], pipeline.secrets, pipeline.folder)
+        name: ingest(
+            run, name, config.sources[name], pipeline.secrets, pipeline.folder, config.timezone
+        )
         for name in names
     }
     kept = mends.stored(pipeline, run.batch)

