@@ -14,7 +14,7 @@ from flows.history import History, history, inputs
 from flows.landing import landed
 from flows.pipeline import Pipeline, load
 from flows.provenance import versions
-from flows.training_report import Training, keep_reports, publish_trained
+from flows.training_report import Training, keep_reports, publish_trained, publish_unselected
 from tasks.core.artifacts import Built, Labels, Preparation, Ref, Valid
 from tasks.core.commit import Run, open_run
 from tasks.core.errors import DataError
@@ -81,6 +81,8 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     examples = split_examples(run, config.training, built.table, labels)
     selection = select(run, config.selection, examples, built.names)
     reference = _reference(pipeline, material)
+    if not selection.features:
+        publish_unselected(run, pipeline, selection, reference)
     trained = fit(run, config.model, config.training, examples, selection, preparation, reference)
     register(run, config.training, trained)
     report = publish_trained(run, pipeline, trained, selection, built, costs)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from flows import clock
 from flows.costs import Costs
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
 from tasks.core.artifacts import Built, Report, Selection
-from tasks.core.commit import Run, commit, last_commit
-from tasks.core.errors import IntegrityError
-from tasks.models.records import Trained
+from tasks.core.commit import Run, commit, last_commit, open_run
+from tasks.core.errors import DataError, IntegrityError
+from tasks.models.records import Trained, TrainingReference
 from tasks.report.records import RunRecord, TrainingReport
-from tasks.report.task import publish_run, publish_training
+from tasks.report.task import publish_run, publish_training, publish_verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,32 @@ def keep_reports(run: Run) -> None:
                 run.keep(ref)
 
 
+def publish_unselected(
+    run: Run, pipeline: Pipeline, selection: Selection, reference: TrainingReference
+) -> NoReturn:
+    """Publish the verdicts of a training in which no feature beat chance, and end it.
+
+    They lie below `incidents/`, in a commit of their own: the champion stays and goes on scoring.
+
+    Raises:
+        DataError: always.
+    """
+    made = provenance(pipeline, reference.known_by, reference.inputs, known_as=reference.run_id)
+    unit = f"unselected-{reference.known_by}"
+    with open_run(run.store, pipeline.name, unit, clock.attempt_name()) as aside:
+        table = publish_verdicts(aside, selection, made)
+        commit(aside, commit_facts(made, "incident", ()))
+    level = pipeline.config.selection.alpha
+    raise DataError(
+        f"a feature that tells labels better than chance, at level {level}",
+        found=f"none of {len(selection.verdicts)} candidates, by {selection.method}; "
+        "the champion, where there is one, goes on scoring",
+        where=str(run.store.path(table.uri)),
+        do="Train on a longer window, add features, name some in selection.keep, "
+        "or train on all of them with selection.if_none: all.",
+    )
+
+
 def publish_trained(
     run: Run, pipeline: Pipeline, trained: Trained, selection: Selection, built: Built, costs: Costs
 ) -> str:
@@ -76,7 +103,7 @@ def publish_trained(
     made = provenance(
         pipeline, reference.known_by, reference.inputs, trained.version, reference.run_id
     )
-    warnings = (f"The deep model failed: {trained.failure}",) if trained.failure else ()
+    warnings = tuple(_warnings(trained, selection))
     page = publish_training(run, TrainingReport(made, trained, selection, built.ledger, warnings))
     record = RunRecord(
         provenance=made,
@@ -91,3 +118,10 @@ def publish_trained(
     publish_run(run, record)
     commit(run, commit_facts(made, "training", built.ledger))
     return page.uri
+
+
+def _warnings(trained: Trained, selection: Selection) -> Iterator[str]:
+    if trained.failure:
+        yield f"The deep model failed: {trained.failure}"
+    if selection.for_want_of_better:
+        yield "No feature beat chance; the model is fitted on all candidates"

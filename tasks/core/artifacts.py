@@ -157,12 +157,16 @@ class Verdict:
 
     Args:
         feature: the candidate.
-        importance: its mean importance over the rounds.
-        threshold: what it had to beat: the strongest shadow's importance.
-        hits: rounds in which it did.
+        importance: what the method measures of its group, as a share of all candidates'.
+        threshold: what that had to exceed: how far chance alone would have come.
+        hits: rounds of chance that it exceeded.
         rounds: rounds that were played.
         selected: whether it is kept.
         reason: why, in words.
+        permutation: loss that shuffling its group adds on held-out time; None if not measured.
+        shap: mean absolute Shapley value on held-out time; None if not measured.
+        stability: share of the folds in which its group beat every shadow; None if not measured.
+        group: the feature that represents its group of correlated ones; itself where it is alone.
     """
 
     feature: str
@@ -172,14 +176,25 @@ class Verdict:
     rounds: int
     selected: bool
     reason: str
+    permutation: float | None = None
+    shap: float | None = None
+    stability: float | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The candidates with their verdicts, strongest first, ties by name."""
+    """The candidates with their verdicts, strongest first, ties by name.
+
+    Args:
+        method: the test they were put to.
+        verdicts: one for each candidate.
+        for_want_of_better: whether none beat chance and all are used all the same.
+    """
 
     method: str
     verdicts: tuple[Verdict, ...]
+    for_want_of_better: bool = False
 
     @property
     def features(self) -> tuple[str, ...]:

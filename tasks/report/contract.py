@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-VERSION = "1"
+VERSION = "2"
 
 REASONS = pl.List(
     pl.Struct({"feature": pl.String(), "value": pl.Float64(), "contribution": pl.Float64()})
@@ -269,15 +269,62 @@ _FEATURES_SELECTED = Table(
     "strongest first, ties by name",
     (
         Column("feature", pl.String(), "The candidate.", "quantity_mean_7d"),
-        Column("importance", pl.Float64(), "Its mean importance.", "41.7", "gain"),
         Column(
-            "threshold", pl.Float64(), "What it had to beat: the strongest shadow.", "3.2", "gain"
+            "importance",
+            pl.Float64(),
+            "What the method measures of its group, total gain by default, "
+            "as a share of all candidates'.",
+            "0.041",
+            "0 to 1",
         ),
-        Column("hits", pl.Int32(), "Rounds in which it did.", "20", "rounds"),
+        Column(
+            "threshold",
+            pl.Float64(),
+            "What that had to exceed: how far chance alone comes, at the level of the test.",
+            "0.003",
+            "0 to 1",
+        ),
+        Column("hits", pl.Int32(), "Rounds of chance whose luckiest it exceeded.", "20", "rounds"),
         Column("rounds", pl.Int32(), "Rounds that were played.", "20", "rounds"),
+        Column(
+            "permutation",
+            pl.Float64(),
+            "Loss that shuffling its group adds on held-out time; none if not measured.",
+            "0.0021",
+            "nats a row",
+            nullable=True,
+        ),
+        Column(
+            "shap",
+            pl.Float64(),
+            "Mean absolute Shapley value on held-out time; none if not measured.",
+            "0.12",
+            "log-odds",
+            nullable=True,
+        ),
+        Column(
+            "stability",
+            pl.Float64(),
+            "Share of the folds of the past in which its group beat every shadow; "
+            "none if not measured.",
+            "0.75",
+            "0 to 1",
+            nullable=True,
+        ),
+        Column(
+            "group",
+            pl.String(),
+            "The feature that represents its group of correlated ones; itself where it is alone.",
+            "quantity_mean_14d",
+        ),
         Column("selected", pl.Boolean(), "Whether the model uses it.", "true"),
-        Column("reason", pl.String(), "Why, in words.", "beat every shadow in 20 of 20 rounds"),
-        Column("method", pl.String(), "How features were chosen.", "shadow"),
+        Column(
+            "reason",
+            pl.String(),
+            "Why, in words.",
+            "beats shuffled labels; represented by quantity_mean_14d",
+        ),
+        Column("method", pl.String(), "How features were chosen.", "null_importance"),
         _MODEL_VERSION,
         _RUN_ID,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import polars as pl
 
 from tasks.core import ledger as ledger_lines
 from tasks.core import quarantine as held_back
-from tasks.core.artifacts import LedgerLine, Selection
+from tasks.core.artifacts import LedgerLine, Selection, Verdict
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest_bytes
 from tasks.models.records import Curve, Metric
@@ -72,7 +73,7 @@ def ledger(lines: Iterable[LedgerLine], provenance: Provenance) -> pl.DataFrame:
 
 def features_selected(selection: Selection, provenance: Provenance) -> pl.DataFrame:
     """The candidates with their verdicts, strongest first."""
-    columns = ("feature", "importance", "threshold", "hits", "rounds", "selected", "reason")
+    columns = (field.name for field in dataclasses.fields(Verdict))
     frame = pl.LazyFrame(
         {name: [getattr(verdict, name) for verdict in selection.verdicts] for name in columns}
     ).with_columns(method=pl.lit(selection.method), **_stamp(provenance))

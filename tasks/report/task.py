@@ -87,6 +87,15 @@ def publish_incident(run: Run, incident: Incident, stopped: Run | None = None) -
     return _write_incident(run, made, content, "incident.html")
 
 
+@stage("report_verdicts")
+def publish_verdicts(run: Run, selection: Selection, made: Provenance) -> Ref[Report]:
+    """Write the verdicts of a selection that selected nothing, below `incidents/`."""
+    table = "features_selected"
+    uri = f"incidents/{made.pipeline}/batch_date={made.batch_date}/{table}.parquet"
+    frame = tables.features_selected(selection, made)
+    return run.write_table(Report, frame, uri, describe(TABLES[table], made))
+
+
 @stage("report_index")
 def publish_index(run: Run, nights: Sequence[NightTables]) -> Ref[Report]:
     """Write the page over all nights, from their published tables.

@@ -2,143 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from tasks.core.artifacts import Selection, Verdict
-from tasks.core.errors import ConfigError, DataError
+from tasks.core.errors import DataError
 from tasks.select.config import SelectionConfig
-from tasks.select.methods import Tested, null_importance, shadow
+from tasks.select.folds import gather
+from tasks.select.forward import forward
+from tasks.select.groups import group_correlated
+from tasks.select.problem import Problem, Tested, draw_lots, order_rows, sample, thin
+from tasks.select.shadows import shadow
+from tasks.select.shuffling import null_importance, permutation
+from tasks.select.sparse import l1
+from tasks.select.target import Target
+from tasks.select.trees import Table
+from tasks.select.verdicts import judge, rank
+from tasks.select.wishes import force, matching, spend
 
-_METHODS = {"null_importance": null_importance, "shadow": shadow}
+METHODS: Mapping[str, Callable[[Problem], Tested]] = {
+    "null_importance": null_importance,
+    "shadow": shadow,
+    "permutation": permutation,
+    "forward": forward,
+    "l1": l1,
+}
+_RANKED_ROWS = 4_000
 
 
 def select(
-    table: NDArray[np.float32],
-    labels: NDArray[np.int8],
+    table: Table,
+    labels: npt.NDArray[np.generic],
     names: Sequence[str],
     config: SelectionConfig,
+    times: npt.NDArray[np.int64] | None = None,
 ) -> Selection:
-    """Select the features that tell positives from negatives better than chance.
+    """Select the features that tell the labels better than chance.
+
+    Neither the order of rows nor that of columns has a part in the outcome: rows are sorted by
+    time and content, columns by name.
 
     Args:
         table: (n_rows, n_features) float32, NaN where missing; rows to fit on, no others.
-        labels: (n_rows,) 0 or 1.
+        labels: (n_rows,); integers are classes, floats are numbers to be predicted.
         names: the features, in the order of columns.
         config: the test.
+        times: (n_rows,) when each row happened; None where no row is later than another.
 
     Returns:
-        A verdict for each candidate, strongest first, ties by name.
+        A verdict for each candidate, strongest first, ties by name. No feature is selected where
+        none beats chance and none is forced.
 
     Raises:
         ConfigError: a feature to keep or drop is not a candidate.
-        DataError: one class only, or no feature passes.
+        DataError: all labels are the same.
     """
-    _check(labels, names, config)
-    rows = sample(labels, config.max_rows, config.seed)
-    table, labels = table[rows], labels[rows]
-    varied = [_varies(column) for column in table.T]
-    tried = [i for i, name in enumerate(names) if varied[i] and name not in config.drop]
-    verdicts = {name: _untried(name, config) for name in names}
+    kept, dropped = matching(config.keep, names), matching(config.drop, names)
+    target = Target.of(labels)
+    _check(target)
+    columns = sorted(range(len(names)), key=names.__getitem__)
+    table = np.where(np.isfinite(table), table, np.float32("nan"))[:, columns]
+    rows = order_rows(table, labels, times)
+    rows = rows[sample(target.take(rows), config, draw_lots(len(rows), config.seed))]
+    table, target = table[rows], target.take(rows)
+
+    varied = np.array([_varies(column) for column in table.T], bool)
+    named = [names[i] for i in columns]
+    tried = [i for i, name in enumerate(named) if varied[i] and name not in dropped]
+    verdicts = [_untried(name, name in dropped) for i, name in enumerate(named) if i not in tried]
     if tried:
-        tested = _METHODS[config.method](np.ascontiguousarray(table[:, tried]), labels, config)
-        verdicts |= _verdicts([names[i] for i in tried], tested, config)
-    ranked = sorted(verdicts.values(), key=lambda v: (-v.importance, v.feature))
-    selection = Selection(config.method, tuple(_bounded(ranked, config)))
-    if not selection.features:
-        raise DataError(
-            f"a feature that tells positives from negatives, at level {config.alpha}",
-            found=f"none of {len(names)} beat chance on {len(rows)} rows "
-            f"with {int(labels.sum())} positives",
-            where=f"selection by {config.method}",
-            do="Train on a longer window, add features, or name some in selection.keep.",
-        )
-    return selection
+        verdicts += _try(np.ascontiguousarray(table[:, tried]), target, named, tried, config)
+    ranked = rank([force(verdict, kept) for verdict in verdicts])
+    weak = config.if_none == "all" and not any(verdict.selected for verdict in ranked)
+    if weak:
+        ranked = [_for_want_of_better(verdict) for verdict in ranked]
+    return Selection(config.method, tuple(spend(ranked, kept, config)), weak)
 
 
-def sample(labels: NDArray[np.int8], most: int, seed: int) -> NDArray[np.int64]:
-    """Choose rows, in order: of the rarer class as many as fit in half, of the other the rest."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    generator = np.random.default_rng(seed)
-    classes = [np.flatnonzero(labels == value) for value in (0, 1)]
-    rare, common = sorted(classes, key=len)
-    few = min(len(rare), most // 2)
-    chosen = [
-        generator.choice(rare, few, replace=False),
-        generator.choice(common, most - few, replace=False),
-    ]
-    return np.sort(np.concatenate(chosen))
+def _try(
+    table: Table,
+    target: Target,
+    named: Sequence[str],
+    tried: Sequence[int],
+    config: SelectionConfig,
+) -> list[Verdict]:
+    some = thin(np.arange(len(table)), _RANKED_ROWS)
+    groups = group_correlated(table[some], config.correlated)
+    problem = Problem(table, target, groups, config)
+    tested = METHODS[config.method](problem)
+    return judge([named[i] for i in tried], groups, tested, gather(problem), config)
 
 
-def _varies(column: NDArray[np.float32]) -> bool:
+def _varies(column: Table) -> bool:
     present = column[~np.isnan(column)]
     if len(present) == 0:
         return False
     return len(present) < len(column) or bool(present.min() < present.max())
 
 
-def _untried(name: str, config: SelectionConfig) -> Verdict:
-    reason = "dropped by the pipeline file" if name in config.drop else "the same in every row"
-    return Verdict(name, 0.0, 0.0, 0, 0, name in config.keep, reason)
+def _untried(name: str, dropped: bool) -> Verdict:
+    reason = "dropped by the pipeline file" if dropped else "the same in every row"
+    return Verdict(name, 0.0, 0.0, 0, 0, False, reason, group=name)
 
 
-def _verdicts(names: Sequence[str], tested: Tested, config: SelectionConfig) -> dict[str, Verdict]:
-    """Importances and thresholds as shares of the total gain of all candidates."""
-    total = float(tested.importance.sum()) or 1.0
-    opponent = "shuffled labels" if config.method == "null_importance" else "its shadows"
-    verdicts = {}
-    for i, name in enumerate(names):
-        importance, threshold = tested.importance[i] / total, tested.threshold[i] / total
-        passed = bool(tested.passed[i])
-        reason = f"{'beats' if passed else 'does not beat'} {opponent}"
-        if name in config.keep:
-            passed, reason = True, f"{reason}; kept by the pipeline file"
-        verdicts[name] = Verdict(
-            name,
-            float(importance),
-            float(threshold),
-            int(tested.hits[i]),
-            config.rounds,
-            passed,
-            reason,
-        )
-    return verdicts
+def _for_want_of_better(verdict: Verdict) -> Verdict:
+    if not verdict.rounds:
+        return verdict
+    return replace(verdict, selected=True, reason=f"{verdict.reason}; used, for nothing does")
 
 
-def _bounded(ranked: Sequence[Verdict], config: SelectionConfig) -> Sequence[Verdict]:
-    if config.max_features is None:
-        return ranked
-    room = config.max_features - sum(v.feature in config.keep for v in ranked)
-    bounded = []
-    for verdict in ranked:
-        chosen = verdict.selected and verdict.feature not in config.keep
-        if chosen and room <= 0:
-            reason = f"{verdict.reason}, beyond the {config.max_features} strongest"
-            bounded.append(replace(verdict, selected=False, reason=reason))
-            continue
-        room -= chosen
-        bounded.append(verdict)
-    return bounded
-
-
-def _check(labels: NDArray[np.int8], names: Sequence[str], config: SelectionConfig) -> None:
-    unknown = sorted({*config.keep, *config.drop} - {*names})
-    if unknown:
-        raise ConfigError(
-            "features the pipeline builds, in selection.keep and selection.drop",
-            found=", ".join(unknown),
-            where="selection",
-            do="Correct the names.",
-        )
-    positives = int(labels.sum())
-    if positives in (0, len(labels)):
+def _check(target: Target) -> None:
+    if not target.varies:
         raise DataError(
-            "positives and negatives to select on",
-            found=f"{positives} positives in {len(labels)} rows",
+            "labels that differ, to select on: positives and negatives",
+            found=f"{len(target.values)} rows, all of one label",
             where="the part `fit` of the examples",
             do="Train on a longer window, or check the label's definition.",
         )

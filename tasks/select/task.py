@@ -9,6 +9,7 @@ import polars as pl
 
 from tasks.core.artifacts import Examples, Ref, Selection
 from tasks.core.commit import Run
+from tasks.core.event import EVENT_TIME
 from tasks.select import select as selecting
 from tasks.select.config import SelectionConfig
 from tasks.task import stage
@@ -19,6 +20,13 @@ def select(
     run: Run, config: SelectionConfig, examples: Ref[Examples], names: Sequence[str]
 ) -> Selection:
     """Select among features on the examples of the part `fit`, and on no others."""
-    fit = run.scan(examples).filter(pl.col("part") == "fit").select("label", *names).collect()
+    fit = (
+        run.scan(examples)
+        .filter(pl.col("part") == "fit")
+        .select("label", EVENT_TIME, *names)
+        .collect()
+    )
     table = fit.select(pl.col(names).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
-    return selecting.select(table, fit["label"].to_numpy(), names, config)
+    timed = fit[EVENT_TIME].null_count() == 0
+    times = fit[EVENT_TIME].cast(pl.Datetime("us")).cast(pl.Int64).to_numpy() if timed else None
+    return selecting.select(table, fit["label"].to_numpy(), names, config, times)

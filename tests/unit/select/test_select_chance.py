@@ -1,0 +1,84 @@
+"""Levels of the tests, and the sparse model beside scikit-learn's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Lasso, LogisticRegression
+
+from tasks.select.chance import bound, cutoff
+from tasks.select.folds import past_folds
+from tasks.select.sparse import _lasso
+from tasks.select.target import Target
+
+
+def test_chance_exceeds_the_bound_as_often_as_is_said() -> None:
+    generator = np.random.default_rng(1)
+    for draw in (generator.gumbel, generator.normal, generator.exponential):
+        rounds = np.asarray(draw(size=(4000, 21, 30))).max(axis=2)
+        passed = np.mean([row[0] > bound(row[1:], 0.01) for row in rounds])
+        assert passed < 0.016, draw
+    # With heavy tails Gumbel's law does not hold; the largest round does.
+    heavy = generator.standard_cauchy(size=(4000, 21, 30)).max(axis=2)
+    assert np.mean([row[0] > bound(row[1:], 0.01) for row in heavy]) < 1 / 21 + 0.01
+
+
+def test_behind_the_gate_the_share_of_mistakes_is_bounded() -> None:
+    generator = np.random.default_rng(2)
+    shares, found = [], []
+    for _ in range(300):
+        null = generator.normal(size=(20, 50))
+        values = generator.normal(size=50)
+        values[:10] += 4
+        passed = values > cutoff(values, null.ravel(), null.max(axis=1), 0.01, 0.05)
+        shares.append(passed[10:].sum() / max(1, passed.sum()))
+        found.append(passed[:10].sum())
+    assert np.mean(shares) < 0.05
+    assert np.mean(found) > 8
+
+
+def test_nothing_passes_a_gate_that_the_strongest_does_not() -> None:
+    null = np.random.default_rng(3).normal(size=(20, 50))
+    values = np.full(50, null.max(axis=1).max())
+    assert not (values > cutoff(values, null.ravel(), null.max(axis=1), 0.01, 0.05)).any()
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_the_penalised_fit_is_scikit_learns(linear: bool) -> None:
+    generator = np.random.default_rng(4)
+    columns = generator.normal(size=(600, 8))
+    columns[:, 1] += columns[:, 0]
+    columns = (columns - columns.mean(axis=0)) / columns.std(axis=0)
+    raw = columns[:, 0] - 0.7 * columns[:, 2] + generator.logistic(size=600)
+    labels = raw if linear else (raw > 1).astype(np.float64)
+    penalty = 0.05
+    if linear:
+        peer = Lasso(alpha=penalty, tol=1e-10).fit(columns, labels).coef_
+    else:
+        model = LogisticRegression(
+            l1_ratio=1, solver="saga", C=1 / (penalty * 600), tol=1e-9, max_iter=20_000
+        )
+        peer = model.fit(columns, labels).coef_[0]
+    assert _lasso(columns, labels, penalty, linear) == pytest.approx(peer, abs=2e-3)
+
+
+def test_folds_hold_later_rows_out_and_each_row_once() -> None:
+    folds = list(past_folds(101, 4))
+    assert all(before.max() < held.min() for before, held in folds)
+    assert np.concatenate([held for _, held in folds]).tolist() == list(range(50, 101))
+    assert all(len(before) >= 50 for before, _ in folds)
+
+
+def test_losses_are_those_of_the_target() -> None:
+    margins = np.array([0.3, -2.0, 1.0], np.float32)
+    binary = Target.of(np.array([1, 0, 0], np.int8))
+    chance = 1 / (1 + np.exp(-margins.astype(float)))
+    assert binary.losses(margins) == pytest.approx(
+        -np.log(np.where([True, False, False], chance, 1 - chance))
+    )
+    classes = Target.of(np.array([10, 30, 20]))
+    raw = np.array([[0.0, 1, 2], [3, 0, 1], [0, 0, 0]], np.float32)
+    shares = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
+    assert classes.losses(raw) == pytest.approx(-np.log(shares[[0, 1, 2], [0, 2, 1]]))
+    numbers = Target.of(np.array([0.5, 1.5, 1.0]))
+    assert numbers.losses(margins) == pytest.approx((margins - [0.5, 1.5, 1.0]) ** 2 / 2)
