@@ -10,9 +10,11 @@ import httpx
 from pydantic import SecretStr
 
 from tasks.core.errors import SourceError
-from tasks.ingest.http_config import Auth, OAuth2
+from tasks.ingest.asking import show_url
+from tasks.ingest.auth_config import Auth, OAuth2
+from tasks.ingest.flaws import FlawError
 from tasks.ingest.json_text import read_json
-from tasks.ingest.pinned import PinnedClient
+from tasks.ingest.statuses import is_passing
 from tasks.ingest.templates import expand, expand_url
 
 _MAX_ANSWER_BYTES = 1 << 20
@@ -45,9 +47,13 @@ class TokenSource:
         how: where and with what.
         secrets: the value of each `${NAME}`.
         where: the source's key in the pipeline file, for messages.
+        client: what asks; it knows nothing of the API's own headers.
     """
 
-    def __init__(self, how: OAuth2, secrets: Mapping[str, SecretStr], where: str) -> None:
+    def __init__(
+        self, how: OAuth2, secrets: Mapping[str, SecretStr], where: str, client: httpx.Client
+    ) -> None:
+        self._client, self._secrets = client, secrets
         self._url = httpx.URL(expand_url(how.token_url, secrets, f"{where}.token_url"))
         self._auth = httpx.BasicAuth(
             expand(how.client_id, secrets, f"{where}.client_id"),
@@ -60,45 +66,53 @@ class TokenSource:
         self._ends = 0.0
         self._lock = threading.Lock()
 
-    def header(self, client: PinnedClient) -> dict[str, str]:
+    def header(self) -> dict[str, str]:
         """The header with a token that is still good.
 
         Raises:
             SourceError: the credentials were not taken, or the answer has no token.
+            FlawError: the answer did not come whole.
             httpx.TransportError: the request failed.
         """
         with self._lock:
             if self._token is None or time.monotonic() > self._ends - _EARLY_SECONDS:
-                self._token, life_seconds = self._ask(client)
+                self._token, life_seconds = self._ask()
                 self._ends = time.monotonic() + life_seconds
             return {"Authorization": f"Bearer {self._token}"}
 
-    def forget(self) -> None:
-        """Have the next request ask for a new token."""
+    def forget(self, header: Mapping[str, str]) -> None:
+        """Have the next request ask for a new token, unless the one refused is an older one."""
         with self._lock:
-            self._token = None
+            if header.get("Authorization") == f"Bearer {self._token}":
+                self._token = None
 
-    def _ask(self, client: PinnedClient) -> tuple[str, float]:
-        with client.stream("POST", self._url, data=self._form, auth=self._auth) as response:
+    def _ask(self) -> tuple[str, float]:
+        with self._client.stream("POST", self._url, data=self._form, auth=self._auth) as response:
             status = response.status_code
-            if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-                raise httpx.RemoteProtocolError(f"the token's address answers with status {status}")
+            if is_passing(status):
+                raise FlawError(f"status {status} from the token's address")
             content = b""
-            for chunk in response.iter_bytes():
+            for chunk in response.iter_raw():
                 content += chunk
                 if len(content) > _MAX_ANSWER_BYTES:
-                    break
+                    raise FlawError("a token's answer that does not end")
         try:
             answer = read_json(content) if status == httpx.codes.OK else {}
         except ValueError:
             answer = {}
         token = answer.get("access_token") if isinstance(answer, dict) else None
-        if not isinstance(token, str):
+        if not isinstance(token, str) or not token:
             raise SourceError(
                 "a token for these credentials",
                 found=f"status {status} and no token",
-                where=str(self._url.copy_with(username=None, password=None, query=None)),
+                where=show_url(self._url, self._secrets),
                 do="Check the source's auth and the secrets it names.",
             )
-        life = answer.get("expires_in")
-        return token, float(life) if isinstance(life, int) else _DEFAULT_LIFE_SECONDS
+        return token, _life_seconds(answer.get("expires_in"))
+
+
+def _life_seconds(told: object) -> float:
+    """How long a token lives; some servers write the number as text."""
+    if isinstance(told, str) and told.isdecimal():
+        return float(told)
+    return float(told) if type(told) is int else _DEFAULT_LIFE_SECONDS

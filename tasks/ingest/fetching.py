@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import http.cookiejar
 import logging
-import threading
-import time
+import ssl
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any
+from pathlib import Path
 
 import httpx
 import stamina
 from pydantic import SecretStr
 
-from tasks.core.errors import ConfigError, SourceError, SourceMissingError, SourceUnavailableError
+from tasks.core.errors import ConfigError, SourceError, SourceUnavailableError
+from tasks.ingest.asking import Ask, Start, join, same_origin, show_url, start
+from tasks.ingest.content_coding import ACCEPTED
 from tasks.ingest.credentials import TokenSource, credentials
+from tasks.ingest.flaws import FlawError
 from tasks.ingest.http_config import HttpConfig
-from tasks.ingest.json_text import read_json
-from tasks.ingest.pinned import PinnedClient
-from tasks.ingest.templates import expand, expand_date, expand_url, is_telling, redact
+from tasks.ingest.json_text import MISSING
+from tasks.ingest.pace import Pace
+from tasks.ingest.pinned import PinnedNetwork
+from tasks.ingest.receiving import Body, receive
+from tasks.ingest.statuses import TRY_AGAIN, check_status, is_passing, redirect, retry_after
+from tasks.ingest.templates import expand, redact
+from tasks.ingest.transport import Transport
+from tasks.ingest.wire import Deadline
 
-_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MAX_REDIRECTS = 5
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 30.0
-_DO = "Nothing of it was taken. Run again later; if it stays so, ask who runs the API."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,46 +42,21 @@ class Page:
 
     Args:
         url: where it came from.
-        shown: the same, without secrets.
-        content: its JSON.
+        shown: its name, without secrets.
+        body: what it holds.
+        headers: its headers.
         links: its Link header, by relation.
     """
 
     url: httpx.URL
     shown: str
-    content: Any
+    body: Body
+    headers: httpx.Headers
     links: Mapping[str | None, Mapping[str, str]]
 
-
-class _FlawError(Exception):
-    """Something that may go away when the page is asked for again."""
-
-    def __init__(self, found: str, wait_seconds: float | None = None) -> None:
-        super().__init__(found)
-        self.wait_seconds = wait_seconds
-
-
-class Pace:
-    """Lets requests pass, so many a second at most.
-
-    Args:
-        per_second: how many; None for any number.
-    """
-
-    def __init__(self, per_second: float | None) -> None:
-        self._gap_seconds = 1 / per_second if per_second else 0.0
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        """Wait for one's turn."""
-        if not self._gap_seconds:
-            return
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._next)
-            self._next = turn + self._gap_seconds
-        time.sleep(turn - now)
+    def at(self, pointer: str) -> object:
+        """What a JSON pointer leads to in it; MISSING where there is nothing."""
+        return self.body.document.at(pointer) if self.body.document else MISSING
 
 
 class Fetcher:
@@ -84,27 +65,34 @@ class Fetcher:
     Args:
         client: with the source's headers and credentials.
         source: its declaration.
-        start: address of the first page.
+        start: the first page's request.
         secrets: what must not be shown.
+        deadline: when all of it ends.
+        folder: where bodies may lie until they are read.
         token: gives tokens, where the source's credentials are exchanged for one.
     """
 
     def __init__(
         self,
-        client: PinnedClient,
+        client: httpx.Client,
         source: HttpConfig,
-        start: httpx.URL,
+        start: Start,
         secrets: Mapping[str, SecretStr],
+        deadline: Deadline,
+        folder: Path,
         token: TokenSource | None = None,
     ) -> None:
         self._client, self._source, self._secrets = client, source, secrets
-        self._token = token
-        self._renewed = False
-        self._pace = Pace(source.per_second)
-        self._ends = time.monotonic() + source.deadline.total_seconds()
+        self._deadline, self._folder, self._token = deadline, folder, token
+        self._renewed: set[Ask] = set()
+        self._pace = Pace(source.per_second, deadline)
         self.start = start
 
-    def fetch(self, url: httpx.URL) -> Page:
+    def stop(self) -> None:
+        """Let every request that is under way end, and none begin."""
+        self._deadline.end()
+
+    def fetch(self, ask: Ask) -> Page:
         """Fetch a page, asking again after a flaw.
 
         Raises:
@@ -112,185 +100,190 @@ class Fetcher:
             SourceUnavailableError: every attempt failed, or the deadline is over.
             SourceError: the answer is a refusal, or leads to another host.
         """
-        shown = show_url(url, self._secrets)
+        shown, found = ask.shown(self._secrets), ""
         try:
             for attempt in stamina.retry_context(
-                on=_wait_for,
+                on=_again,
                 attempts=self._source.attempts,
-                timeout=max(0.0, self._ends - time.monotonic()),
+                timeout=max(0.0, self._deadline.left),
                 wait_initial=_FIRST_WAIT_SECONDS,
                 wait_max=_LONGEST_WAIT_SECONDS,
                 wait_jitter=_FIRST_WAIT_SECONDS,
             ):
                 with attempt:
-                    return self._attempt(url, shown)
-        except _FlawError as flaw:
-            raise SourceUnavailableError(
-                "a whole answer in JSON", found=str(flaw), where=shown, do=_DO
-            ) from None
-        raise AssertionError("stamina gives at least one attempt")
+                    return self._attempt(ask, shown)
+        except FlawError as flaw:
+            found = str(flaw)
+        raise SourceUnavailableError("a whole answer", found=found, where=shown, do=TRY_AGAIN)
 
-    def _attempt(self, url: httpx.URL, shown: str) -> Page:
+    def _attempt(self, ask: Ask, shown: str) -> Page:
+        url = ask.url
         for _ in range(_MAX_REDIRECTS + 1):
             self._pace.wait()
-            try:
-                headers = self._token.header(self._client) if self._token else {}
-                with self._client.stream("GET", url, headers=headers) as response:
-                    if not response.is_redirect:
-                        content = self._body(response, shown)
-                        return Page(url, shown, content, response.links)
-                    following = url.join(response.headers["location"])
-            except (httpx.TransportError, httpx.DecodingError) as error:
-                raise _FlawError(_told(error, self._secrets)) from None
-            if not same_origin(following, url):
-                raise SourceError(
-                    f"answers from {url.host}",
-                    found=f"a redirect to {show_url(following, self._secrets)}",
-                    where=shown,
-                    do="If the API has moved, change the source's url.",
-                )
-            url = following
-        raise SourceError(f"at most {_MAX_REDIRECTS} redirects", found="more", where=shown, do=_DO)
-
-    def _body(self, response: httpx.Response, shown: str) -> Any:
-        self._check_status(response, shown)
-        content = bytearray()
-        for chunk in response.iter_bytes():
-            content += chunk
-            if len(content) > self._source.max_page_bytes:
-                raise SourceError(
-                    f"a page of at most {self._source.max_page_bytes} bytes",
-                    found="a larger one",
-                    where=shown,
-                    do="Ask for smaller pages, or raise max_page_bytes.",
-                )
-            if time.monotonic() > self._ends:
-                raise _FlawError("the deadline was over before the end of the answer")
-        try:
-            return read_json(bytes(content))
-        except ValueError as error:
-            raise _FlawError(f"not JSON: {error}") from None
-
-    def _check_status(self, response: httpx.Response, shown: str) -> None:
-        status = response.status_code
-        if status in _RETRIED:
-            wait_seconds = _retry_after(response)
-            if wait_seconds is not None and wait_seconds > self._ends - time.monotonic():
+            if self._deadline.is_over:
                 raise SourceUnavailableError(
-                    "an answer before the deadline",
-                    found=f"status {status}, and to be asked again after {wait_seconds:.0f} s",
+                    "every page before the deadline",
+                    found="the deadline is over",
                     where=shown,
-                    do="Run again after that, or raise the source's deadline.",
+                    do="Raise the source's deadline or its concurrency, or ask for larger pages.",
                 )
-            raise _FlawError(f"status {status}", wait_seconds)
-        if status in {404, 410}:
-            raise SourceMissingError(
-                "an answer", found=f"status {status}", where=shown, do="Check the source's url."
-            )
-        if status == httpx.codes.UNAUTHORIZED and self._token and not self._renewed:
-            self._renewed = True
-            self._token.forget()
-            raise _FlawError(f"status {status}", wait_seconds=0.0)
-        if status in {401, 403}:
+            answer = self._send(ask, url, shown)
+            if isinstance(answer, Page):
+                return answer
+            url = self._follow(answer, url, shown)
+        raise SourceError(
+            f"at most {_MAX_REDIRECTS} redirects", found="more", where=shown, do=TRY_AGAIN
+        )
+
+    def _send(self, ask: Ask, url: httpx.URL, shown: str) -> Page | str:
+        """The page, or where it is said to be.
+
+        Errors of the client hold the request with its secrets, so none of them goes on, not even
+        as the context of another.
+        """
+        try:
+            token = self._token.header() if self._token else {}
+            with self._client.stream(
+                self._source.method.upper(), url, content=ask.body, headers=token
+            ) as response:
+                location = redirect(response)
+                if location is not None:
+                    return location
+                self._check(response, ask, shown, token)
+                body = receive(response, self._source, shown, self._folder)
+                return Page(url, shown, body, response.headers, response.links)
+        except httpx.LocalProtocolError:
+            told = "a request that HTTP cannot write: a header has a character it may not"
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            told = redact(f"{type(error).__name__}: {error}".rstrip(": "), self._secrets)
+        raise FlawError(told)
+
+    def _follow(self, location: str, url: httpx.URL, shown: str) -> httpx.URL:
+        following = join(url, location)
+        if following is None or not same_origin(following, url):
+            to = show_url(following, self._secrets) if following else "no address"
             raise SourceError(
-                "an answer to these credentials",
-                found=f"status {status}",
+                f"answers from {url.host}",
+                found=f"a redirect to {to}",
                 where=shown,
-                do="Check the source's auth and the secrets it names.",
+                do="If the API has moved, change the source's url.",
             )
-        if not response.is_success:
-            raise SourceError("an answer", found=f"status {status}", where=shown, do=_DO)
+        return following
+
+    def _check(
+        self, response: httpx.Response, ask: Ask, shown: str, token: Mapping[str, str]
+    ) -> None:
+        status = response.status_code
+        if is_passing(status):
+            raise self._later(response, shown)
+        if status == httpx.codes.UNAUTHORIZED and self._token and ask not in self._renewed:
+            self._renewed.add(ask)
+            self._token.forget(token)
+            raise FlawError(f"status {status}", held=True)
+        check_status(status, shown)
+
+    def _later(self, response: httpx.Response, shown: str) -> Exception:
+        found, wait_seconds = f"status {response.status_code}", retry_after(response)
+        if wait_seconds is None:
+            return FlawError(found)
+        if wait_seconds > self._deadline.left:
+            return SourceUnavailableError(
+                "an answer before the deadline",
+                found=f"{found}, and to be asked again after {wait_seconds:.0f} s",
+                where=shown,
+                do="Run again after that, or raise the source's deadline.",
+            )
+        self._pace.hold(wait_seconds)
+        return FlawError(found, held=True)
 
 
 @contextlib.contextmanager
 def open_fetcher(
-    source: HttpConfig, secrets: Mapping[str, SecretStr], date: dt.date, where: str
+    source: HttpConfig,
+    secrets: Mapping[str, SecretStr],
+    date: dt.date,
+    where: str,
+    pipeline_folder: Path,
 ) -> Iterator[Fetcher]:
     """A fetcher whose connections stay open while the block runs.
 
     Raises:
-        ConfigError: the address is none, or a secret was not given.
+        ConfigError: the address or a header is none, or a secret was not given.
     """
-    start = _start(source, secrets, date, where)
+    first = start(source, secrets, date, where)
     headers = {name: expand(v, secrets, f"{where}.headers") for name, v in source.headers.items()}
-    sent = None
-    if source.auth:
-        sent = credentials(source.auth, secrets, headers, f"{where}.auth")
-    token = None
-    if source.auth and source.auth.oauth2:
-        token = TokenSource(source.auth.oauth2, secrets, f"{where}.auth.oauth2")
+    headers["Accept-Encoding"] = ACCEPTED
+    if first.body is not None:
+        headers.setdefault("Content-Type", "application/json")
+    sent = credentials(source.auth, secrets, headers, f"{where}.auth") if source.auth else None
+    _check_headers(headers, where)
+    deadline = Deadline(source.deadline.total_seconds())
+    network = PinnedNetwork(source.allow_private, deadline)
+    transport = Transport(network, source.concurrency + 1, _trust(source, pipeline_folder, where))
     with (
         _quiet_log(secrets),
-        httpx.Client(
-            headers=headers,
-            auth=sent,
-            timeout=source.timeout.total_seconds(),
-            follow_redirects=False,
-            trust_env=False,
-        ) as client,
+        tempfile.TemporaryDirectory(prefix="lamplighter-") as folder,
+        _client(transport, source, headers, sent) as client,
     ):
-        pinned = PinnedClient(client, source.allow_private)
-        yield Fetcher(pinned, source, start, secrets, token)
+        token = None
+        if source.auth and source.auth.oauth2:
+            # The API's own headers and keys are not for who gives tokens.
+            plain = _client(transport, source, {"Accept-Encoding": "identity"})
+            token = TokenSource(source.auth.oauth2, secrets, f"{where}.auth.oauth2", plain)
+        yield Fetcher(client, source, first, secrets, deadline, Path(folder), token)
 
 
-def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    """Whether two addresses are of one scheme, host and port."""
-    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
+def _client(
+    transport: Transport,
+    source: HttpConfig,
+    headers: Mapping[str, str],
+    auth: httpx.Auth | None = None,
+) -> httpx.Client:
+    """A client that follows no redirects, keeps no cookies, and asks the environment nothing."""
+    nobody = http.cookiejar.DefaultCookiePolicy(allowed_domains=())
+    return httpx.Client(
+        transport=transport,
+        headers=headers,
+        auth=auth,
+        cookies=http.cookiejar.CookieJar(nobody),
+        timeout=httpx.Timeout(source.timeout.total_seconds(), pool=None),
+        follow_redirects=False,
+        trust_env=False,
+    )
 
 
-def show_url(url: httpx.URL, secrets: Mapping[str, SecretStr]) -> str:
-    """An address without user, password and telling query parameters."""
-    params = [(name, value) for name, value in url.params.multi_items() if not is_telling(name)]
-    plain = url.copy_with(username=None, password=None, query=None, fragment=None)
-    return redact(str(plain.copy_with(params=params) if params else plain), secrets)
-
-
-def _start(
-    source: HttpConfig, secrets: Mapping[str, SecretStr], date: dt.date, where: str
-) -> httpx.URL:
-    text = expand_url(expand_date(source.url, date), secrets, f"{where}.url")
-    params = {
-        name: expand(expand_date(value, date), secrets, f"{where}.params.{name}")
-        for name, value in source.params.items()
-    }
-    key = source.auth.api_key if source.auth else None
-    if key and key.query:
-        params[key.query] = expand(key.value, secrets, f"{where}.auth.api_key")
+def _trust(source: HttpConfig, folder: Path, where: str) -> ssl.SSLContext | None:
+    if source.ca_bundle is None:
+        return None
+    trust = httpx.create_ssl_context(trust_env=False)
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in {"http", "https"} or not url.host:
+        trust.load_verify_locations(folder / source.ca_bundle)
+    except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            "an address that begins with https:// or http://",
-            found="another text",
-            where=f"{where}.url",
-            do="Write the address of the API's first page.",
-        )
-    return url.copy_merge_params(params) if params else url
+            "a file with certificates in PEM",
+            found=error.strerror or type(error).__name__,
+            where=f"{where}.ca_bundle",
+            do="Check the path, from the pipeline file's folder, and what the file holds.",
+        ) from None
+    return trust
 
 
-def _wait_for(error: Exception) -> bool | float:
-    """How stamina goes on after an error: not at all, as it sees fit, or after some seconds."""
-    if not isinstance(error, _FlawError):
+def _check_headers(headers: Mapping[str, str], where: str) -> None:
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
+            raise ConfigError(
+                f"a value of printable ASCII for the header {name}, without spaces around it",
+                found="another",
+                where=where,
+                do="Check the secret it is filled with: often a newline stands at its end.",
+            )
+
+
+def _again(error: Exception) -> bool | float:
+    """How stamina goes on after an error: not at all, as it sees fit, or at once."""
+    if not isinstance(error, FlawError):
         return False
-    return True if error.wait_seconds is None else error.wait_seconds
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds the server asks to wait; a moment it names is counted from its own clock."""
-    asked = response.headers.get("retry-after", "").strip()
-    if asked.isdecimal():
-        return float(asked)
-    with contextlib.suppress(ValueError):
-        moment = parsedate_to_datetime(asked)
-        now = parsedate_to_datetime(response.headers.get("date", ""))
-        return max(0.0, (moment - now).total_seconds())
-    return None
-
-
-def _told(error: Exception, secrets: Mapping[str, SecretStr]) -> str:
-    return redact(f"{type(error).__name__}: {error}".rstrip(": "), secrets)
+    return 0.0 if error.held else True
 
 
 @contextlib.contextmanager

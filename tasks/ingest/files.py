@@ -58,10 +58,22 @@ def read_files(source: FilesConfig, date: dt.date, folder: Path) -> Iterator[Par
     for one in drop:
         kind = source.format if source.format != "auto" else format_of(one.found.name)
         with _opened(one, place) as path:
-            yield from _counted(_read(path, one.found.name, source, kind), [one])
+            yield from _counted(read_file(path, one.found.name, source, kind), [one])
 
 
-def _read(path: Path, name: str, source: FilesConfig, kind: str) -> Iterator[Part]:
+def read_file(path: Path, name: str, source: FilesConfig, kind: str) -> Iterator[Part]:
+    """Read one file's records.
+
+    Args:
+        path: the file.
+        name: what it is called in messages and in `_source`.
+        source: its declaration.
+        kind: its format.
+
+    Raises:
+        SchemaDriftError: its columns are not those declared.
+        SourceError: it is damaged.
+    """
     if kind in _FROM_PATH:
         yield from _FROM_PATH[kind](path, name, source)
         return

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
 
 from pydantic import SecretStr
 
-from tasks.core.errors import SourceError
-from tasks.ingest.fetching import Page, open_fetcher
+from tasks.core.errors import SourceMissingError
+from tasks.ingest.bodies import read_body
+from tasks.ingest.counting import Count, refused
+from tasks.ingest.fetching import Fetcher, Page, open_fetcher
 from tasks.ingest.http_config import HttpConfig
-from tasks.ingest.json_text import MISSING, point
-from tasks.ingest.pagination import Repeats, Step, walk_for
+from tasks.ingest.pagination import Step, Walk, walk_for
 from tasks.ingest.parts import Part
 from tasks.ingest.prefetch import Prefetch
-from tasks.ingest.records import positions, take_objects
+from tasks.ingest.repeats import Repeats
 
 
 def read_http(
-    source: HttpConfig, secrets: Mapping[str, SecretStr], date: dt.date, where: str
+    source: HttpConfig,
+    secrets: Mapping[str, SecretStr],
+    date: dt.date,
+    where: str,
+    folder: Path,
 ) -> Iterator[Part]:
     """Read an API's records, in the order of its pages.
 
@@ -28,6 +33,7 @@ def read_http(
         secrets: the value of each `${NAME}` it refers to.
         date: the batch date.
         where: the source's key in the pipeline file, for messages.
+        folder: the pipeline's folder.
 
     Raises:
         SourceMissingError: the address is not there.
@@ -35,56 +41,70 @@ def read_http(
         SourceError: pages repeat, do not add up to the declared total, or are not what was agreed.
     """
     with (
-        open_fetcher(source, secrets, date, where) as fetcher,
+        open_fetcher(source, secrets, date, where, folder) as fetcher,
         Prefetch(fetcher, source.concurrency) as pages,
     ):
-        walk, repeats = walk_for(source.pagination), Repeats(source)
-        taken, total = 0, None
+        walk = walk_for(source.pagination, fetcher.start)
+        count, repeats, kind = Count(source), Repeats(source), ""
         for _ in range(source.max_pages):
-            start = fetcher.start
-            page = pages.fetch(walk.address(start), walk.foreseen(start))
-            records = _records(page, source)
-            lines = positions(taken + 1, len(records))
-            taken += len(records)
-            total = _total(page, source, total)
-            step = Step(page, records, taken, total)
-            repeats.check(step)
-            if taken > source.max_records:
-                raise _refused(f"at most {source.max_records} records", "more", page)
-            yield take_objects(records, lines, page.shown, source, source.absent == "null")
+            page = pages.fetch(walk)
+            kind = kind or page.body.format
+            if page.body.format != kind:
+                raise refused(f"{kind.upper()}, as on the first page", page.body.format, page)
+            count.read_total(page)
+            before = count.taken
+            yield from _take(page, source, count, repeats)
+            step = Step(page, count.taken - before, count.taken, count.total)
             if not walk.advance(step):
                 break
         else:
-            raise _refused(f"at most {source.max_pages} pages", "more", page)
-        if total is not None and taken != total:
-            raise _refused(f"{total} records, the total that was declared", str(taken), page)
+            raise refused(f"at most {source.max_pages} pages", "more", page)
+        count.check(page)
+        repeats.finish()
+        if source.confirm_end and count.total is None and source.pagination.kind != "none":
+            _confirm(fetcher, walk, step, source)
 
 
-def _records(page: Page, source: HttpConfig) -> list[Any]:
-    records = point(page.content, source.records)
-    if not isinstance(records, list):
-        found = "nothing" if records is MISSING else type(records).__name__
-        raise _refused(f"a list of records at {source.records or 'the top'!r}", found, page)
-    return records
+def _take(page: Page, source: HttpConfig, count: Count, repeats: Repeats) -> Iterator[Part]:
+    """A page's records, each part of them counted and compared before it is handed on."""
+    seen = held = 0
+    keys = []
+    for part in read_body(page, count.taken + 1, source):
+        count.add(part.seen, page)
+        seen, held = seen + part.seen, held + len(part.held)
+        hashes = repeats.key_hashes(part)
+        keys += [] if hashes is None else [hashes]
+        yield part
+    if source.pagination.kind != "none":
+        repeats.check(page, keys, seen, held)
 
 
-def _total(page: Page, source: HttpConfig, before: int | None) -> int | None:
-    if source.total is None:
-        return None
-    total = point(page.content, source.total)
-    if not isinstance(total, int) or isinstance(total, bool):
-        found = "nothing" if total is MISSING else repr(total)
-        raise _refused(f"a whole number at {source.total!r}", found, page)
-    if before is not None and total != before:
-        raise _refused(f"the total of the first page, {before}", str(total), page)
-    return total
+def _confirm(fetcher: Fetcher, walk: Walk, last: Step, source: HttpConfig) -> None:
+    """Hold that the last page, asked for again, is still the last, and that none follows it.
+
+    Raises:
+        SourceError: it is not: it had come empty, or without the way to the next, by mistake.
+    """
+    again = fetcher.fetch(walk.ask)
+    found = _records(again, source)
+    if found != last.count or walk.advance(Step(again, found, last.taken, None)):
+        raise refused(
+            f"{last.count} records on the last page, and none behind",
+            f"{found} when it was asked for again, or a page that follows",
+            again,
+        )
+    beyond = walk.beyond()
+    if beyond is None:
+        return
+    try:
+        page = fetcher.fetch(beyond)
+    except SourceMissingError:
+        return
+    found = _records(page, source)
+    if found:
+        raise refused("no records behind the last page", str(found), page)
 
 
-def _refused(required: str, found: str, page: Page) -> SourceError:
-    return SourceError(
-        required,
-        found=found,
-        where=page.shown,
-        do="Nothing of it was taken. Run again; if it stays so, ask who runs the API, or correct "
-        "the source's records, total, pagination or limits.",
-    )
+def _records(page: Page, source: HttpConfig) -> int:
+    """How many records a page has."""
+    return sum(part.seen for part in read_body(page, 1, source))

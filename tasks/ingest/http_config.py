@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, field_validator, model_validator
 
 from tasks.core.config import Config, Duration
+from tasks.ingest.auth_config import Auth
 from tasks.ingest.schema import Source
-from tasks.ingest.templates import Secret, Url, expand_date, refuse_clear
+from tasks.ingest.templates import Url, expand_date, refuse_clear
+from tasks.ingest.text_config import TextFormat
 
 
 def _pointer(text: str) -> str:
@@ -29,22 +32,33 @@ class NoPages(Config):
     kind: Literal["none"] = "none"
 
 
+_IN_BODY = "; one that begins with / is a JSON pointer into the body of a POST"
+
+
 class PageNumber(Config):
     """Pages by number, until one is empty or the declared total is reached."""
 
     kind: Literal["page"]
-    parameter: str = Field("page", description="Query parameter with the page's number")
+    parameter: str = Field("page", description=f"Parameter with the page's number{_IN_BODY}")
     first: int = Field(1, ge=0, description="Number of the first page")
-    size_parameter: str | None = Field(None, description="Query parameter with the page's size")
+    size_parameter: str | None = Field(None, description="Parameter with the page's size")
     size: int | None = Field(None, ge=1, description="Records asked for in a page")
+    even: bool = Field(
+        True,
+        description="Whether every page but the last has as many records as the first. Where the "
+        "size changes on the way, numbers lead past records; false is for an API that leaves "
+        "records out of its pages",
+    )
 
 
 class Offset(Config):
     """Pages by the number of records before them, until one is empty or the total is reached."""
 
     kind: Literal["offset"]
-    parameter: str = Field("offset", description="Query parameter with the records to pass over")
-    size_parameter: str | None = Field("limit", description="Query parameter with the page's size")
+    parameter: str = Field(
+        "offset", description=f"Parameter with the records to pass over{_IN_BODY}"
+    )
+    size_parameter: str | None = Field("limit", description="Parameter with the page's size")
     size: int | None = Field(None, ge=1, description="Records asked for in a page")
 
 
@@ -52,8 +66,19 @@ class Cursor(Config):
     """Each answer names the next page by a cursor."""
 
     kind: Literal["cursor"]
-    parameter: str = Field("cursor", description="Query parameter that takes the cursor")
-    next: Pointer = Field(description="JSON pointer to the next cursor; null or absent at the end")
+    parameter: str = Field("cursor", description=f"Parameter that takes the cursor{_IN_BODY}")
+    next: Pointer | None = Field(
+        None, description="JSON pointer to the next cursor; null or absent at the end"
+    )
+    next_header: str | None = Field(
+        None, description="Header with the next cursor, in place of next; absent at the end"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Cursor:
+        if (self.next is None) == (self.next_header is None):
+            raise ValueError("a cursor is found by next or by next_header: name one")
+        return self
 
 
 class Link(Config):
@@ -65,62 +90,21 @@ class Link(Config):
     )
 
 
-Pagination = Annotated[NoPages | PageNumber | Offset | Cursor | Link, Discriminator("kind")]
+AnyPagination = NoPages | PageNumber | Offset | Cursor | Link
+Pagination = Annotated[AnyPagination, Discriminator("kind")]
 
 
-class Basic(Config):
-    """A user's name and password."""
-
-    user: str = Field(description="The user's name, or ${NAME}")
-    password: Secret = Field(description="The password, as ${NAME}")
-
-
-class ApiKey(Config):
-    """A key sent in a header or a query parameter."""
-
-    header: str | None = Field(None, description="Header that takes the key")
-    query: str | None = Field(None, description="Query parameter that takes the key")
-    value: Secret = Field(description="The key, as ${NAME}")
-
-    @model_validator(mode="after")
-    def _one_place(self) -> ApiKey:
-        if (self.header is None) == (self.query is None):
-            raise ValueError("an API key goes in a header or in a query parameter: name one")
-        return self
-
-
-class OAuth2(Config):
-    """Client credentials, exchanged for a token (RFC 6749, section 4.4)."""
-
-    token_url: Url = Field(description="Address that gives tokens; ${NAME} is filled in")
-    client_id: str = Field(description="The client's name, or ${NAME}")
-    client_secret: Secret = Field(description="The client's secret, as ${NAME}")
-    scope: str | None = Field(None, description="What is asked for")
-
-
-class Auth(Config):
-    """How a request proves who sends it; one of its fields."""
-
-    bearer: Secret | None = Field(None, description="A bearer token, as ${NAME}")
-    basic: Basic | None = Field(None, description="A user and a password")
-    api_key: ApiKey | None = Field(None, description="A key in a header or query parameter")
-
-    oauth2: OAuth2 | None = Field(None, description="Client credentials, exchanged for a token")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Auth:
-        ways = (self.bearer, self.basic, self.api_key, self.oauth2)
-        if sum(way is not None for way in ways) != 1:
-            raise ValueError("name one of bearer, basic, api_key, oauth2")
-        return self
-
-
-class HttpConfig(Source):
+class HttpConfig(TextFormat, Source):
     """Records from an HTTP API, every page of it or nothing."""
 
-    kind: Literal["http"] = Field(description="An HTTP API that answers in JSON")
+    kind: Literal["http"] = Field(description="An HTTP API, or a file behind an address")
     url: Url = Field(
         description="Address of the first page; ${NAME} is filled in, {date} is the batch date"
+    )
+    format: Literal["auto", "json", "ndjson", "csv", "tsv", "parquet"] = Field(
+        "auto",
+        description="What the answers are written in; auto goes by their Content-Type, then by "
+        "the ending of the address, and else is JSON",
     )
     records: Pointer = Field(
         "", description="JSON pointer to the list of records; empty: all of it"
@@ -128,14 +112,23 @@ class HttpConfig(Source):
     total: Pointer | None = Field(
         None, description="JSON pointer to the number of records there are; it is held to"
     )
+    total_header: str | None = Field(
+        None,
+        description="Header with the number of records there are; it is held to",
+        examples=["X-Total-Count", "Content-Range"],
+    )
     pagination: Pagination = Field(
         default_factory=NoPages, description="How further pages are asked for"
     )
     auth: Auth | None = Field(None, description="How requests prove who sends them")
+    method: Literal["get", "post"] = Field("get", description="How pages are asked for")
     params: dict[str, str] = Field(
         default_factory=dict,
         description="Query parameters; {date}, {since} and {until} are the batch date, its start "
         "and its end",
+    )
+    body: dict[str, Any] | None = Field(
+        None, description="JSON object that a POST sends; its texts are filled in as params are"
     )
     headers: dict[str, str] = Field(default_factory=dict, description="Request headers")
     drift: Literal["refuse", "evolve", "ignore"] = Field(
@@ -144,12 +137,32 @@ class HttpConfig(Source):
         "as text, or leave it out",
     )
     absent: Literal["refuse", "null"] = Field(
-        "refuse", description="What a declared field means that a record leaves out"
+        "refuse", description="JSON: what a declared field means that a record leaves out"
+    )
+    repeated_keys: Literal["refuse", "keep"] = Field(
+        "refuse",
+        description="What a record means whose key was on an earlier page: that the pages "
+        "overlap, so that others may be missing; or another version of the record",
+    )
+    confirm_end: bool = Field(
+        True,
+        description="Whether, where no total is declared, the last page is asked for again: a "
+        "page that by mistake comes empty, or without the way to the next, then ends nothing",
+    )
+    conditional: bool = Field(
+        False,
+        description="Whether an answer that has not changed since an earlier run is taken from "
+        "what that run landed (ETag, Last-Modified); for sources of one page",
     )
     allow_private: bool = Field(
         False,
         description="Whether a name may lead to a private address. One that is written out as "
         "such, 127.0.0.1 for example, may in any case",
+    )
+    ca_bundle: str | None = Field(
+        None,
+        description="File with certificates of authorities that are trusted too, relative to the "
+        "pipeline file",
     )
     concurrency: int = Field(
         1, ge=1, le=64, description="Pages asked for at once, where their addresses can be foreseen"
@@ -163,13 +176,50 @@ class HttpConfig(Source):
     max_pages: int = Field(100_000, ge=1, description="More pages than this are refused")
     max_records: int = Field(50_000_000, ge=1, description="More records than this are refused")
     max_page_bytes: int = Field(
-        256 * 1024 * 1024, ge=1, description="A page of more bytes, decompressed, is refused"
+        256 * 1024 * 1024, ge=1, description="An answer of more bytes, decompressed, is refused"
     )
 
-    @field_validator("headers", "params")
+    @field_validator("headers", "params", "body")
     @classmethod
-    def _no_clear_secret(cls, pairs: dict[str, str]) -> dict[str, str]:
-        for name, value in pairs.items():
+    def _no_clear_secret(cls, pairs: dict[str, Any] | None) -> dict[str, Any] | None:
+        for name, value in _texts(pairs or {}):
             refuse_clear(name, value)
             expand_date(value, dt.date(2000, 1, 1))
         return pairs
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> HttpConfig:
+        how = self.pagination
+        places = [getattr(how, name, None) for name in ("parameter", "size_parameter")]
+        in_body = any(place and place.startswith("/") for place in places)
+        if self.method == "get" and (self.body is not None or in_body):
+            raise ValueError("a body, and parameters in it, need method: post")
+        if self.conditional and (self.method == "post" or how.kind != "none"):
+            raise ValueError("conditional: true is for one page that is asked for by get")
+        if self.total is not None and self.total_header is not None:
+            raise ValueError("the total is found by total or by total_header: name one")
+        if self.needs_json and self.format not in {"auto", "json"}:
+            raise ValueError(f"JSON pointers say nothing about {self.format}")
+        return self
+
+    @property
+    def needs_json(self) -> bool:
+        """Whether something is looked for in the answers that only JSON has."""
+        return (
+            bool(self.records or self.total) or getattr(self.pagination, "next", None) is not None
+        )
+
+    @property
+    def has_total(self) -> bool:
+        """Whether the API says how many records there are."""
+        return self.total is not None or self.total_header is not None
+
+
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a JSON value, with the name it stands under."""
+    if isinstance(value, str):
+        yield name, value
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        yield from _texts(inner, key)
+    for inner in value if isinstance(value, list) else ():
+        yield from _texts(inner, name)

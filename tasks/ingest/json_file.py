@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 from tasks.core.errors import SourceError
 from tasks.ingest.config import FilesConfig
-from tasks.ingest.json_text import point, read_json
+from tasks.ingest.json_records import take_document
+from tasks.ingest.json_text import Document
 from tasks.ingest.parts import Part
-from tasks.ingest.records import positions, take_objects
 
 
 def read_json_file(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator[Part]:
@@ -24,12 +24,13 @@ def read_json_file(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator
         SourceError: the file is no JSON, or has no list where it should.
     """
     try:
-        records = point(read_json(stream.read()), source.records)
+        document = Document(stream.read())
+        records = document.at(source.records)
     except ValueError as error:
         raise _refused(name, f"not JSON: {error}", source) from error
     if not isinstance(records, list):
         raise _refused(name, type(records).__name__, source)
-    yield take_objects(records, positions(1, len(records)), name, source)
+    yield take_document(document, source.records, 1, name, source)
 
 
 def _refused(name: str, found: str, source: FilesConfig) -> SourceError:

@@ -1,20 +1,19 @@
-"""Walk from page to page, and notice a walk that goes in circles."""
+"""Walk from page to page, and notice a walk that goes in circles or past records."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 
 from tasks.core.errors import SourceError
-from tasks.core.keys import digest_bytes
-from tasks.ingest.fetching import Page, same_origin
-from tasks.ingest.http_config import Cursor, HttpConfig, Link, NoPages, Offset, PageNumber
-from tasks.ingest.json_text import MISSING, point
-from tasks.ingest.parts import to_json
+from tasks.ingest.asking import Ask, Start, join, same_origin
+from tasks.ingest.fetching import Page
+from tasks.ingest.http_config import AnyPagination, Cursor, Link, NoPages, Offset, PageNumber
+from tasks.ingest.json_text import MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +22,13 @@ class Step:
 
     Args:
         page: the page.
-        records: its records.
+        count: its records.
         taken: records so far, with these.
         total: records there are, where the API says so.
     """
 
     page: Page
-    records: Sequence[Any]
+    count: int
     taken: int
     total: int | None
 
@@ -37,32 +36,39 @@ class Step:
 class Walk(Protocol):
     """A way from page to page."""
 
-    def address(self, start: httpx.URL) -> httpx.URL:
-        """The next page's address."""
+    @property
+    def ask(self) -> Ask:
+        """The next page's request."""
 
-    def foreseen(self, start: httpx.URL) -> Iterator[httpx.URL]:
-        """Addresses that probably follow the next one, in order."""
+    def foreseen(self) -> Iterator[Ask]:
+        """Requests that probably follow the next one, in order."""
 
     def advance(self, step: Step) -> bool:
         """Take note of a page; whether there is another.
 
         Raises:
-            SourceError: the walk has been here before, or is led to another host.
+            SourceError: the walk has been here before, leads to another host, or past records.
         """
+
+    def beyond(self) -> Ask | None:
+        """A request for records behind the last page, where one can be made."""
 
 
 class _Unforeseen:
     """A walk of which nothing is known ahead."""
 
-    def foreseen(self, start: httpx.URL) -> Iterator[httpx.URL]:  # noqa: ARG002  # as it says
+    def foreseen(self) -> Iterator[Ask]:
         return iter(())
+
+    def beyond(self) -> Ask | None:
+        return None
 
 
 class OnePage(_Unforeseen):
     """Asks for one page: the only one."""
 
-    def address(self, start: httpx.URL) -> httpx.URL:
-        return start
+    def __init__(self, start: Start) -> None:
+        self.ask = start.ask()
 
     def advance(self, step: Step) -> bool:  # noqa: ARG002  # there is no other, whatever it says
         return False
@@ -75,131 +81,146 @@ class NumberedWalk:
     or the declared total.
     """
 
-    def __init__(self, how: PageNumber | Offset) -> None:
-        self._how = how
+    def __init__(self, how: PageNumber | Offset, start: Start) -> None:
+        self._how, self._start = how, start
+        self._is_by_page = isinstance(how, PageNumber)
         self._next = how.first if isinstance(how, PageNumber) else 0
         self._left: int | None = None
         self._stride: int | None = None
+        self._size: int | None = None
+        self._asks: dict[int, Ask] = {}
 
-    def address(self, start: httpx.URL) -> httpx.URL:
-        return self._at(start, self._next)
+    @property
+    def ask(self) -> Ask:
+        return self._at(self._next)
 
-    def foreseen(self, start: httpx.URL) -> Iterator[httpx.URL]:
+    def foreseen(self) -> Iterator[Ask]:
         """The pages behind the next one, as far as the declared total goes."""
         if self._stride is None:
             return
-        step = 1 if isinstance(self._how, PageNumber) else self._stride
+        step = 1 if self._is_by_page else self._stride
         for count in itertools.count(1):
             if self._left is not None and count * self._stride >= self._left:
                 return
-            yield self._at(start, self._next + count * step)
-
-    def _at(self, start: httpx.URL, position: int) -> httpx.URL:
-        asked: dict[str, str] = {self._how.parameter: str(position)}
-        if self._how.size and self._how.size_parameter:
-            asked[self._how.size_parameter] = str(self._how.size)
-        return start.copy_merge_params(asked)
+            yield self._at(self._next + count * step)
 
     def advance(self, step: Step) -> bool:
-        self._stride = len(step.records) or None
+        if isinstance(self._how, PageNumber) and self._how.even:
+            self._check_even(step)
+        self._asks.pop(self._next, None)
+        self._size = self._size or step.count or None
+        self._stride = step.count or None
         self._left = None if step.total is None else step.total - step.taken
-        self._next = self._next + 1 if isinstance(self._how, PageNumber) else step.taken
-        return bool(step.records) and (step.total is None or step.taken < step.total)
+        is_last = not step.count or (step.total is not None and step.taken >= step.total)
+        if not is_last:
+            self._next = self._next + 1 if self._is_by_page else step.taken
+        return not is_last
+
+    def beyond(self) -> Ask | None:
+        stride = 1 if self._is_by_page else self._size or self._how.size
+        return self._at(self._next + stride) if stride else None
+
+    def _check_even(self, step: Step) -> None:
+        """Where pages change their size, a page's number means other records than it should."""
+        was_short = self._stride is not None and self._stride != self._size
+        if step.count and (was_short or step.count > (self._size or step.count)):
+            raise _astray(
+                f"{self._size} records on every page but the last",
+                f"{self._stride if was_short else step.count}",
+                step.page,
+                "If the API leaves records out of its pages, set the pagination's even: false.",
+            )
+
+    def _at(self, position: int) -> Ask:
+        if position not in self._asks:
+            values = {self._how.parameter: position}
+            if self._how.size and self._how.size_parameter:
+                values[self._how.size_parameter] = self._how.size
+            self._asks[position] = self._start.ask(values)
+        return self._asks[position]
 
 
 class CursorWalk(_Unforeseen):
     """Asks with the cursor that the page before gave."""
 
-    def __init__(self, how: Cursor) -> None:
-        self._how = how
-        self._cursor: str | None = None
-        self._seen: set[str] = set()
-
-    def address(self, start: httpx.URL) -> httpx.URL:
-        if self._cursor is None:
-            return start
-        return start.copy_merge_params({self._how.parameter: self._cursor})
+    def __init__(self, how: Cursor, start: Start) -> None:
+        self._how, self._start = how, start
+        self._seen: set[str | int] = set()
+        self.ask = start.ask()
 
     def advance(self, step: Step) -> bool:
-        found = point(step.page.content, self._how.next)
+        found = self._cursor(step.page)
         if found is None or found is MISSING or found == "":
             return False
-        if isinstance(found, bool) or not isinstance(found, (str, int)):
-            raise _circle(f"a cursor at {self._how.next!r}", type(found).__name__, step.page)
-        self._cursor = str(found)
-        if self._cursor in self._seen:
-            raise _circle("a new cursor on each page", "one that was followed already", step.page)
-        self._seen.add(self._cursor)
+        place = repr(self._how.next or self._how.next_header)
+        if isinstance(found, bool) or not isinstance(found, (str, int)) or not _is_text(found):
+            raise _astray(f"a cursor at {place}", type(found).__name__, step.page)
+        if found in self._seen:
+            raise _astray("a new cursor on each page", "one that was followed already", step.page)
+        self._seen.add(found)
+        self.ask = self._start.ask({self._how.parameter: found})
         return True
+
+    def _cursor(self, page: Page) -> object:
+        if self._how.next_header is not None:
+            return page.headers.get(self._how.next_header)
+        assert self._how.next is not None
+        return page.at(self._how.next)
 
 
 class LinkWalk(_Unforeseen):
     """Asks at the address that the page before gave."""
 
-    def __init__(self, how: Link) -> None:
+    def __init__(self, how: Link, start: Start) -> None:
         self._how = how
-        self._link: httpx.URL | None = None
         self._seen: set[httpx.URL] = set()
-
-    def address(self, start: httpx.URL) -> httpx.URL:
-        return self._link or start
+        self.ask = start.ask()
 
     def advance(self, step: Step) -> bool:
-        self._seen.add(step.page.url)
+        page = step.page
+        self._seen |= {page.url, self.ask.url}
         found = (
-            step.page.links.get("next", {}).get("url")
+            page.links.get("next", {}).get("url")
             if self._how.next is None
-            else point(step.page.content, self._how.next)
+            else page.at(self._how.next)
         )
         if found is None or found is MISSING or found == "":
             return False
-        if not isinstance(found, str):
-            raise _circle("an address of the next page", type(found).__name__, step.page)
-        link = step.page.url.join(found)
-        if not same_origin(link, step.page.url):
-            raise _circle(f"a next page on {step.page.url.host}", link.host or "no host", step.page)
+        link = join(page.url, found) if isinstance(found, str) else None
+        if link is None:
+            raise _astray("an address of the next page", type(found).__name__, page)
+        if not same_origin(link, page.url):
+            raise _astray(f"a next page on {page.url.host}", link.host, page)
         if link in self._seen:
-            raise _circle("a new address on each page", "one that was followed already", step.page)
-        self._link = link
+            raise _astray("a new address on each page", "one that was followed already", page)
+        self.ask = Ask(link, self.ask.body)
         return True
 
 
-class Repeats:
-    """Notices a page that holds the very records of an earlier one."""
-
-    def __init__(self, source: HttpConfig) -> None:
-        self._alone_is_enough = bool(source.key)
-        self._seen: set[str] = set()
-
-    def check(self, step: Step) -> None:
-        """Take note of a page.
-
-        Raises:
-            SourceError: its records came before.
-        """
-        if not step.records or (len(step.records) == 1 and not self._alone_is_enough):
-            return
-        content = digest_bytes(to_json(step.records).encode())
-        if content in self._seen:
-            raise _circle("other records on each page", "those of an earlier page", step.page)
-        self._seen.add(content)
-
-
-def walk_for(how: NoPages | PageNumber | Offset | Cursor | Link) -> Walk:
+def walk_for(how: AnyPagination, start: Start) -> Walk:
     """The walk that a pagination declares."""
-    if isinstance(how, (PageNumber, Offset)):
-        return NumberedWalk(how)
+    if isinstance(how, NoPages):
+        return OnePage(start)
     if isinstance(how, Cursor):
-        return CursorWalk(how)
+        return CursorWalk(how, start)
     if isinstance(how, Link):
-        return LinkWalk(how)
-    return OnePage()
+        return LinkWalk(how, start)
+    return NumberedWalk(how, start)
 
 
-def _circle(required: str, found: str, page: Page) -> SourceError:
+def _is_text(found: str | int) -> bool:
+    try:
+        str(found).encode()
+    except ValueError:  # half a character, or a number of thousands of digits
+        return False
+    return True
+
+
+def _astray(required: str, found: str, page: Page, advice: str = "") -> SourceError:
     return SourceError(
         required,
         found=found,
         where=page.shown,
-        do="Nothing of it was taken. Check the source's pagination, or tell who runs the API.",
+        do="Nothing of it was taken. Check the source's pagination, or tell who runs the API. "
+        + advice,
     )

@@ -1,7 +1,7 @@
 """Connect only where a source may: to one resolved address a host, and to no private one unasked.
 
-A name is resolved once and every request goes to the address it had then, so that a name which
-later points elsewhere leads nowhere else.
+A name is resolved once and every connection goes to the address it had then, so that a name which
+later points elsewhere leads nowhere else. Requests, TLS and cookies know the name alone.
 """
 
 from __future__ import annotations
@@ -10,77 +10,85 @@ import contextlib
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import httpx
+import httpcore
 
 from tasks.core.errors import SourceError
+from tasks.ingest.wire import Deadline, WatchedStream
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+_COMPATIBLE = ipaddress.ip_network("::/96")
 _UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")
 _LOW_32_BITS = 0xFFFFFFFF
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class PinnedClient:
-    """An HTTP client that resolves each host once, and refuses private addresses.
+class PinnedNetwork(httpcore.NetworkBackend):
+    """Opens connections: resolves each host once, and refuses private addresses.
 
     Args:
-        client: what sends the requests.
         allow_private: whether private addresses may be connected to.
+        deadline: when waiting ends.
+        network: what connects.
         resolve: what looks names up.
     """
 
     def __init__(
         self,
-        client: httpx.Client,
         allow_private: bool,
+        deadline: Deadline,
+        network: httpcore.NetworkBackend | None = None,
         resolve: Callable[..., Iterable[Any]] = socket.getaddrinfo,
     ) -> None:
-        self._client, self._allow_private, self._resolver = client, allow_private, resolve
+        self._allow_private, self._deadline = allow_private, deadline
+        self._network, self._resolver = network or httpcore.SyncBackend(), resolve
         self._addresses: dict[tuple[str, int], list[Address]] = {}
         self._lock = threading.Lock()
 
-    @contextlib.contextmanager
-    def stream(self, method: str, url: httpx.URL, **more: Any) -> Iterator[httpx.Response]:
-        """Send a request to the host's pinned address; its name is still the one TLS checks.
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> WatchedStream:
+        """Connect to the host's pinned address.
 
         Raises:
             SourceError: the host has a private address and that was not allowed.
-            httpx.TransportError: the request failed; the next one tries the host's next address.
+            httpcore.ConnectError: it does not answer; the next try goes to its next address.
         """
-        place = (url.host, url.port or (443 if url.scheme == "https" else 80))
-        address = self._resolve(place)
-        headers = {"Host": url.netloc.decode(), **more.pop("headers", {})}
+        address = self._resolve(host, port)
         try:
-            with self._client.stream(
-                method,
-                url.copy_with(host=str(address)),
-                headers=headers,
-                extensions={"sni_hostname": url.host},
-                **more,
-            ) as response:
-                yield response
-        except httpx.ConnectError:
+            stream = self._network.connect_tcp(
+                str(address), port, self._deadline.cap(timeout), local_address, socket_options
+            )
+        except (httpcore.ConnectError, httpcore.ConnectTimeout):
             with self._lock:
-                first, *others = self._addresses[place]
-                self._addresses[place] = [*others, first]
+                first, *others = self._addresses[host, port]
+                if first == address:
+                    self._addresses[host, port] = [*others, first]
             raise
+        return WatchedStream(stream, self._deadline)
 
-    def _resolve(self, place: tuple[str, int]) -> Address:
+    def _resolve(self, host: str, port: int) -> Address:
         with self._lock:
-            if place not in self._addresses:
-                self._addresses[place] = self._look_up(*place)
-            return self._addresses[place][0]
+            if (host, port) not in self._addresses:
+                self._addresses[host, port] = self._look_up(host, port)
+            return self._addresses[host, port][0]
 
     def _look_up(self, host: str, port: int) -> list[Address]:
         try:
             found = self._resolver(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpx.ConnectError(f"the name {host} cannot be resolved") from error
+        except (OSError, UnicodeError):
+            found = []
         addresses = list(dict.fromkeys(ipaddress.ip_address(str(one[4][0])) for one in found))
+        if not addresses:
+            raise httpcore.ConnectError("the name cannot be resolved")
         private = [address for address in addresses if not is_public(address)]
         if private and not (self._allow_private or _is_plainly_private(host)):
             raise SourceError(
@@ -96,10 +104,12 @@ def is_public(address: Address) -> bool:
     """Whether an address is one of the public internet, through any embedding of IPv4 in IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _NAT64:
+        if address in _COMPATIBLE or any(address in network for network in _NAT64):
             inner = ipaddress.IPv4Address(int(address) & _LOW_32_BITS)
         if inner is not None:
             return is_public(inner)
+        if address.is_site_local:
+            return False
     return address.is_global and not address.is_multicast
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
-import httpx
-
+from tasks.ingest.asking import Ask
 from tasks.ingest.fetching import Fetcher, Page
+from tasks.ingest.pagination import Walk
 
 
 class Prefetch:
-    """Gives the pages that are asked for, in the order they are asked for.
+    """Gives the pages of a walk, in their order.
 
     A page that was foreseen wrongly is fetched for nothing and its failure concerns nobody.
 
@@ -24,7 +23,7 @@ class Prefetch:
     def __init__(self, fetcher: Fetcher, concurrency: int) -> None:
         self._fetcher, self._concurrency = fetcher, concurrency
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="pages")
-        self._coming: dict[httpx.URL, Future[Page]] = {}
+        self._coming: dict[Ask, Future[Page]] = {}
 
     def __enter__(self) -> Prefetch:
         return self
@@ -35,20 +34,24 @@ class Prefetch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._fetcher.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def fetch(self, url: httpx.URL, foreseen: Iterable[httpx.URL]) -> Page:
-        """A page, while the pages that will probably follow are asked for too.
+    def fetch(self, walk: Walk) -> Page:
+        """The next page, while those that probably follow it are asked for too.
 
         Raises:
             SourceError: as `Fetcher.fetch`.
         """
         if self._concurrency == 1:
-            return self._fetcher.fetch(url)
-        page = self._coming.pop(url, None) or self._pool.submit(self._fetcher.fetch, url)
-        for address in foreseen:
+            return self._fetcher.fetch(walk.ask)
+        page = self._coming.pop(walk.ask, None) or self._submit(walk.ask)
+        for ask in walk.foreseen():
             if len(self._coming) + 1 >= self._concurrency:
                 break
-            if address not in self._coming:
-                self._coming[address] = self._pool.submit(self._fetcher.fetch, address)
+            if ask not in self._coming:
+                self._coming[ask] = self._submit(ask)
         return page.result()
+
+    def _submit(self, ask: Ask) -> Future[Page]:
+        return self._pool.submit(self._fetcher.fetch, ask)

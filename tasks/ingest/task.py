@@ -67,5 +67,5 @@ def _read(
     if isinstance(source, FilesConfig):
         return read_files(source, date, folder)
     if isinstance(source, HttpConfig):
-        return read_http(source, secrets, date, f"sources.{name}")
+        return read_http(source, secrets, date, f"sources.{name}", folder)
     return read_sql(name, source, secrets, date, folder, timezone)

@@ -1,0 +1,85 @@
+"""Take JSON objects in which nothing has to be looked at twice: a column at a time, or not at all.
+
+Where each value has the JSON type that its column's type is written in, reading the text fast has
+lost nothing: whole numbers of up to 64 bits, texts and flags come as they are, and a number with a
+fraction becomes the nearest float either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from tasks.ingest import text
+from tasks.ingest.parts import LINE, Part
+from tasks.ingest.schema import ColumnType, Source
+
+_EXACT_FLOAT = 2.0**53
+_NONE = type(None)
+
+
+def take_plain(records: Sequence[Any], first_line: int, name: str, source: Source) -> Part | None:
+    """Take records that are beyond doubt.
+
+    Args:
+        records: as a fast JSON parser reads them.
+        first_line: position of the first one in its source.
+        name: file or address of the source.
+        source: its declaration.
+
+    Returns:
+        None where one of them needs an exact reading, or has to be held back.
+    """
+    if source.drift != "ignore" or set(map(type, records)) > {dict}:
+        return None
+    columns: list[pl.Series] = []
+    for key, column in source.columns.items():
+        try:
+            values = [record[key] for record in records]
+        except (KeyError, TypeError):
+            return None
+        series = _take(values, column, keep_empty=source.empty_text == "keep")
+        if series is None:
+            return None
+        columns.append(series.alias(key))
+    lines = pl.int_range(first_line, first_line + len(records), eager=True).alias(LINE)
+    return Part(name, len(records), pl.DataFrame([*columns, lines]), [])
+
+
+def _take(values: list[Any], column: ColumnType, keep_empty: bool) -> pl.Series | None:
+    types = set(map(type, values)) - {_NONE}
+    kind, dtype = column.type, column.dtype
+    if dtype.is_temporal() or dtype.is_decimal():
+        return _take_spelled(values, column) if types <= {str} else None
+    if kind == "str" and types <= {str}:
+        series = pl.Series(values, dtype=pl.String)
+        return series if keep_empty else series.set(series == "", None)
+    if kind == "bool" and types <= {bool}:
+        return pl.Series(values, dtype=pl.Boolean)
+    if kind[0] in "iu" and types <= {int}:
+        return _take_whole(values, dtype)
+    if kind[0] == "f" and types <= {float, int}:
+        return _take_float(values, dtype)
+    return None
+
+
+def _take_whole(values: list[int | None], dtype: pl.DataType) -> pl.Series | None:
+    try:
+        return pl.Series(values, dtype=pl.Int64).cast(dtype)
+    except (OverflowError, pl.exceptions.PolarsError):
+        return None
+
+
+def _take_float(values: list[float | None], dtype: pl.DataType) -> pl.Series | None:
+    """Floats; a large one may have been a whole number of more digits than it has."""
+    series = pl.Series(values, dtype=pl.Float64, strict=False)
+    return series.cast(dtype) if (series.abs() < _EXACT_FLOAT).all() else None
+
+
+def _take_spelled(values: list[str | None], column: ColumnType) -> pl.Series | None:
+    texts = pl.Series(values, dtype=pl.String)
+    meant = texts.set(texts == "", None)
+    series = text.read_series(meant, column)
+    return series if series.null_count() == meant.null_count() else None

@@ -1,0 +1,159 @@
+"""Take an answer's body in: decoded, whole, within its limit, and of the format it should have."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import httpx
+
+from tasks.core.errors import SourceError
+from tasks.ingest.content_coding import decode
+from tasks.ingest.flaws import FlawError
+from tasks.ingest.http_config import HttpConfig
+from tasks.ingest.json_text import Document
+
+_BY_TYPE: Final = {
+    "application/json": "json",
+    "text/json": "json",
+    "application/x-ndjson": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/jsonl": "ndjson",
+    "application/x-jsonl": "ndjson",
+    "application/jsonlines": "ndjson",
+    "application/x-jsonlines": "ndjson",
+    "application/json-lines": "ndjson",
+    "text/csv": "csv",
+    "application/csv": "csv",
+    "text/tab-separated-values": "tsv",
+    "application/vnd.apache.parquet": "parquet",
+    "application/x-parquet": "parquet",
+    "application/parquet": "parquet",
+}
+_BY_ENDING: Final = {
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
+_COMPRESSED: Final = {".gz", ".bz2", ".xz", ".zst", ".zip"}
+_PAGES_FOR_PEOPLE: Final = {"text/html", "application/xhtml+xml"}
+_LINES: Final = {"ndjson", "csv", "tsv"}
+_PARQUET_MARK: Final = b"PAR1"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What an answer held.
+
+    Args:
+        format: json, ndjson, csv, tsv or parquet.
+        document: the document, where it is JSON.
+        file: where the bytes lie, where it is not; to be removed once they are read.
+        digest: SHA-256 of the bytes of a file; empty for a document.
+    """
+
+    format: str
+    document: Document | None = None
+    file: Path | None = None
+    digest: str = ""
+
+
+def receive(response: httpx.Response, source: HttpConfig, shown: str, folder: Path) -> Body:
+    """Read an answer's body to its end.
+
+    Args:
+        response: with its body still to be read.
+        source: the source's declaration.
+        shown: the answer's name in messages.
+        folder: where a file may be written.
+
+    Raises:
+        FlawError: it is cut, garbled, of another format, or longer than it says.
+        SourceError: it is larger than allowed.
+    """
+    kind = format_of(response, source)
+    if kind in _LINES and not source.has_total and not _has_end(response.headers):
+        raise FlawError("neither a length nor chunks: its end cannot be told from a cut")
+    chunks = _whole(response, source.max_page_bytes, shown)
+    try:
+        if kind == "json":
+            return Body(kind, Document(b"".join(chunks)))
+        return _store(kind, chunks, folder)
+    except ValueError as error:
+        found = str(error)
+    raise FlawError(f"not {kind.upper()}: {found}")
+
+
+def format_of(response: httpx.Response, source: HttpConfig) -> str:
+    """What an answer is written in.
+
+    Raises:
+        FlawError: its Content-Type is of another format than was declared.
+    """
+    told = response.headers.get("content-type", "").split(";")[0].strip().lower()
+    said = "json" if told.endswith("+json") else _BY_TYPE.get(told)
+    if source.format == "auto" and not source.needs_json:
+        return said or _BY_ENDING.get(_ending(response.request.url.path), "json")
+    wanted = "json" if source.format == "auto" else source.format
+    if told in _PAGES_FOR_PEOPLE or (said and said != wanted):
+        raise FlawError(f"not {wanted.upper()}: the Content-Type is {told[:60]!r}")
+    return wanted
+
+
+def _ending(path: str) -> str:
+    endings = [ending.lower() for ending in PurePosixPath(path).suffixes]
+    if endings and endings[-1] in _COMPRESSED:
+        endings.pop()
+    return endings[-1] if endings else ""
+
+
+def _has_end(headers: httpx.Headers) -> bool:
+    """Whether an answer's end can be told from a lost connection."""
+    told = ("content-length", "transfer-encoding", "content-encoding")
+    return any(name in headers for name in told)
+
+
+def _whole(response: httpx.Response, limit: int, shown: str) -> Iterator[bytes]:
+    """The decoded chunks of a body, each as it comes.
+
+    Raises:
+        FlawError: the body does not end where it should.
+        SourceError: it is larger than the limit.
+    """
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    size = 0
+    for chunk in decode(response.stream, response.headers.get("content-encoding", "")):
+        size += len(chunk)
+        if size > limit:
+            raise SourceError(
+                f"an answer of at most {limit} bytes, decompressed",
+                found="a larger one",
+                where=shown,
+                do="Ask for smaller pages, or raise max_page_bytes.",
+            )
+        yield chunk
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and "transfer-encoding" not in response.headers:
+        wire = response.extensions["network_stream"]
+        if wire.has_more_than(int(length)):
+            raise FlawError(f"more bytes than the Content-Length of {length} that it told")
+
+
+def _store(kind: str, chunks: Iterator[bytes], folder: Path) -> Body:
+    digest, start, end = hashlib.sha256(), b"", b""
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=f".{kind}", delete=False) as file:
+        for chunk in chunks:
+            file.write(chunk)
+            digest.update(chunk)
+            start = (start + chunk[:4])[:4]
+            end = (end + chunk[-4:])[-4:]
+    if kind == "parquet" and not start == end == _PARQUET_MARK:
+        raise ValueError("it does not begin and end as one")
+    return Body(kind, file=Path(file.name), digest=digest.hexdigest())

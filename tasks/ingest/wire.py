@@ -1,0 +1,125 @@
+"""Network streams that end with a deadline, and that notice bytes behind an answer's end."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import ssl
+import threading
+import time
+from typing import Any
+
+import httpcore
+
+_HEAD_END = b"\r\n\r\n"
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d")
+
+
+class Deadline:
+    """A moment after which nothing is waited for any more.
+
+    Args:
+        seconds: until then.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        self._ended = threading.Event()
+
+    @property
+    def left(self) -> float:
+        """Seconds until then; negative afterwards."""
+        return self._ends - time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has passed."""
+        return self.left <= 0
+
+    def end(self) -> None:
+        """Let it be now."""
+        self._ends = time.monotonic()
+        self._ended.set()
+
+    def wait(self, seconds: float) -> None:
+        """Let some time pass, or all that is left."""
+        self._ended.wait(max(0.0, min(seconds, self.left)))
+
+    def cap(self, timeout: float | None) -> float:
+        """A wait that is not longer than what is left.
+
+        Raises:
+            httpcore.ReadTimeout: nothing is left.
+        """
+        left = self.left
+        if left <= 0:
+            raise httpcore.ReadTimeout("the deadline is over")
+        return left if timeout is None else min(timeout, left)
+
+
+class WatchedStream(httpcore.NetworkStream):
+    """A connection whose every wait ends with the deadline, however little comes at a time.
+
+    It counts what came since the last request, so that bytes behind the end of an answer, which an
+    HTTP client passes over in silence, are noticed: its length was told too short.
+
+    Args:
+        inner: the connection.
+        deadline: when waiting ends.
+    """
+
+    def __init__(self, inner: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._inner, self._deadline = inner, deadline
+        self._head, self._in_body, self._body_bytes = b"", False, 0
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        content = self._inner.read(max_bytes, self._deadline.cap(timeout))
+        if self._in_body:
+            self._body_bytes += len(content)
+        else:
+            self._read_head(content)
+        return content
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._head, self._in_body, self._body_bytes = b"", False, 0
+        self._inner.write(buffer, self._deadline.cap(timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> WatchedStream:
+        secure = self._inner.start_tls(ssl_context, server_hostname, self._deadline.cap(timeout))
+        return WatchedStream(secure, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+    def has_more_than(self, length: int) -> bool:
+        """Whether more came behind the head of the last answer than a body of this length."""
+        if not self._in_body:
+            return False
+        return self._body_bytes > length or self._has_waiting()
+
+    def _read_head(self, content: bytes) -> None:
+        self._head += content
+        while not self._in_body and _HEAD_END in self._head:
+            head, rest = self._head.split(_HEAD_END, 1)
+            if _INTERIM.match(head):
+                self._head = rest
+            else:
+                self._in_body, self._body_bytes, self._head = True, len(rest), b""
+
+    def _has_waiting(self) -> bool:
+        """Whether bytes wait to be read; the end of the connection is none."""
+        plain = self._inner.get_extra_info("socket")
+        if isinstance(plain, ssl.SSLSocket) or not self._inner.get_extra_info("is_readable"):
+            return False
+        with contextlib.suppress(OSError):
+            return bool(plain.recv(1, socket.MSG_PEEK))
+        return False
