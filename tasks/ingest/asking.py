@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
 import httpx
 from pydantic import SecretStr
@@ -136,6 +137,10 @@ def join(base: httpx.URL, found: str) -> httpx.URL | None:
 
 def show_url(url: httpx.URL, secrets: Mapping[str, SecretStr]) -> str:
     """An address without user, password and telling query parameters."""
+    if not (url.userinfo or url.fragment or is_telling(url.query.decode())):
+        text = str(url)
+        if redact(unquote_plus(text), secrets) == unquote_plus(text):
+            return text
     params = [
         (name, redact(value, secrets))
         for name, value in url.params.multi_items()

@@ -1,8 +1,18 @@
-"""Read the records of an answer's body, by the readers that files have."""
+"""Read the records of answers' bodies: files by the readers that files have, documents together.
+
+A step over columns costs the same for many rows as for few, so that small pages are taken several
+at a time.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
 
 from tasks.core.errors import SourceError
 from tasks.ingest.config import FilesConfig
@@ -10,54 +20,110 @@ from tasks.ingest.fetching import Page
 from tasks.ingest.files import read_file
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.json_records import take_document
-from tasks.ingest.json_text import MISSING
-from tasks.ingest.parts import Part
+from tasks.ingest.json_text import MISSING, Document
+from tasks.ingest.parts import SOURCE, Part
+from tasks.ingest.plain_records import take_plain
 
+_TOGETHER_RECORDS = 16_384
 _SHARED = (set(HttpConfig.model_fields) & set(FilesConfig.model_fields)) - {"kind", "format"}
 
 
-def read_body(page: Page, first_line: int, source: HttpConfig) -> Iterator[Part]:
-    """Read a page's records; a file of them in bounded memory.
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A document that is not taken yet.
 
     Args:
-        page: the page; the file of its body is removed.
-        first_line: position in the source of the first record of a document.
+        document: the document.
+        records: its list of them.
+        name: the page's name.
+        first_line: position of the first record in the source.
+    """
+
+    document: Document
+    records: list[Any]
+    name: str
+    first_line: int
+
+
+class Documents:
+    """JSON documents that wait to be taken together.
+
+    Args:
         source: the source's declaration.
+    """
+
+    def __init__(self, source: HttpConfig) -> None:
+        self._source = source
+        self._waiting: list[_Waiting] = []
+        self._count = 0
+
+    def add(self, page: Page, first_line: int) -> int:
+        """Put a document behind the others; the number of its records.
+
+        Raises:
+            SourceError: there is no list of records where one should be.
+        """
+        assert page.body.document is not None
+        records = page.at(self._source.records)
+        if not isinstance(records, list):
+            raise SourceError(
+                f"a list of records at {self._source.records or 'the top'!r}",
+                found="nothing" if records is MISSING else type(records).__name__,
+                where=page.shown,
+                do="Nothing of it was taken. Run again; if it stays so, ask who runs the API, or "
+                "correct the source's records.",
+            )
+        self._waiting.append(_Waiting(page.body.document, records, page.shown, first_line))
+        self._count += len(records)
+        return len(records)
+
+    @property
+    def are_many(self) -> bool:
+        """Whether it is time to take them."""
+        return self._count >= _TOGETHER_RECORDS
+
+    def take(self) -> Iterator[Part]:
+        """Take all that wait: one part for all of them, or where one is odd, one for each."""
+        waiting, self._waiting, self._count = self._waiting, [], 0
+        together = self._together(waiting) if len(waiting) > 1 else None
+        if together is not None:
+            yield together
+            return
+        absent_is_null = self._source.absent == "null"
+        for one in waiting:
+            yield take_document(
+                one.document,
+                self._source.records,
+                one.first_line,
+                one.name,
+                self._source,
+                absent_is_null,
+            )
+
+    def _together(self, waiting: list[_Waiting]) -> Part | None:
+        if any(one.document.is_exact for one in waiting):
+            return None
+        records = list(itertools.chain.from_iterable(one.records for one in waiting))
+        part = take_plain(records, waiting[0].first_line, waiting[0].name, self._source)
+        if part is None:
+            return None
+        names = pl.Series(SOURCE, [one.name for one in waiting])
+        numbers = np.repeat(np.arange(len(waiting)), [len(one.records) for one in waiting])
+        return replace(part, rows=part.rows.with_columns(names.gather(numbers)))
+
+
+def read_table(page: Page, source: HttpConfig) -> Iterator[Part]:
+    """Read the file that a page holds, in bounded memory; it is removed.
 
     Raises:
-        SchemaDriftError: the columns of a file are not those declared.
-        SourceError: there is no list of records, or the file is damaged.
+        SchemaDriftError: its columns are not those declared.
+        SourceError: it is damaged.
     """
-    body = page.body
-    if body.document is not None:
-        check_list(page, source)
-        absent_is_null = source.absent == "null"
-        yield take_document(
-            body.document, source.records, first_line, page.shown, source, absent_is_null
-        )
-        return
-    assert body.file is not None
+    assert page.body.file is not None
     try:
-        yield from read_file(body.file, page.shown, _as_files(source, body.format))
+        yield from read_file(page.body.file, page.shown, _as_files(source, page.body.format))
     finally:
-        body.file.unlink()
-
-
-def check_list(page: Page, source: HttpConfig) -> None:
-    """Hold that a document has a list of records where it should.
-
-    Raises:
-        SourceError: it has not.
-    """
-    records = page.at(source.records)
-    if not isinstance(records, list):
-        raise SourceError(
-            f"a list of records at {source.records or 'the top'!r}",
-            found="nothing" if records is MISSING else type(records).__name__,
-            where=page.shown,
-            do="Nothing of it was taken. Run again; if it stays so, ask who runs the API, or "
-            "correct the source's records.",
-        )
+        page.body.file.unlink()
 
 
 def _as_files(source: HttpConfig, kind: str) -> FilesConfig:

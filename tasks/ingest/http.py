@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from tasks.core.errors import SourceMissingError
-from tasks.ingest.bodies import read_body
+from tasks.ingest.bodies import Documents, read_table
 from tasks.ingest.counting import Count, refused
 from tasks.ingest.fetching import Fetcher, Page, open_fetcher
 from tasks.ingest.http_config import HttpConfig
@@ -45,38 +45,64 @@ def read_http(
         Prefetch(fetcher, source.concurrency) as pages,
     ):
         walk = walk_for(source.pagination, fetcher.start)
-        count, repeats, kind = Count(source), Repeats(source), ""
+        taking = _Taking(source)
         for _ in range(source.max_pages):
             page = pages.fetch(walk)
-            kind = kind or page.body.format
-            if page.body.format != kind:
-                raise refused(f"{kind.upper()}, as on the first page", page.body.format, page)
-            count.read_total(page)
-            before = count.taken
-            yield from _take(page, source, count, repeats)
-            step = Step(page, count.taken - before, count.taken, count.total)
+            before = taking.count.taken
+            yield from taking.take(page)
+            taken = taking.count.taken
+            step = Step(page, taken - before, taken, taking.count.total)
             if not walk.advance(step):
                 break
         else:
             raise refused(f"at most {source.max_pages} pages", "more", page)
-        count.check(page)
-        repeats.finish()
-        if source.confirm_end and count.total is None and source.pagination.kind != "none":
+        yield from taking.finish(page)
+        if source.confirm_end and not source.has_total and source.pagination.kind != "none":
             _confirm(fetcher, walk, step, source)
 
 
-def _take(page: Page, source: HttpConfig, count: Count, repeats: Repeats) -> Iterator[Part]:
-    """A page's records, each part of them counted and compared before it is handed on."""
-    seen = held = 0
-    keys = []
-    for part in read_body(page, count.taken + 1, source):
-        count.add(part.seen, page)
-        seen, held = seen + part.seen, held + len(part.held)
-        hashes = repeats.key_hashes(part)
-        keys += [] if hashes is None else [hashes]
-        yield part
-    if source.pagination.kind != "none":
-        repeats.check(page, keys, seen, held)
+class _Taking:
+    """The records of a walk's pages: counted, compared, and handed on in parts."""
+
+    def __init__(self, source: HttpConfig) -> None:
+        self._source = source
+        self._documents = Documents(source)
+        self._repeats = Repeats(source)
+        self._format = ""
+        self.count = Count(source)
+
+    def take(self, page: Page) -> Iterator[Part]:
+        """Take a page; what is handed on may be of the pages before."""
+        self._format = self._format or page.body.format
+        if page.body.format != self._format:
+            raise refused(f"{self._format}, as the first page", page.body.format, page)
+        self.count.read_total(page)
+        if page.body.document is not None:
+            seen = self._documents.add(page, self.count.taken + 1)
+            self.count.add(seen, page)
+            resembles = self._repeats.add(page, seen)
+            if resembles or self._documents.are_many:
+                yield from self._take_documents()
+            if resembles:
+                self._repeats.finish()
+            return
+        before = self.count.taken
+        for part in read_table(page, self._source):
+            self.count.add(part.seen, page)
+            self._repeats.add_keys(part)
+            yield part
+        self._repeats.add(page, self.count.taken - before)
+
+    def finish(self, last: Page) -> Iterator[Part]:
+        """Hand on what waits, once all of it adds up."""
+        yield from self._take_documents()
+        self.count.check(last)
+        self._repeats.finish()
+
+    def _take_documents(self) -> Iterator[Part]:
+        for part in self._documents.take():
+            self._repeats.add_keys(part)
+            yield part
 
 
 def _confirm(fetcher: Fetcher, walk: Walk, last: Step, source: HttpConfig) -> None:
@@ -86,7 +112,7 @@ def _confirm(fetcher: Fetcher, walk: Walk, last: Step, source: HttpConfig) -> No
         SourceError: it is not: it had come empty, or without the way to the next, by mistake.
     """
     again = fetcher.fetch(walk.ask)
-    found = _records(again, source)
+    found = _count_records(again, source)
     if found != last.count or walk.advance(Step(again, found, last.taken, None)):
         raise refused(
             f"{last.count} records on the last page, and none behind",
@@ -100,11 +126,12 @@ def _confirm(fetcher: Fetcher, walk: Walk, last: Step, source: HttpConfig) -> No
         page = fetcher.fetch(beyond)
     except SourceMissingError:
         return
-    found = _records(page, source)
+    found = _count_records(page, source)
     if found:
         raise refused("no records behind the last page", str(found), page)
 
 
-def _records(page: Page, source: HttpConfig) -> int:
-    """How many records a page has."""
-    return sum(part.seen for part in read_body(page, 1, source))
+def _count_records(page: Page, source: HttpConfig) -> int:
+    if page.body.document is not None:
+        return Documents(source).add(page, 1)
+    return sum(part.seen for part in read_table(page, source))

@@ -41,7 +41,7 @@ class Part:
         source: file, address or name of the source.
         seen: records read, counted apart from what became of them.
         rows: the declared columns, typed, and `_line`, in the source's order; where the source may
-            evolve also its new columns, as text.
+            evolve also its new columns, as text; `_source` where it is not the same for all.
         held: the others.
     """
 
@@ -58,10 +58,10 @@ def landed_schema(source: Source) -> pl.Schema:
 
 def landed_rows(part: Part, source: Source) -> pl.DataFrame:
     """A part's rows as the landed table has them."""
-    schema = landed_schema(source)
-    return part.rows.with_columns(
-        pl.lit(part.source).alias(SOURCE), pl.col(LINE).cast(pl.Int64)
-    ).select(list(schema))
+    origin = [] if SOURCE in part.rows.columns else [pl.lit(part.source).alias(SOURCE)]
+    return part.rows.with_columns(*origin, pl.col(LINE).cast(pl.Int64)).select(
+        list(landed_schema(source))
+    )
 
 
 def held_rows(part: Part, table: str) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from tasks.ingest import text
@@ -38,24 +39,23 @@ def take_plain(records: Sequence[Any], first_line: int, name: str, source: Sourc
     for key, column in source.columns.items():
         try:
             values = [record[key] for record in records]
-        except (KeyError, TypeError):
+        except KeyError:
             return None
         series = _take(values, column, keep_empty=source.empty_text == "keep")
         if series is None:
             return None
         columns.append(series.alias(key))
-    lines = pl.int_range(first_line, first_line + len(records), eager=True).alias(LINE)
-    return Part(name, len(records), pl.DataFrame([*columns, lines]), [])
+    lines = np.arange(first_line, first_line + len(records), dtype=np.int64)
+    return Part(name, len(records), pl.DataFrame([*columns, pl.Series(LINE, lines)]), [])
 
 
-def _take(values: list[Any], column: ColumnType, keep_empty: bool) -> pl.Series | None:
+def _take(values: Sequence[Any], column: ColumnType, keep_empty: bool) -> pl.Series | None:
     types = set(map(type, values)) - {_NONE}
     kind, dtype = column.type, column.dtype
     if dtype.is_temporal() or dtype.is_decimal():
         return _take_spelled(values, column) if types <= {str} else None
     if kind == "str" and types <= {str}:
-        series = pl.Series(values, dtype=pl.String)
-        return series if keep_empty else series.set(series == "", None)
+        return _texts(values, keep_empty)
     if kind == "bool" and types <= {bool}:
         return pl.Series(values, dtype=pl.Boolean)
     if kind[0] in "iu" and types <= {int}:
@@ -65,21 +65,28 @@ def _take(values: list[Any], column: ColumnType, keep_empty: bool) -> pl.Series 
     return None
 
 
-def _take_whole(values: list[int | None], dtype: pl.DataType) -> pl.Series | None:
+def _texts(values: Sequence[str | None], keep_empty: bool) -> pl.Series:
+    series = pl.Series(values, dtype=pl.String)
+    return series if keep_empty or "" not in values else series.set(series == "", None)
+
+
+def _take_whole(values: Sequence[int | None], dtype: pl.DataType) -> pl.Series | None:
     try:
         return pl.Series(values, dtype=pl.Int64).cast(dtype)
     except (OverflowError, pl.exceptions.PolarsError):
         return None
 
 
-def _take_float(values: list[float | None], dtype: pl.DataType) -> pl.Series | None:
+def _take_float(values: Sequence[float | None], dtype: pl.DataType) -> pl.Series | None:
     """Floats; a large one may have been a whole number of more digits than it has."""
     series = pl.Series(values, dtype=pl.Float64, strict=False)
-    return series.cast(dtype) if (series.abs() < _EXACT_FLOAT).all() else None
+    low, high = series.min(), series.max()
+    if isinstance(low, float) and isinstance(high, float):
+        return series.cast(dtype) if -_EXACT_FLOAT < low <= high < _EXACT_FLOAT else None
+    return series.cast(dtype)
 
 
-def _take_spelled(values: list[str | None], column: ColumnType) -> pl.Series | None:
-    texts = pl.Series(values, dtype=pl.String)
-    meant = texts.set(texts == "", None)
+def _take_spelled(values: Sequence[str | None], column: ColumnType) -> pl.Series | None:
+    meant = _texts(values, keep_empty=False)
     series = text.read_series(meant, column)
     return series if series.null_count() == meant.null_count() else None

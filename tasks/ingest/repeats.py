@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import orjson
 import polars as pl
 
@@ -11,9 +9,9 @@ from tasks.core.errors import SourceError
 from tasks.core.keys import digest_bytes
 from tasks.ingest.fetching import Page
 from tasks.ingest.http_config import HttpConfig
-from tasks.ingest.json_text import MISSING
-from tasks.ingest.parts import Part, to_json
+from tasks.ingest.parts import SOURCE, Part, to_json
 
+_KEY = "_key"
 _FIRST_CHECK_ROWS = 2_000
 
 
@@ -26,41 +24,61 @@ class Repeats:
 
     def __init__(self, source: HttpConfig) -> None:
         self._source = source
-        self._has_keys = bool(source.key) and source.repeated_keys == "refuse"
+        self._has_pages = source.pagination.kind != "none"
+        self._has_keys = self._has_pages and bool(source.key) and source.repeated_keys == "refuse"
         self._contents: set[str] = set()
-        self._keys: list[pl.Series] = []
-        self._names: list[str] = []
-        self._waiting = 0
+        self._keys: list[pl.DataFrame] = []
+        self._rows = 0
         self._next_check_rows = _FIRST_CHECK_ROWS
 
-    def check(self, page: Page, parts: Sequence[pl.Series], count: int, held: int) -> None:
-        """Take note of a page.
+    def add(self, page: Page, count: int) -> bool:
+        """Take note of a page, as a whole.
 
         Args:
             page: the page.
-            parts: hashes of its records' keys, as `key_hashes` makes them.
             count: its records.
-            held: those of them that are held back, whose keys are not known.
+
+        Returns:
+            Whether it resembles an earlier page, so that the keys so far should be looked at.
 
         Raises:
             SourceError: it holds what an earlier page held.
         """
-        if not self._has_keys or held:
-            self._check_content(page, count)
-        if self._has_keys:
-            self._keys.append(pl.concat(parts).unique() if parts else pl.Series(dtype=pl.UInt64))
-            self._names.append(page.shown)
-            self._waiting += len(self._keys[-1])
-            if self._waiting >= self._next_check_rows:
-                self.finish()
-                self._next_check_rows = 2 * self._waiting
-
-    def key_hashes(self, part: Part) -> pl.Series | None:
-        """Hashes of the keys of a part's records; None where they are not compared."""
+        if not self._has_pages or not count or (count == 1 and not self._source.key):
+            return False
         if not self._has_keys:
-            return None
-        keys = part.rows.select(self._source.key).drop_nulls()
-        return keys.hash_rows()
+            self._note(page.body.digest or _digest(page.at(self._source.records)), page.shown)
+            return False
+        if page.body.document is None:
+            return False
+        records = page.at(self._source.records)
+        assert isinstance(records, list)
+        ends = f"{count} {_digest([records[0], records[-1]])}"
+        is_known = ends in self._contents
+        self._contents.add(ends)
+        return is_known
+
+    def add_keys(self, part: Part) -> None:
+        """Take note of the keys of a part's records.
+
+        Raises:
+            SourceError: a record was on an earlier page too.
+        """
+        if not self._has_keys:
+            return
+        if part.held:
+            self._note(digest_bytes("\n".join(h.raw for h in part.held).encode()), part.source)
+        key, rows = list(self._source.key), part.rows
+        page = rows[SOURCE] if SOURCE in rows.columns else pl.lit(part.source).alias(SOURCE)
+        found = pl.DataFrame({_KEY: rows.select(key).hash_rows()}).with_columns(page)
+        if any(rows[name].null_count() for name in key):
+            is_whole = pl.all_horizontal(pl.col(key).is_not_null())
+            found = found.filter(rows.select(is_whole).to_series())
+        self._keys.append(found)
+        self._rows += found.height
+        if self._rows >= self._next_check_rows:
+            self.finish()
+            self._next_check_rows = 2 * self._rows
 
     def finish(self) -> None:
         """Hold that no record so far was on two pages.
@@ -68,44 +86,37 @@ class Repeats:
         Raises:
             SourceError: one was.
         """
-        if len(self._keys) < 2:
+        if not self._keys:
             return
-        hashes = pl.concat(self._keys)
-        if hashes.n_unique() == len(hashes):
+        self._keys = [pl.concat(self._keys)]
+        if self._keys[0][_KEY].n_unique() == self._rows:
             return
-        twice = hashes.filter(hashes.is_duplicated())
-        names = [
-            name
-            for name, keys in zip(self._names, self._keys, strict=True)
-            if keys.is_in(twice.implode()).any()
-        ]
+        found = self._keys[0].unique(maintain_order=True)
+        pages = found.filter(found[_KEY].is_duplicated())[SOURCE].unique(maintain_order=True)
+        if pages.is_empty():
+            return
         raise SourceError(
             f"each record, by its key {', '.join(self._source.key)}, on one page",
-            found=f"a record that is also on {names[0]}",
-            where=names[1],
+            found=f"a record that is also on {pages[0]}",
+            where=pages[1],
             do="Nothing of it was taken: where pages overlap, others may have been passed over. "
             "Run again; have the API sort by something that does not change. If it gives several "
             "versions of a record, set repeated_keys: keep.",
         )
 
-    def _check_content(self, page: Page, count: int) -> None:
-        if not count or (count == 1 and not self._source.key):
-            return
-        content = page.body.digest or _digest(page, self._source.records)
+    def _note(self, content: str, name: str) -> None:
         if content in self._contents:
             raise SourceError(
                 "other records on each page",
                 found="those of an earlier page",
-                where=page.shown,
+                where=name,
                 do="Nothing of it was taken. Check the source's pagination, or tell who runs the "
                 "API.",
             )
         self._contents.add(content)
 
 
-def _digest(page: Page, pointer: str) -> str:
-    records = page.at(pointer)
-    assert records is not MISSING
+def _digest(records: object) -> str:
     try:
         content = orjson.dumps(records, default=float, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # whole numbers of more than 64 bits, half characters
