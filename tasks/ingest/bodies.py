@@ -121,7 +121,8 @@ def read_table(page: Page, source: HttpConfig) -> Iterator[Part]:
     """
     assert page.body.file is not None
     try:
-        yield from read_file(page.body.file, page.shown, _as_files(source, page.body.format))
+        files, kind = _as_files(source, page.body.format), page.body.format
+        yield from read_file(page.body.file, page.shown, files, kind)
     finally:
         page.body.file.unlink()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -46,19 +47,20 @@ def read_http(
     ):
         walk = walk_for(source.pagination, fetcher.start)
         taking = _Taking(source)
+        doubts = _Doubts(fetcher, source)
         for _ in range(source.max_pages):
             page = pages.fetch(walk)
             before = taking.count.taken
             yield from taking.take(page)
             taken = taking.count.taken
             step = Step(page, taken - before, taken, taking.count.total)
-            if not walk.advance(step):
+            goes_on = doubts.settle(walk, step)
+            if not goes_on:
                 break
         else:
             raise refused(f"at most {source.max_pages} pages", "more", page)
         yield from taking.finish(page)
-        if source.confirm_end and not source.has_total and source.pagination.kind != "none":
-            _confirm(fetcher, walk, step, source)
+        doubts.check_end(walk)
 
 
 class _Taking:
@@ -105,33 +107,58 @@ class _Taking:
             yield part
 
 
-def _confirm(fetcher: Fetcher, walk: Walk, last: Step, source: HttpConfig) -> None:
-    """Hold that the last page, asked for again, is still the last, and that none follows it.
+class _Doubts:
+    """Asks again for pages that may have come empty, or as the last, by mistake.
 
-    Raises:
-        SourceError: it is not: it had come empty, or without the way to the next, by mistake.
+    Where a total is declared nothing is in doubt.
+
+    Args:
+        fetcher: what fetches.
+        source: the source's declaration.
     """
-    again = fetcher.fetch(walk.ask)
-    found = _count_records(again, source)
-    if found != last.count or walk.advance(Step(again, found, last.taken, None)):
-        raise refused(
-            f"{last.count} records on the last page, and none behind",
-            f"{found} when it was asked for again, or a page that follows",
-            again,
-        )
-    beyond = walk.beyond()
-    if beyond is None:
-        return
-    try:
-        page = fetcher.fetch(beyond)
-    except SourceMissingError:
-        return
-    found = _count_records(page, source)
-    if found:
-        raise refused("no records behind the last page", str(found), page)
 
+    def __init__(self, fetcher: Fetcher, source: HttpConfig) -> None:
+        self._fetcher, self._source = fetcher, source
+        has_end = source.has_total or source.pagination.kind == "none"
+        self._are_some = source.confirm_end and not has_end
 
-def _count_records(page: Page, source: HttpConfig) -> int:
-    if page.body.document is not None:
-        return Documents(source).add(page, 1)
-    return sum(part.seen for part in read_table(page, source))
+    def settle(self, walk: Walk, step: Step) -> bool:
+        """Take note of a page; whether there is another.
+
+        Raises:
+            SourceError: asked for again, the page was another.
+        """
+        ask = walk.ask
+        goes_on = walk.advance(step)
+        if self._are_some and not (step.count and goes_on):
+            again = self._fetcher.fetch(ask)
+            found = self._count(again)
+            if found != step.count or (not goes_on and walk.advance(replace(step, page=again))):
+                raise refused(
+                    f"{step.count} records when the page is asked for again, and the same way on",
+                    f"{found} records, or another way",
+                    again,
+                )
+        return goes_on
+
+    def check_end(self, walk: Walk) -> None:
+        """Hold that behind the last page there are no records.
+
+        Raises:
+            SourceError: there are.
+        """
+        beyond = walk.beyond() if self._are_some else None
+        if beyond is None:
+            return
+        try:
+            page = self._fetcher.fetch(beyond)
+        except SourceMissingError:
+            return
+        found = self._count(page)
+        if found:
+            raise refused("no records behind the last page", str(found), page)
+
+    def _count(self, page: Page) -> int:
+        if page.body.document is not None:
+            return Documents(self._source).add(page, 1)
+        return sum(part.seen for part in read_table(page, self._source))

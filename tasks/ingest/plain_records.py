@@ -52,6 +52,8 @@ def take_plain(records: Sequence[Any], first_line: int, name: str, source: Sourc
 def _take(values: Sequence[Any], column: ColumnType, keep_empty: bool) -> pl.Series | None:
     types = set(map(type, values)) - {_NONE}
     kind, dtype = column.type, column.dtype
+    if dtype.is_nested():
+        return None
     if dtype.is_temporal() or dtype.is_decimal():
         return _take_spelled(values, column) if types <= {str} else None
     if kind == "str" and types <= {str}:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -19,6 +21,7 @@ class Request:
     path: str
     params: dict[str, str]
     headers: dict[str, str]
+    body: bytes = b""
 
 
 @dataclass
@@ -31,6 +34,8 @@ class Answer:
         headers: more headers.
         length: the Content-Length to claim; None for the true one.
         drop_after: bytes after which the connection is cut.
+        wire: all that is sent, status line and headers too, before the connection is closed.
+        drip_seconds: the pause after each byte of the body.
     """
 
     content: Any = None
@@ -38,6 +43,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None
     drop_after: int | None = None
+    wire: bytes | None = None
+    drip_seconds: float | None = None
 
 
 Script = Callable[[Request], Answer]
@@ -52,6 +59,14 @@ class Api:
     asked: list[Request] = field(default_factory=list)
 
 
+def drip(sink: BinaryIO, body: bytes, pause_seconds: float) -> None:
+    """Send a body byte by byte, until nobody listens any more."""
+    with contextlib.suppress(OSError):
+        for index in range(len(body)):
+            sink.write(body[index : index + 1])
+            time.sleep(pause_seconds)
+
+
 @contextmanager
 def serve(host: str = "127.0.0.1") -> Iterator[Api]:
     """Run the API while the block runs."""
@@ -61,15 +76,21 @@ def serve(host: str = "127.0.0.1") -> Iterator[Api]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.do_GET()
+            self.answer(self.rfile.read(int(self.headers["Content-Length"])))
 
         def do_GET(self) -> None:
+            self.answer(b"")
+
+        def answer(self, asked: bytes) -> None:
             address = urlsplit(self.path)
             params = {k: v[0] for k, v in parse_qs(address.query, keep_blank_values=True).items()}
-            request = Request(address.path, params, dict(self.headers))
+            request = Request(address.path, params, dict(self.headers), asked)
             api.asked.append(request)
             answer = api.script(request)
+            if answer.wire is not None:
+                self.wfile.write(answer.wire)
+                self.close_connection = True
+                return
             plain = isinstance(answer.content, bytes)
             body = answer.content if plain else json.dumps(answer.content).encode()
             self.send_response(answer.status)
@@ -78,6 +99,10 @@ def serve(host: str = "127.0.0.1") -> Iterator[Api]:
             length = len(body) if answer.length is None else answer.length
             self.send_header("Content-Length", str(length))
             self.end_headers()
+            if answer.drip_seconds is not None:
+                self.close_connection = True
+                drip(self.wfile, body, answer.drip_seconds)
+                return
             self.wfile.write(body[: answer.drop_after])
             if answer.drop_after is not None or length != len(body):
                 self.close_connection = True
