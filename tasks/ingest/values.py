@@ -23,6 +23,7 @@ from tasks.ingest.nested import take_nested
 from tasks.ingest.schema import SIMPLE_TYPES, ColumnType
 
 _EXACT_FLOAT = 2**53
+_MAX_DIGITS = 100
 _LARGEST_F32 = 3.4028234663852886e38
 _KINDS = {dtype: kind for kind, dtype in SIMPLE_TYPES.items()}
 _AS_IS: dict[str, set[type]] = {"str": {str}, "bool": {bool}}
@@ -156,6 +157,6 @@ def _spell(value: Any, column: ColumnType) -> str | None:
         return value.isoformat() + midnight
     if isinstance(value, bool) or not column.type.startswith("decimal"):
         return None
-    if isinstance(value, Decimal):
-        return format(value, "f")
+    if isinstance(value, Decimal):  # 1e99999999 would be written out with all its zeros
+        return format(value, "f") if abs(value.adjusted()) < _MAX_DIGITS else None
     return repr(value) if isinstance(value, (int, float)) else None
