@@ -35,7 +35,7 @@ class Answer:
         length: the Content-Length to claim; None for the true one.
         drop_after: bytes after which the connection is cut.
         wire: all that is sent, status line and headers too, before the connection is closed.
-        drip_seconds: the pause after each byte of the body.
+        drip_seconds: the pause after each byte of the body, or of the wire.
     """
 
     content: Any = None
@@ -59,11 +59,14 @@ class Api:
     asked: list[Request] = field(default_factory=list)
 
 
-def drip(sink: BinaryIO, body: bytes, pause_seconds: float) -> None:
-    """Send a body byte by byte, until nobody listens any more."""
+def drip(sink: BinaryIO, content: bytes, pause_seconds: float | None) -> None:
+    """Send bytes, one by one where there is a pause between them, while somebody listens."""
     with contextlib.suppress(OSError):
-        for index in range(len(body)):
-            sink.write(body[index : index + 1])
+        if pause_seconds is None:
+            sink.write(content)
+            return
+        for index in range(len(content)):
+            sink.write(content[index : index + 1])
             time.sleep(pause_seconds)
 
 
@@ -88,8 +91,8 @@ def serve(host: str = "127.0.0.1") -> Iterator[Api]:
             api.asked.append(request)
             answer = api.script(request)
             if answer.wire is not None:
-                self.wfile.write(answer.wire)
                 self.close_connection = True
+                drip(self.wfile, answer.wire, answer.drip_seconds)
                 return
             plain = isinstance(answer.content, bytes)
             body = answer.content if plain else json.dumps(answer.content).encode()
@@ -99,11 +102,7 @@ def serve(host: str = "127.0.0.1") -> Iterator[Api]:
             length = len(body) if answer.length is None else answer.length
             self.send_header("Content-Length", str(length))
             self.end_headers()
-            if answer.drip_seconds is not None:
-                self.close_connection = True
-                drip(self.wfile, body, answer.drip_seconds)
-                return
-            self.wfile.write(body[: answer.drop_after])
+            drip(self.wfile, body[: answer.drop_after], answer.drip_seconds)
             if answer.drop_after is not None or length != len(body):
                 self.close_connection = True
 
