@@ -25,7 +25,7 @@ from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.json_text import MISSING
 from tasks.ingest.pace import Pace
 from tasks.ingest.pinned import PinnedNetwork
-from tasks.ingest.receiving import Body, receive
+from tasks.ingest.receiving import UNCHANGED, Body, receive
 from tasks.ingest.statuses import TRY_AGAIN, check_status, is_passing, redirect, retry_after
 from tasks.ingest.templates import expand, redact
 from tasks.ingest.transport import Transport
@@ -92,8 +92,13 @@ class Fetcher:
         """Let every request that is under way end, and none begin."""
         self._deadline.end()
 
-    def fetch(self, ask: Ask) -> Page:
+    def fetch(self, ask: Ask, condition: Mapping[str, str] | None = None) -> Page:
         """Fetch a page, asking again after a flaw.
+
+        Args:
+            ask: its request.
+            condition: a header that asks for it only if it has changed; if it has not, the page's
+                body has the format `unchanged`.
 
         Raises:
             SourceMissingError: there is nothing at the address.
@@ -111,12 +116,12 @@ class Fetcher:
                 wait_jitter=_FIRST_WAIT_SECONDS,
             ):
                 with attempt:
-                    return self._attempt(ask, shown)
+                    return self._attempt(ask, shown, condition or {})
         except FlawError as flaw:
             found = str(flaw)
         raise SourceUnavailableError("a whole answer", found=found, where=shown, do=TRY_AGAIN)
 
-    def _attempt(self, ask: Ask, shown: str) -> Page:
+    def _attempt(self, ask: Ask, shown: str, condition: Mapping[str, str]) -> Page:
         url = ask.url
         for _ in range(_MAX_REDIRECTS + 1):
             self._pace.wait()
@@ -127,7 +132,7 @@ class Fetcher:
                     where=shown,
                     do="Raise the source's deadline or its concurrency, or ask for larger pages.",
                 )
-            answer = self._send(ask, url, shown)
+            answer = self._send(ask, url, shown, condition)
             if isinstance(answer, Page):
                 return answer
             url = self._follow(answer, url, shown)
@@ -135,7 +140,9 @@ class Fetcher:
             f"at most {_MAX_REDIRECTS} redirects", found="more", where=shown, do=TRY_AGAIN
         )
 
-    def _send(self, ask: Ask, url: httpx.URL, shown: str) -> Page | str:
+    def _send(
+        self, ask: Ask, url: httpx.URL, shown: str, condition: Mapping[str, str]
+    ) -> Page | str:
         """The page, or where it is said to be.
 
         Errors of the client hold the request with its secrets, so none of them goes on, not even
@@ -144,13 +151,16 @@ class Fetcher:
         try:
             token = self._token.header() if self._token else {}
             with self._client.stream(
-                self._source.method.upper(), url, content=ask.body, headers=token
+                self._source.method.upper(), url, content=ask.body, headers={**token, **condition}
             ) as response:
                 location = redirect(response)
                 if location is not None:
                     return location
-                self._check(response, ask, shown, token)
-                body = receive(response, self._source, shown, self._folder)
+                if condition and response.status_code == httpx.codes.NOT_MODIFIED:
+                    body = Body(UNCHANGED)
+                else:
+                    self._check(response, ask, shown, token)
+                    body = receive(response, self._source, shown, self._folder)
                 return Page(url, shown, body, response.headers, response.links)
         except httpx.LocalProtocolError:
             told = "a request that HTTP cannot write: a header has a character it may not"

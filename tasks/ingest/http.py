@@ -14,10 +14,13 @@ from tasks.ingest.bodies import Documents, read_table
 from tasks.ingest.counting import Count, refused
 from tasks.ingest.fetching import Fetcher, Page, open_fetcher
 from tasks.ingest.http_config import HttpConfig
+from tasks.ingest.memory import Memory
 from tasks.ingest.pagination import Step, Walk, walk_for
 from tasks.ingest.parts import Part
 from tasks.ingest.prefetch import Prefetch
+from tasks.ingest.receiving import UNCHANGED
 from tasks.ingest.repeats import Repeats
+from tasks.ingest.validators import validators_of
 
 
 def read_http(
@@ -26,6 +29,7 @@ def read_http(
     date: dt.date,
     where: str,
     folder: Path,
+    memory: Memory | None = None,
 ) -> Iterator[Part]:
     """Read an API's records, in the order of its pages.
 
@@ -35,6 +39,7 @@ def read_http(
         date: the batch date.
         where: the source's key in the pipeline file, for messages.
         folder: the pipeline's folder.
+        memory: what earlier runs landed, for a conditional request.
 
     Raises:
         SourceMissingError: the address is not there.
@@ -49,7 +54,10 @@ def read_http(
         taking = _Taking(source)
         doubts = _Doubts(fetcher, source)
         for _ in range(source.max_pages):
-            page = pages.fetch(walk)
+            page = _fetch_if_changed(fetcher, walk, memory) if memory else pages.fetch(walk)
+            if memory and page.body.format == UNCHANGED:
+                yield from memory.again()
+                return
             before = taking.count.taken
             yield from taking.take(page)
             taken = taking.count.taken
@@ -61,6 +69,17 @@ def read_http(
             raise refused(f"at most {source.max_pages} pages", "more", page)
         yield from taking.finish(page)
         doubts.check_end(walk)
+
+
+def _fetch_if_changed(fetcher: Fetcher, walk: Walk, memory: Memory) -> Page:
+    """The one page of a source, unless it is still the version that was landed."""
+    known = memory.recall(walk.ask)
+    page = fetcher.fetch(walk.ask, known.condition if known else None)
+    if page.body.format == UNCHANGED and known and not known.may_be(page.headers):
+        page = fetcher.fetch(walk.ask)
+    if page.body.format != UNCHANGED:
+        memory.note(validators_of(page.headers), page.shown)
+    return page
 
 
 class _Taking:

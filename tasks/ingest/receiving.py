@@ -17,6 +17,8 @@ from tasks.ingest.flaws import FlawError
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.json_text import Document
 
+UNCHANGED: Final = "unchanged"
+
 _BY_TYPE: Final = {
     "application/json": "json",
     "text/json": "json",
@@ -53,7 +55,7 @@ class Body:
     """What an answer held.
 
     Args:
-        format: json, ndjson, csv, tsv or parquet.
+        format: json, ndjson, csv, tsv or parquet; UNCHANGED where nothing was sent.
         document: the document, where it is JSON.
         file: where the bytes lie, where it is not; to be removed once they are read.
         digest: SHA-256 of the bytes of a file; empty for a document.
