@@ -13,7 +13,6 @@ from dataclasses import asdict
 from hashlib import scrypt
 from typing import Any
 
-
 from tasks.core.artifacts import Ingested, Landed, Ref
 from tasks.core.commit import Commit, Run, last_commit
 from tasks.core.errors import IntegrityError

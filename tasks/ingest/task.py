@@ -17,6 +17,7 @@ from tasks.ingest.files import read_files
 from tasks.ingest.http import read_http
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.landing import land
+from tasks.ingest.memory import Memory
 from tasks.ingest.parts import Part
 from tasks.ingest.sql import read_sql
 from tasks.ingest.sql_config import SqlConfig
@@ -51,9 +52,19 @@ def ingest(
     # was, and all is read again. The other sources try again by themselves, page by page.
     for attempt in stamina.retry_context(on=SourceUnavailableError, attempts=attempts):
         with attempt:
-            parts = _read(name, source, secrets, folder, dt.date.fromisoformat(run.batch), timezone)
-            return land(run, name, source, parts)
+            date, memory = dt.date.fromisoformat(run.batch), _memory(run, name, source)
+            parts = _read(name, source, secrets, folder, date, timezone, memory)
+            done = land(run, name, source, parts)
+            if memory:
+                memory.keep(done)
+            return done
     raise AssertionError("stamina gives at least one attempt")
+
+
+def _memory(run: Run, name: str, source: SourceConfig) -> Memory | None:
+    if isinstance(source, HttpConfig) and source.conditional:
+        return Memory(run, name, source)
+    return None
 
 
 def _read(
@@ -63,9 +74,10 @@ def _read(
     folder: Path,
     date: dt.date,
     timezone: str,
+    memory: Memory | None,
 ) -> Iterator[Part]:
     if isinstance(source, FilesConfig):
         return read_files(source, date, folder)
     if isinstance(source, HttpConfig):
-        return read_http(source, secrets, date, f"sources.{name}", folder)
+        return read_http(source, secrets, date, f"sources.{name}", folder, memory)
     return read_sql(name, source, secrets, date, folder, timezone)
