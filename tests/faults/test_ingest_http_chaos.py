@@ -31,7 +31,7 @@ NAMED = (SourceError, DataError)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serve() as running, stamina.set_testing(True, attempts=4):
+    with serve() as running, stamina.set_testing(True, attempts=4, cap=True):
         yield running
 
 

@@ -34,7 +34,7 @@ def _parquet(frame: pl.DataFrame) -> bytes:
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    with serve() as running, stamina.set_testing(True, attempts=3):
+    with serve() as running, stamina.set_testing(True, attempts=3, cap=True):
         yield running
 
 

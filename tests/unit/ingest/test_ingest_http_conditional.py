@@ -25,7 +25,7 @@ Land = Callable[..., Ingested]
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    with serve() as running, stamina.set_testing(True, attempts=3):
+    with serve() as running, stamina.set_testing(True, attempts=3, cap=True):
         yield running
 
 

@@ -21,7 +21,7 @@ CURSOR = {"kind": "cursor", "next": "/next"}
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    with serve() as running, stamina.set_testing(True, attempts=3):
+    with serve() as running, stamina.set_testing(True, attempts=3, cap=True):
         yield running
 
 
