@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from prefect import flow
 
+from flows.flow_runs import run_name
 from flows.nightly import nightly
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night
@@ -27,7 +28,7 @@ class Backfill:
     skipped: tuple[dt.date, ...]
 
 
-@flow(name="backfill", flow_run_name="{pipeline}")
+@flow(name="backfill", flow_run_name=run_name)
 def backfill(pipeline: str, first: dt.date, last: dt.date, force: bool = False) -> Backfill:
     """Run the open dates from first to last with today's champion.
 

@@ -13,9 +13,9 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def last_night(timezone: str) -> dt.date:
-    """The business date a run started now belongs to: yesterday, where the data are from."""
-    return now().astimezone(ZoneInfo(timezone)).date() - dt.timedelta(days=1)
+def night_before(moment: dt.datetime, timezone: str) -> dt.date:
+    """The business date that had ended last at a moment."""
+    return moment.astimezone(ZoneInfo(timezone)).date() - dt.timedelta(days=1)
 
 
 def attempt_name() -> str:

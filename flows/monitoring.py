@@ -7,6 +7,7 @@ import datetime as dt
 from prefect import flow
 
 from flows import clock
+from flows.flow_runs import due_date, run_name
 from flows.landing import window
 from flows.pipeline import Pipeline, load
 from tasks.core.artifacts import Ref, Scores
@@ -20,17 +21,17 @@ from tasks.monitor.task import realise
 _UNIT = "realised"
 
 
-@flow(name="monitor", flow_run_name="{pipeline}")
+@flow(name="monitor", flow_run_name=run_name)
 def monitor(pipeline: str, date: dt.date | None = None) -> Realised:
     """Measure the published scores against the labels known by the end of a date.
 
     Args:
         pipeline: name or file of the pipeline.
-        date: the date; empty means the day before the run.
+        date: the date; empty means the day before the run was due.
     """
     loaded = load(pipeline)
     loaded.check_secrets()
-    known_by = date or clock.last_night(loaded.config.timezone)
+    known_by = date or due_date(loaded.config.timezone)
     nights = _scored_nights(loaded, known_by)
     if not nights:
         raise DataError(

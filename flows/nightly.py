@@ -8,9 +8,11 @@ from prefect import flow
 
 from flows import clock
 from flows.costs import Costs, counting
+from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs, past_labels
 from flows.incident import publish_stopped
 from flows.landing import land
+from flows.options import NightOptions
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night, Outcome, closed_night, publish_night, refresh_index
 from tasks.core.commit import Run, open_run
@@ -23,19 +25,23 @@ from tasks.score.ladder import first_facts
 from tasks.score.task import score
 
 _DAY = dt.timedelta(days=1)
+AS_WRITTEN = NightOptions()
 
 
-@flow(name="nightly", flow_run_name="{pipeline}")
-def nightly(pipeline: str, date: dt.date | None = None) -> Night:
+@flow(name="nightly", flow_run_name=run_name)
+def nightly(
+    pipeline: str, date: dt.date | None = None, options: NightOptions = AS_WRITTEN
+) -> Night:
     """Score one business date with the pipeline's champion.
 
     Args:
         pipeline: name or file of the pipeline.
-        date: the business date; empty means the day before the run.
+        date: the business date; empty means the day before the run was due.
+        options: what this run does otherwise than the pipeline file says.
     """
-    loaded = load(pipeline)
+    loaded = options.applied(load(pipeline))
     loaded.check_secrets()
-    day = date or clock.last_night(loaded.config.timezone)
+    day = date or due_date(loaded.config.timezone)
     if not loaded.config.calendar.is_open(day):
         return closed_night(loaded, day)
     aliases = read_aliases(loaded.store, loaded.name)

@@ -10,8 +10,10 @@ from prefect import flow
 
 from flows import clock
 from flows.costs import Costs, counting
+from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs
 from flows.landing import landed
+from flows.options import TrainingOptions
 from flows.pipeline import Pipeline, load
 from flows.provenance import versions
 from flows.training_report import Training, keep_reports, publish_trained, publish_unselected
@@ -28,6 +30,8 @@ from tasks.select.task import select
 from tasks.train.config import TimeSplit
 from tasks.train.task import register, split_examples
 from tasks.train.task import train as fit
+
+AS_WRITTEN = TrainingOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +59,20 @@ class Material:
         return self.past.inputs | dimensions
 
 
-@flow(name="train", flow_run_name="{pipeline}")
-def train(pipeline: str, date: dt.date | None = None) -> Training:
+@flow(name="train", flow_run_name=run_name)
+def train(
+    pipeline: str, date: dt.date | None = None, options: TrainingOptions = AS_WRITTEN
+) -> Training:
     """Train a model on what was known by the end of a date, and make it the champion.
 
     Args:
         pipeline: name or file of the pipeline.
-        date: the date; empty means the day before the run.
+        date: the date; empty means the day before the run was due.
+        options: what this run does otherwise than the pipeline file says.
     """
-    loaded = load(pipeline)
+    loaded = options.applied(load(pipeline))
     loaded.check_secrets()
-    material = _material(loaded, date or clock.last_night(loaded.config.timezone))
+    material = _material(loaded, date or due_date(loaded.config.timezone))
     with (
         counting() as costs,
         open_run(loaded.store, loaded.name, BATCH, clock.attempt_name()) as run,
