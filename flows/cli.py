@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from flows.libraries import configure_libraries
+from flows.service import cli as service
 
 EXIT_CODES = """\b
 Exit codes:
@@ -279,6 +280,10 @@ def quarantine_replay(
     from flows import quarantine as held
 
     held.replay(name, date, file, drop, as_json)
+
+
+for command in service.COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import polars as pl
 
 from flows import terminal
 from flows.pipeline import Pipeline, PipelineConfig, load
+from flows.service.places import names_a_pipeline
 from tasks.core.commit import recover
 from tasks.core.errors import ConfigError, DataError
 
@@ -202,7 +203,9 @@ def only_pipeline() -> str:
         ConfigError: there is none, or more than one.
     """
     places = (Path(), Path("pipelines"), Path("lamplighter-demo"))
-    files = [file for place in places for file in sorted(place.glob("*.yaml")) if _names_one(file)]
+    files = [
+        file for place in places for file in sorted(place.glob("*.yaml")) if names_a_pipeline(file)
+    ]
     if len(files) == 1:
         return str(files[0])
     raise ConfigError(
@@ -211,10 +214,6 @@ def only_pipeline() -> str:
         where=str(Path.cwd()),
         do="Name the pipeline: --pipeline NAME or --pipeline FILE.",
     )
-
-
-def _names_one(file: Path) -> bool:
-    return all(f"\n{key}:" in f"\n{file.read_text()}" for key in ("name", "sources", "event"))
 
 
 def models(name: str, as_json: bool) -> None:

@@ -218,6 +218,11 @@ class Pipeline:
                 )
 
 
+def variable(name: str) -> str | None:
+    """The value of an environment variable that is no pipeline's; None where it is not set."""
+    return os.environ.get(name)
+
+
 @contextmanager
 def environment(defaults: Mapping[str, str]) -> Iterator[None]:
     """Give variables a value while the block runs, where the environment gives none."""

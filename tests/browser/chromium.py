@@ -84,6 +84,27 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    def text(self) -> str:
+        """What a reader sees of the page."""
+        return str(self.evaluate("document.body.innerText"))
+
+    def has(self, selector: str) -> bool:
+        """Whether the page has an element that fits."""
+        return bool(self.evaluate(f"document.querySelector({selector!r}) !== null"))
+
+    def press(self, words: str) -> None:
+        """Press the button or tab that says just these words."""
+        pressable = "[...document.querySelectorAll('button, [role=tab], .p-tab')]"
+        self.evaluate(f"{pressable}.find(each => each.innerText.trim() === {words!r}).click()")
+
+    def fill(self, selector: str, words: str) -> None:
+        """Give the first field that fits a value, and tell the page that it was typed."""
+        self.evaluate(
+            f"(e => {{ e.value = {words!r}; for (const told of ['input', 'change', 'blur'])"
+            f" e.dispatchEvent(new Event(told, {{bubbles: true}})); }})"
+            f"(document.querySelector({selector!r}))"
+        )
+
     def screenshot(self, path: Path) -> None:
         """A picture of the whole page."""
         answer = self.call("Page.captureScreenshot", captureBeyondViewport=True)

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.demo.services import demo_services
 from flows.nightly import nightly
-from flows.pipeline import load
 from tasks.core.errors import SourceMissingError
 from tests.flows.conftest import NIGHT, Shop
-
-ROOT = Path(__file__).parents[2]
-
 
 STAGES = {"ingest", "validate", "prepare", "features", "score", "report"}
 
@@ -88,34 +80,8 @@ def test_no_secret_and_no_frame_is_a_parameter(server: str, shop: Shop) -> None:
         state = nightly(str(shop.file), NIGHT, return_state=True)
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(state.state_details.flow_run_id)
-    assert run.parameters == {"pipeline": str(shop.file), "date": str(NIGHT)}
-
-
-def test_the_deployments_can_be_made(server: str, tmp_path: Path) -> None:
-    def prefect(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "prefect", "--no-prompt", *words],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env={"PREFECT_API_URL": server, "HOME": str(tmp_path), "DO_NOT_TRACK": "1"},
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    prefect("work-pool", "create", "lamplighter", "--type", "process", "--overwrite")
-    prefect("deploy", "--all", "--prefect-file", "infra/prefect.yaml")
-    with get_client(sync_client=True) as client:
-        deployments = client.read_deployments()
-    made = {f"{each.entrypoint}:{each.name}" for each in deployments}
-    assert made == {
-        f"flows.{flow}:{pipeline}"
-        for flow in ("nightly.nightly", "training.train")
-        for pipeline in ("retail", "intrusion")
+    assert run.parameters == {
+        "pipeline": str(shop.file),
+        "date": str(NIGHT),
+        "options": {"alerts": None},
     }
-    night = next(d for d in deployments if d.name == "retail" and "nightly" in str(d.entrypoint))
-    config = load("retail").config
-    schedule = night.schedules[0].schedule
-    assert isinstance(schedule, CronSchedule)
-    assert (schedule.cron, schedule.timezone) == (config.schedule, config.timezone)
-    assert night.parameters == {"pipeline": "retail", "date": None}

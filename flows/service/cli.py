@@ -1,0 +1,62 @@
+"""The commands of the service: `up`, `down`, `deploy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+in_folder = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="Folder of the pipeline files; default: here.",
+)
+
+
+@click.command()
+@in_folder
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=4200, show_default=True, help="Its port."
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    help="Prefect's database, postgresql+asyncpg://user:password@host/name; default: a SQLite "
+    "file in .lamplighter/. Better given as PREFECT_API_DATABASE_CONNECTION_URL: flags can be "
+    "seen by others.",
+)
+@click.option("--foreground", is_flag=True, help="Stay, and end with this command.")
+def up(folder: Path, host: str, port: int, database: str | None, foreground: bool) -> None:
+    """Start a Prefect server and a worker, and deploy every pipeline file here.
+
+    Where PREFECT_API_URL is set that server is joined and none is started.
+    """
+    from flows.pipeline import variable
+    from flows.service import commands
+    from flows.service.settings import Listening
+
+    guarded = variable("PREFECT_SERVER_API_AUTH_STRING") is not None
+    commands.up(folder, Listening(host, port, database, guarded), foreground)
+
+
+@click.command()
+@in_folder
+def down(folder: Path) -> None:
+    """End what `up` started; runs and schedules are kept."""
+    from flows.service import commands
+
+    commands.down(folder)
+
+
+@click.command()
+@in_folder
+def deploy(folder: Path) -> None:
+    """Make the deployments of the pipeline files here: nightly, train, backfill, monitor."""
+    from flows.service import commands
+
+    commands.deploy(folder)
+
+
+COMMANDS = (up, down, deploy)

@@ -1,0 +1,152 @@
+"""What `lamplighter up`, `down`, `deploy` and `status` do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from flows import terminal
+from flows.pipeline import environment, load, variable
+from flows.service.places import Places, Running, pipeline_files
+from flows.service.settings import Listening
+from tasks.core import lease
+from tasks.core.errors import BusyError, ConfigError, SourceUnavailableError
+
+_DOWN_SECONDS = 90.0
+_SHOWN_LINES = 12
+
+
+def up(folder: Path, listening: Listening, foreground: bool) -> None:
+    """Bring a folder's service up, or renew the deployments of one that is up."""
+    places, joined = Places(folder.absolute()), variable("PREFECT_API_URL")
+    files = pipeline_files(places.folder)
+    for file in files:
+        load(str(file))  # a mistake in a file is told before anything is started
+    running = places.running() if lease.is_held(places.lock) else None
+    if running:
+        _renew(running, files)
+        _tell(running, places, "is up already; its deployments are renewed")
+        return
+    if joined is None:
+        listening.check()
+        _check_port(listening)
+    if foreground:
+        _supervise_here(places, listening, joined)
+        return
+    _tell(_start(places, listening, joined), places, "is up")
+
+
+def down(folder: Path) -> None:
+    """End a folder's service; what it knows stays."""
+    places = Places(folder.absolute())
+    running = places.running()
+    if not lease.is_held(places.lock) or running is None:
+        terminal.out.print("nothing is up here")
+        return
+    os.kill(running.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _DOWN_SECONDS
+    while lease.is_held(places.lock):
+        if time.monotonic() > deadline:
+            raise BusyError(
+                "a service that ends when it is told to",
+                found=f"process {running.pid} still going after {_DOWN_SECONDS:.0f} s",
+                where=str(places.log("supervisor")),
+                do=f"Read the log; then: kill -9 -- -{running.pid}",
+            )
+        time.sleep(0.1)
+    terminal.out.print("down; what was done and what is scheduled is kept")
+
+
+def deploy(folder: Path) -> None:
+    """Make the deployments of a folder's pipeline files on the server that is up, or is named."""
+    files = pipeline_files(folder.absolute())
+    running = Places(folder.absolute()).running()
+    if running is None and variable("PREFECT_API_URL") is None:
+        raise ConfigError(
+            "a Prefect server to deploy to",
+            found="none up here, and no PREFECT_API_URL",
+            where=str(folder.absolute()),
+            do="lamplighter up, or export PREFECT_API_URL=http://HOST:4200/api",
+        )
+    if running is not None:
+        _renew(running, files)
+    else:
+        _deploy(files)
+
+
+def _deploy(files: tuple[Path, ...]) -> None:
+    from flows.service.deployments import deploy
+
+    for name in deploy(files):
+        terminal.out.print(f"  {name}")
+
+
+def _renew(running: Running, files: tuple[Path, ...]) -> None:
+    with environment({"PREFECT_API_URL": running.api_url}):
+        _deploy(files)
+
+
+def _start(places: Places, listening: Listening, joined: str | None) -> Running:
+    """Start a supervisor that outlives this command, and wait until the service is up."""
+    places.state.mkdir(mode=0o700, exist_ok=True)
+    words = (listening.host, str(listening.port), listening.database or "", joined or "")
+    log = places.log("supervisor")
+    began = log.stat().st_size if log.exists() else 0
+    with log.open("ab") as output, terminal.progress("starting the service", quiet=False):
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "flows.service.supervisor", str(places.folder), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=places.folder,
+            start_new_session=True,
+        )
+        while (running := places.running()) is None or running.pid != supervisor.pid:
+            if supervisor.poll() is not None:
+                lines = log.read_bytes()[began:].decode(errors="replace").splitlines()
+                raise SourceUnavailableError(
+                    "a service that comes up",
+                    found="\n".join(lines[-_SHOWN_LINES:]),
+                    where=str(log),
+                    do="Mend what it says, and bring it up again.",
+                )
+            time.sleep(0.1)
+    return running
+
+
+def _supervise_here(places: Places, listening: Listening, joined: str | None) -> None:
+    from flows.service.supervisor import logging_to, supervise
+
+    with logging_to(sys.stderr):
+        supervise(places, listening, joined)
+
+
+def _check_port(listening: Listening) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listening.host, listening.port))
+        except OSError as error:
+            raise ConfigError(
+                "a free port for the Prefect server",
+                found=f"{listening.host}:{listening.port}: {error.strerror}",
+                where="lamplighter up --port",
+                do="Choose another --port; or join the server that listens there: "
+                f"export PREFECT_API_URL={listening.api_url}",
+            ) from error
+
+
+def _tell(running: Running, places: Places, what: str) -> None:
+    terminal.out.print(f"[bold]lamplighter {what}[/]")
+    terminal.out.print(f"  UI        {running.ui_url}", soft_wrap=True)
+    terminal.out.print(f"  API       {running.api_url}", soft_wrap=True)
+    terminal.out.print(f"  state     {places.state}", soft_wrap=True)
+    terminal.out.print(
+        "Start a run there under Deployments, or wait for the night. Then: lamplighter down",
+        soft_wrap=True,
+    )

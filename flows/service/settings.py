@@ -1,0 +1,88 @@
+"""What the server, the worker and the runs of a service are told by their environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from flows.service.places import Places
+from tasks.core.errors import ConfigError
+
+POOL = "lamplighter"
+TAG = "lamplighter"
+HEARTBEAT_SECONDS = 30
+
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+# A run says every half minute that it lives: one that was killed with its worker is found so.
+FOR_RUNS = {**_QUIET, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a service's own server listens, and where it keeps its runs.
+
+    Args:
+        host: address it binds to.
+        port: its port.
+        database: SQLAlchemy URL of Prefect's database; None for a SQLite file in `.lamplighter/`.
+        guarded: whether the environment has a password for the API.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4200
+    database: str | None = None
+    guarded: bool = False
+
+    @property
+    def api_url(self) -> str:
+        """Address of the API, as this machine reaches it."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host
+        return f"http://{host}:{self.port}/api"
+
+    def check(self) -> None:
+        """Hold that whoever can reach the server was meant to.
+
+        Raises:
+            ConfigError: it would listen beyond this machine without a password.
+        """
+        if self.guarded or _is_loopback(self.host):
+            return
+        raise ConfigError(
+            "a password for a server that others can reach",
+            found=f"--host {self.host} without one",
+            where="lamplighter up",
+            do="export PREFECT_SERVER_API_AUTH_STRING=user:password and "
+            "PREFECT_API_AUTH_STRING to the same, or leave --host out.",
+        )
+
+    def environment(self, places: Places) -> dict[str, str]:
+        """What the server is told."""
+        database = {"PREFECT_API_DATABASE_CONNECTION_URL": self.database} if self.database else {}
+        return {
+            **_QUIET,
+            **database,
+            "PREFECT_HOME": str(places.home),
+            # The page would ask port 4200 whatever the port is.
+            "PREFECT_SERVER_UI_API_URL": "/api",
+            # The second version asks a host on the internet.
+            "PREFECT_SERVER_UI_V2_ENABLED": "false",
+            # A slot of a run that was killed is given back also after the server was.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+                "prefect.server.concurrency.lease_storage.filesystem"
+            ),
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        }
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,179 @@
+"""The process that holds a service: starts its server and worker, keeps them alive, ends them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+from uuid import UUID
+
+import httpx
+
+from flows.demo.services import demo_services
+from flows.libraries import configure_libraries
+from flows.pipeline import environment
+from flows.service.children import Child
+from flows.service.places import Places, Running, pipeline_files
+from flows.service.settings import FOR_RUNS, POOL, Listening
+from tasks.core import lease
+from tasks.core.errors import LamplighterError, SourceUnavailableError
+
+START_SECONDS = 120.0
+_LOOK_SECONDS = 5.0
+_RUNS_AT_ONCE = "4"
+
+log = logging.getLogger("lamplighter")
+
+
+def supervise(places: Places, listening: Listening, joined: str | None) -> None:
+    """Hold the service until the process is told to end.
+
+    Args:
+        places: its files.
+        listening: where its own server listens.
+        joined: address of the API of another server; then none is started.
+
+    Raises:
+        BusyError: another supervisor holds the service.
+        SourceUnavailableError: the server does not come up.
+    """
+    ending = _told_to_end()
+    url = joined or listening.api_url
+    files = pipeline_files(places.folder)
+    places.state.mkdir(mode=0o700, exist_ok=True)
+    with (
+        lease.hold(places.lock, f"process {os.getpid()}"),
+        contextlib.ExitStack() as stack,
+        environment({**FOR_RUNS, "PREFECT_API_URL": url, "PREFECT_HOME": str(places.home)}),
+    ):
+        for file in files:
+            stack.enter_context(demo_services(str(file)))
+        children = []
+        try:
+            if joined is None:
+                children.append(_server(places, listening))
+            _wait_for_server(url, children)
+            _deploy(files)
+            children.append(_worker(places))
+            places.tell(Running(os.getpid(), url, joined is None))
+            log.info("up at %s with %s", url, ", ".join(file.stem for file in files))
+            _watch(children, ending, joined is None)
+        finally:
+            places.forget()
+            for child in reversed(children):
+                child.stop()
+            _end_what_is_left()
+
+
+def _server(places: Places, listening: Listening) -> Child:
+    where = ("--host", listening.host, "--port", str(listening.port))
+    server = Child("server", ("server", "start", *where), places.log("server"))
+    with environment(listening.environment(places)):
+        os.umask(0o077)  # its database holds every parameter and log line
+        server.start()
+    return server
+
+
+def _worker(places: Places) -> Child:
+    words = ("worker", "start", "--pool", POOL, "--type", "process", "--limit", _RUNS_AT_ONCE)
+    worker = Child("worker", words, places.log("worker"))
+    worker.start()
+    return worker
+
+
+def _wait_for_server(url: str, children: list[Child]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not _is_healthy(url):
+        ended = next((child for child in children if child.ended is not None), None)
+        if ended is not None or time.monotonic() > deadline:
+            raise SourceUnavailableError(
+                f"a Prefect server at {url}",
+                found=f"it ended with {ended.ended}" if ended else "no answer",
+                where=str(ended.log) if ended else url,
+                do="Read the end of its log; choose another --port if this one is taken.",
+            )
+        time.sleep(0.2)
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _deploy(files: tuple[Path, ...]) -> None:
+    # Prefect reads its settings when it is imported, so that comes after they are made.
+    from flows.service.deployments import deploy
+
+    for name in deploy(files):
+        log.info("deployed %s", name)
+
+
+def _watch(children: list[Child], ending: threading.Event, all_here: bool) -> None:
+    from flows.service.rescue import rescue
+
+    rescued: set[UUID] = set()
+    while not ending.wait(_LOOK_SECONDS):
+        for child in children:
+            if child.keep_alive():
+                log.warning("%s ended and was started again", child.name)
+        try:
+            for sentence in rescue(all_here, rescued):
+                log.warning("%s", sentence)
+        except (httpx.HTTPError, LamplighterError) as error:
+            # The server may be on its way up again: the next look comes soon.
+            log.warning("runs could not be looked after: %s", error)
+
+
+def _told_to_end() -> threading.Event:
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    return ending
+
+
+def _end_what_is_left() -> None:
+    """End the runs the worker left behind: where the process leads a group, they belong to it."""
+    if os.getpgrp() == os.getpid():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(os.getpgrp(), signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def logging_to(stream: TextIO) -> Iterator[None]:
+    """Have the supervisor's sentences written with their times while the block runs."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False  # Prefect shows what reaches the root a second time
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+def main() -> None:
+    """Supervise by the words of the command line: folder, host, port, database, joined."""
+    folder, host, port, database, joined = sys.argv[1:]
+    configure_libraries()
+    with logging_to(sys.stderr):
+        try:
+            supervise(
+                Places(Path(folder)), Listening(host, int(port), database or None), joined or None
+            )
+        except LamplighterError as error:
+            log.error("%s\n%s", type(error).__name__, error)
+            sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

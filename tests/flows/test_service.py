@@ -1,0 +1,273 @@
+"""The service as a team has it: up, runs from the UI, killed in the middle, down, up again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.service.places import Places
+from tasks.core import lease
+from tests.browser import chromium
+from tests.flows.conftest import NIGHT, Shop
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
+PATIENCE_SECONDS = 120.0
+FLOWS = ("nightly", "train", "backfill", "monitor")
+
+
+def lamplighter(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+    )
+
+
+def eventually(what: str, found: Callable[[], Any]) -> Any:
+    """The first true answer of a question asked again and again."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(PrefectHTTPStatusError, OSError):
+            if answer := found():
+                return answer
+        time.sleep(0.2)
+    raise AssertionError(f"{what}: not within {PATIENCE_SECONDS:.0f} s")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A shop whose service is up."""
+
+    shop: Shop
+    port: int
+
+    @property
+    def places(self) -> Places:
+        return Places(self.shop.folder)
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[SyncPrefectClient]:
+        with (
+            temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{self.port}/api"}),
+            get_client(sync_client=True) as client,
+        ):
+            yield client
+
+    def start(self, client: SyncPrefectClient, **parameters: Any) -> UUID:
+        deployment = client.read_deployment_by_name("nightly/retail")
+        run = eventually(
+            "a run that is taken",
+            lambda: client.create_flow_run_from_deployment(deployment.id, parameters=parameters),
+        )
+        return UUID(str(run.id))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def service(trained_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service") / "demo"
+    shutil.copytree(trained_shop.folder, folder)
+    port = free_port()
+    done = lamplighter("up", "--folder", str(folder), "--port", str(port))
+    assert done.returncode == 0, done.stdout + done.stderr
+    try:
+        yield Service(Shop(folder), port)
+    finally:
+        lamplighter("down", "--folder", str(folder))
+
+
+def _is_done(client: SyncPrefectClient, run: UUID) -> FlowRun | None:
+    found = client.read_flow_run(run)
+    return found if found.state and found.state.is_final() else None
+
+
+def test_up_makes_every_deployment_with_its_schedule(service: Service) -> None:
+    with service.client() as client:
+        found = {flow: client.read_deployment_by_name(f"{flow}/retail") for flow in FLOWS}
+        pool = client.read_work_pool("lamplighter")
+    assert pool.type == "process"
+    schedules = [each.schedule for each in found["nightly"].schedules]
+    assert [(s.cron, s.timezone) for s in schedules] == [("30 3 * * *", "Europe/London")]
+    assert found["nightly"].parameters == {"pipeline": str(service.shop.file), "date": None}
+    assert all(each.entrypoint == f"flows.{_module(flow)}" for flow, each in found.items())
+
+
+def _module(flow: str) -> str:
+    return {"train": "training.train", "monitor": "monitoring.monitor"}.get(flow, f"{flow}.{flow}")
+
+
+def test_up_again_changes_nothing_and_keeps_what_was_paused(service: Service) -> None:
+    with service.client() as client:
+        before = client.read_deployment_by_name("nightly/retail")
+        client.update_deployment_schedule(before.id, before.schedules[0].id, active=False)
+        automations = sorted(each.name for each in client.read_automations())
+        done = lamplighter("up", "--folder", str(service.shop.folder))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "is up already" in done.stdout
+        after = client.read_deployment_by_name("nightly/retail")
+        assert after.id == before.id
+        assert [schedule.active for schedule in after.schedules] == [False]
+        assert sorted(each.name for each in client.read_automations()) == automations
+
+
+def test_the_form_refuses_what_lies_beyond_its_limits(service: Service) -> None:
+    with service.client() as client:
+        deployment = client.read_deployment_by_name("nightly/retail")
+        with pytest.raises(PrefectHTTPStatusError, match="409"):
+            client.create_flow_run_from_deployment(
+                deployment.id, parameters={"options": {"alerts": 0}}
+            )
+
+
+def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: Path) -> None:
+    program = chromium.find()
+    if program is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with service.client() as client, chromium.launch(program) as page:
+        deployment = client.read_deployment_by_name("nightly/retail")
+        address = f"http://127.0.0.1:{service.port}"
+        page.open(f"{address}/deployments/deployment/{deployment.id}/run", height=1100)
+        eventually("the form", lambda: "Alerts at most" in page.text())
+        page.press("date")
+        eventually("its field", lambda: page.has('input[type="date"]'))
+        page.fill('input[type="date"]', str(NIGHT))
+        page.press("int")
+        eventually("its field", lambda: page.has('input[type="number"]'))
+        page.fill('input[type="number"]', "7")
+        page.screenshot(tmp_path / "form.png")
+        page.press("Submit")
+        run = eventually("a run", lambda: _newest(client, deployment.id))
+        eventually("its end", lambda: _is_done(client, run.id))
+        assert client.read_flow_run(run.id).parameters == {
+            "pipeline": str(service.shop.file),
+            "date": str(NIGHT),
+            "options": {"alerts": 7},
+        }
+        page.open(f"{address}/runs/flow-run/{run.id}", height=1100)
+        eventually("its page", lambda: "Task Runs" in page.text())
+        page.press("Artifacts")
+        eventually("its summary", lambda: "night-retail" in page.text())
+        page.screenshot(tmp_path / "run.png")
+        outside = [url for url in page.requests if not url.startswith((address, "data:", "blob:"))]
+        assert not outside
+    alerts = service.shop.store.root / f"reports/retail/alerts/batch_date={NIGHT}"
+    import polars as pl
+
+    assert pl.read_parquet(alerts, hive_partitioning=False).height == 7
+
+
+def _newest(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
+    runs = [r for r in client.read_flow_runs() if r.deployment_id == deployment]
+    started = [r for r in runs if r.parameters.get("date") == str(NIGHT)]
+    return max(started, key=lambda run: run.created or run.expected_start_time, default=None)
+
+
+def test_killed_with_its_worker_and_the_server_a_night_is_complete_once(service: Service) -> None:
+    with service.client() as client:
+        run = service.start(client, date=str(NIGHT))
+        process = eventually("its process", lambda: _process_of(client, run))
+        for pid in (*_children(service, "worker"), process, *_children(service, "server")):
+            os.kill(pid, signal.SIGKILL)
+        again = eventually("its rescue", lambda: _rescue_of(client, run))
+        done = eventually("its end", lambda: _is_done(client, again.id))
+        assert done.state.is_completed()
+        assert client.read_flow_run(run).state.is_crashed()
+    rescued = service.shop.tables()
+    service.shop.run()
+    assert service.shop.tables() == rescued
+
+
+def _process_of(client: SyncPrefectClient, run: UUID) -> int | None:
+    found = client.read_flow_run(run)
+    running = found.state is not None and found.state.is_running()
+    return int(found.infrastructure_pid) if running and found.infrastructure_pid else None
+
+
+def _rescue_of(client: SyncPrefectClient, run: UUID) -> FlowRun | None:
+    tag = f"rescue-{run}-1"
+    return next((each for each in client.read_flow_runs() if tag in each.tags), None)
+
+
+def _children(service: Service, command: str) -> list[int]:
+    """The processes of a `prefect` command of this service."""
+    running = service.places.running()
+    assert running is not None
+    found = subprocess.run(
+        ["pgrep", "-g", str(running.pid), "-f", f"prefect --no-prompt {command} start"],
+        capture_output=True,
+        text=True,
+    )
+    return [int(word) for word in found.stdout.split()]
+
+
+def test_down_leaves_no_process_and_up_again_has_the_runs(service: Service) -> None:
+    running = service.places.running()
+    assert running is not None
+    with service.client() as client:
+        runs = {run.id for run in client.read_flow_runs() if run.state and run.state.is_final()}
+    done = lamplighter("down", "--folder", str(service.shop.folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not lease.is_held(service.places.lock)
+    assert service.places.running() is None
+    eventually("no process of the group", lambda: not _lives(running.pid))
+    done = lamplighter("up", "--folder", str(service.shop.folder), "--port", str(service.port))
+    assert done.returncode == 0, done.stdout + done.stderr
+    with service.client() as client:
+        assert runs <= {run.id for run in client.read_flow_runs()}
+
+
+def _lives(group: int) -> bool:
+    return subprocess.run(["pgrep", "-g", str(group)], capture_output=True).returncode == 0
+
+
+def test_what_is_wrong_is_told_before_anything_starts(tmp_path: Path) -> None:
+    empty = lamplighter("up", "--folder", str(tmp_path))
+    assert empty.returncode == 2
+    assert "a pipeline file" in empty.stderr
+    assert not (tmp_path / ".lamplighter").exists()
+    assert "nothing is up" in lamplighter("down", "--folder", str(tmp_path)).stdout
+    (tmp_path / "wrong.yaml").write_text("name: Wrong!\nsources: {}\nevent: {}\n")
+    wrong = lamplighter("up", "--folder", str(tmp_path))
+    assert wrong.returncode == 2
+    assert "wrong.yaml" in wrong.stderr
+
+
+def test_others_are_let_in_only_with_a_password(trained_shop: Shop) -> None:
+    done = lamplighter("up", "--folder", str(trained_shop.folder), "--host", "0.0.0.0")
+    assert done.returncode == 2
+    assert "PREFECT_SERVER_API_AUTH_STRING" in done.stderr
+
+
+def test_a_port_that_is_taken_is_told(trained_shop: Shop) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = lamplighter("up", "--folder", str(trained_shop.folder), "--port", port)
+    assert done.returncode == 2
+    assert "a free port" in done.stderr
