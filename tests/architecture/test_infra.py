@@ -1,0 +1,74 @@
+"""What cannot be started without an engine or a cluster is held to its own linter or schema."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+INFRA = Path(__file__).parents[2] / "infra"
+KUBERNETES_VERSIONS = ("1.31", "1.34")
+
+
+def _passes(tool: str, *words: str) -> None:
+    program = shutil.which(tool, path=str(Path(sys.executable).parent)) or shutil.which(tool)
+    if program is None:
+        pytest.skip(f"{tool} is not installed")
+    done = subprocess.run([program, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_image_is_in_order() -> None:
+    _passes("hadolint", str(INFRA / "Dockerfile"))
+
+
+def test_the_composition_fits_its_schema() -> None:
+    _passes(
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        str(INFRA / "compose.yaml"),
+    )
+
+
+@pytest.mark.parametrize("version", KUBERNETES_VERSIONS)
+def test_the_manifests_fit_the_schemas_of_kubernetes(version: str) -> None:
+    _passes(
+        "kubernetes-validate", "--strict", "-k", version, str(INFRA / "k8s" / "lamplighter.yaml")
+    )
+
+
+def test_the_unit_is_in_order(tmp_path: Path) -> None:
+    # The program it starts is not where an installation has it: any other will do for the check.
+    text = (INFRA / "systemd" / "lamplighter.service").read_text()
+    unit = tmp_path / "lamplighter.service"
+    unit.write_text(text.replace("/opt/lamplighter/bin/lamplighter", shutil.which("true") or ""))
+    _passes("systemd-analyze", "verify", "--man=no", str(unit))
+
+
+def _pods() -> list[dict[str, Any]]:
+    documents = yaml.safe_load_all((INFRA / "k8s" / "lamplighter.yaml").read_text())
+    return [d["spec"]["template"]["spec"] for d in documents if d["kind"] == "Deployment"]
+
+
+def test_nothing_runs_as_root_or_writes_its_image() -> None:
+    composed = yaml.safe_load((INFRA / "compose.yaml").read_text())["services"]
+    assert all(composed[name]["read_only"] for name in ("server", "worker"))
+    assert "\nUSER 10001\n" in (INFRA / "Dockerfile").read_text()
+    for pod in _pods():
+        assert pod["securityContext"]["runAsNonRoot"]
+        for container in pod["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"]
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert "limits" in container["resources"]
+
+
+def test_no_port_is_open_beyond_the_machine() -> None:
+    composed = yaml.safe_load((INFRA / "compose.yaml").read_text())["services"]
+    ports = [port for service in composed.values() for port in service.get("ports", [])]
+    assert ports == ["127.0.0.1:4200:4200"]
