@@ -19,9 +19,9 @@ from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.templates import expand, expand_date, expand_url, is_telling, redact
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ask:
-    """One page's request.
+    """One page's request; each is its own, whatever it asks for.
 
     Args:
         url: its address.
