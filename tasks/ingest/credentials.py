@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import SecretStr
@@ -16,28 +18,33 @@ from tasks.ingest.flaws import FlawError
 from tasks.ingest.json_text import read_json
 from tasks.ingest.statuses import is_passing
 from tasks.ingest.templates import expand, expand_url
+from tasks.ingest.transport import Transport
 
 _MAX_ANSWER_BYTES = 1 << 20
 _EARLY_SECONDS = 30.0
 _DEFAULT_LIFE_SECONDS = 300.0
 
 
-def credentials(
-    auth: Auth, secrets: Mapping[str, SecretStr], headers: dict[str, str], where: str
-) -> httpx.Auth | None:
-    """Put a token or key among the headers; give what httpx has to add itself.
+def credentials(auth: Auth, secrets: Mapping[str, SecretStr], where: str) -> dict[str, str]:
+    """The header that holds a token, a key, or a user and a password; none where it is elsewhere.
 
     Raises:
         ConfigError: a secret was not given.
     """
     if auth.bearer:
-        headers["Authorization"] = f"Bearer {expand(auth.bearer, secrets, where)}"
+        return {"Authorization": f"Bearer {expand(auth.bearer, secrets, where)}"}
     if auth.api_key and auth.api_key.header:
-        headers[auth.api_key.header] = expand(auth.api_key.value, secrets, where)
+        return {auth.api_key.header: expand(auth.api_key.value, secrets, where)}
     if auth.basic:
         user = expand(auth.basic.user, secrets, where)
-        return httpx.BasicAuth(user, expand(auth.basic.password, secrets, where))
-    return None
+        return _basic(user, expand(auth.basic.password, secrets, where))
+    return {}
+
+
+def _basic(user: str, password: str) -> dict[str, str]:
+    """A user and a password as a header (RFC 7617)."""
+    both = b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {both}"}
 
 
 class TokenSource:
@@ -47,21 +54,24 @@ class TokenSource:
         how: where and with what.
         secrets: the value of each `${NAME}`.
         where: the source's key in the pipeline file, for messages.
-        client: what asks; it knows nothing of the API's own headers.
+        transport: what sends; the API's own headers are not for who gives tokens.
     """
 
     def __init__(
-        self, how: OAuth2, secrets: Mapping[str, SecretStr], where: str, client: httpx.Client
+        self, how: OAuth2, secrets: Mapping[str, SecretStr], where: str, transport: Transport
     ) -> None:
-        self._client, self._secrets = client, secrets
+        self._transport, self._secrets = transport, secrets
         self._url = httpx.URL(expand_url(how.token_url, secrets, f"{where}.token_url"))
-        self._auth = httpx.BasicAuth(
-            expand(how.client_id, secrets, f"{where}.client_id"),
-            expand(how.client_secret, secrets, f"{where}.client_secret"),
-        )
-        self._form = {"grant_type": "client_credentials"}
-        if how.scope:
-            self._form["scope"] = how.scope
+        self._headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept-Encoding": "identity",
+            **_basic(
+                expand(how.client_id, secrets, f"{where}.client_id"),
+                expand(how.client_secret, secrets, f"{where}.client_secret"),
+            ),
+        }
+        scope = {"scope": how.scope} if how.scope else {}
+        self._form = urlencode({"grant_type": "client_credentials", **scope}).encode()
         self._token: str | None = None
         self._ends = 0.0
         self._lock = threading.Lock()
@@ -71,8 +81,7 @@ class TokenSource:
 
         Raises:
             SourceError: the credentials were not taken, or the answer has no token.
-            FlawError: the answer did not come whole.
-            httpx.TransportError: the request failed.
+            FlawError: the request failed, or the answer did not come whole.
         """
         with self._lock:
             if self._token is None or time.monotonic() > self._ends - _EARLY_SECONDS:
@@ -87,12 +96,12 @@ class TokenSource:
                 self._token = None
 
     def _ask(self) -> tuple[str, float]:
-        with self._client.stream("POST", self._url, data=self._form, auth=self._auth) as response:
-            status = response.status_code
+        with self._transport.stream("POST", self._url, self._headers, self._form) as response:
+            status = response.status
             if is_passing(status):
                 raise FlawError(f"status {status} from the token's address")
             content = b""
-            for chunk in response.iter_raw():
+            for chunk in response.chunks:
                 content += chunk
                 if len(content) > _MAX_ANSWER_BYTES:
                     raise FlawError("a token's answer that does not end")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import http.cookiejar
-import logging
 import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -28,7 +26,7 @@ from tasks.ingest.pinned import PinnedNetwork
 from tasks.ingest.receiving import UNCHANGED, Body, receive
 from tasks.ingest.statuses import TRY_AGAIN, check_status, is_passing, redirect, retry_after
 from tasks.ingest.templates import expand, redact
-from tasks.ingest.transport import Transport
+from tasks.ingest.transport import Answer, Transport
 from tasks.ingest.wire import Deadline
 
 _MAX_REDIRECTS = 5
@@ -45,14 +43,18 @@ class Page:
         shown: its name, without secrets.
         body: what it holds.
         headers: its headers.
-        links: its Link header, by relation.
     """
 
     url: httpx.URL
     shown: str
     body: Body
     headers: httpx.Headers
-    links: Mapping[str | None, Mapping[str, str]]
+
+    @property
+    def next_link(self) -> str | None:
+        """The address that its Link header names as the next page's."""
+        links = httpx.Response(httpx.codes.OK, headers=self.headers).links
+        return links.get("next", {}).get("url")
 
     def at(self, pointer: str) -> object:
         """What a JSON pointer leads to in it; MISSING where there is nothing."""
@@ -63,7 +65,8 @@ class Fetcher:
     """Fetches pages of one source.
 
     Args:
-        client: with the source's headers and credentials.
+        transport: what sends.
+        headers: those of every request, credentials among them.
         source: its declaration.
         start: the first page's request.
         secrets: what must not be shown.
@@ -74,7 +77,8 @@ class Fetcher:
 
     def __init__(
         self,
-        client: httpx.Client,
+        transport: Transport,
+        headers: Mapping[str, str],
         source: HttpConfig,
         start: Start,
         secrets: Mapping[str, SecretStr],
@@ -82,7 +86,8 @@ class Fetcher:
         folder: Path,
         token: TokenSource | None = None,
     ) -> None:
-        self._client, self._source, self._secrets = client, source, secrets
+        self._transport, self._headers = transport, headers
+        self._source, self._secrets = source, secrets
         self._deadline, self._folder, self._token = deadline, folder, token
         self._renewed: set[Ask] = set()
         self._pace = Pace(source.per_second, deadline)
@@ -143,30 +148,24 @@ class Fetcher:
     def _send(
         self, ask: Ask, url: httpx.URL, shown: str, condition: Mapping[str, str]
     ) -> Page | str:
-        """The page, or where it is said to be.
-
-        Errors of the client hold the request with its secrets, so none of them goes on, not even
-        as the context of another.
-        """
+        """The page, or where it is said to be."""
+        method = self._source.method
         try:
             token = self._token.header() if self._token else {}
-            with self._client.stream(
-                self._source.method.upper(), url, content=ask.body, headers={**token, **condition}
-            ) as response:
-                location = redirect(response)
+            headers = {**self._headers, **token, **condition}
+            with self._transport.stream(method.upper(), url, headers, ask.body) as answer:
+                location = redirect(answer.status, answer.headers, method)
                 if location is not None:
                     return location
-                if condition and response.status_code == httpx.codes.NOT_MODIFIED:
+                if condition and answer.status == httpx.codes.NOT_MODIFIED:
                     body = Body(UNCHANGED)
                 else:
-                    self._check(response, ask, shown, token)
-                    body = receive(response, self._source, shown, self._folder)
-                return Page(url, shown, body, response.headers, response.links)
-        except httpx.LocalProtocolError:
-            told = "a request that HTTP cannot write: a header has a character it may not"
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            told = redact(f"{type(error).__name__}: {error}".rstrip(": "), self._secrets)
-        raise FlawError(told)
+                    self._check(answer, ask, shown, token)
+                    body = receive(answer, self._source, shown, self._folder)
+                return Page(url, shown, body, answer.headers)
+        except FlawError as flaw:
+            flaw.tell(redact(str(flaw), self._secrets))
+            raise
 
     def _follow(self, location: str, url: httpx.URL, shown: str) -> httpx.URL:
         following = join(url, location)
@@ -180,20 +179,18 @@ class Fetcher:
             )
         return following
 
-    def _check(
-        self, response: httpx.Response, ask: Ask, shown: str, token: Mapping[str, str]
-    ) -> None:
-        status = response.status_code
+    def _check(self, answer: Answer, ask: Ask, shown: str, token: Mapping[str, str]) -> None:
+        status = answer.status
         if is_passing(status):
-            raise self._later(response, shown)
+            raise self._later(answer, shown)
         if status == httpx.codes.UNAUTHORIZED and self._token and ask not in self._renewed:
             self._renewed.add(ask)
             self._token.forget(token)
             raise FlawError(f"status {status}", held=True)
         check_status(status, shown)
 
-    def _later(self, response: httpx.Response, shown: str) -> Exception:
-        found, wait_seconds = f"status {response.status_code}", retry_after(response)
+    def _later(self, answer: Answer, shown: str) -> Exception:
+        found, wait_seconds = f"status {answer.status}", retry_after(answer.headers)
         if wait_seconds is None:
             return FlawError(found)
         if wait_seconds > self._deadline.left:
@@ -221,45 +218,37 @@ def open_fetcher(
         ConfigError: the address or a header is none, or a secret was not given.
     """
     first = start(source, secrets, date, where)
-    headers = {name: expand(v, secrets, f"{where}.headers") for name, v in source.headers.items()}
-    headers["Accept-Encoding"] = ACCEPTED
-    if first.body is not None:
-        headers.setdefault("Content-Type", "application/json")
-    sent = credentials(source.auth, secrets, headers, f"{where}.auth") if source.auth else None
-    _check_headers(headers, where)
+    headers = _headers(source, secrets, where)
     deadline = Deadline(source.deadline.total_seconds())
     network = PinnedNetwork(source.allow_private, deadline)
-    transport = Transport(network, source.concurrency + 1, _trust(source, pipeline_folder, where))
+    trust = _trust(source, pipeline_folder, where)
     with (
-        _quiet_log(secrets),
         tempfile.TemporaryDirectory(prefix="lamplighter-") as folder,
-        _client(transport, source, headers, sent) as client,
+        Transport(
+            network, source.concurrency + 1, source.timeout.total_seconds(), trust
+        ) as transport,
     ):
         token = None
         if source.auth and source.auth.oauth2:
-            # The API's own headers and keys are not for who gives tokens.
-            plain = _client(transport, source, {"Accept-Encoding": "identity"})
-            token = TokenSource(source.auth.oauth2, secrets, f"{where}.auth.oauth2", plain)
-        yield Fetcher(client, source, first, secrets, deadline, Path(folder), token)
+            token = TokenSource(source.auth.oauth2, secrets, f"{where}.auth.oauth2", transport)
+        yield Fetcher(transport, headers, source, first, secrets, deadline, Path(folder), token)
 
 
-def _client(
-    transport: Transport,
-    source: HttpConfig,
-    headers: Mapping[str, str],
-    auth: httpx.Auth | None = None,
-) -> httpx.Client:
-    """A client that follows no redirects, keeps no cookies, and asks the environment nothing."""
-    nobody = http.cookiejar.DefaultCookiePolicy(allowed_domains=())
-    return httpx.Client(
-        transport=transport,
-        headers=headers,
-        auth=auth,
-        cookies=http.cookiejar.CookieJar(nobody),
-        timeout=httpx.Timeout(source.timeout.total_seconds(), pool=None),
-        follow_redirects=False,
-        trust_env=False,
-    )
+def _headers(source: HttpConfig, secrets: Mapping[str, SecretStr], where: str) -> Mapping[str, str]:
+    """The headers of every request."""
+    own = {n.lower(): expand(v, secrets, f"{where}.headers") for n, v in source.headers.items()}
+    posted = {"content-type": "application/json"} if source.method == "post" else {}
+    sent = credentials(source.auth, secrets, f"{where}.auth") if source.auth else {}
+    headers = {
+        "accept": "*/*",
+        "user-agent": "lamplighter",
+        **posted,
+        **own,
+        **{name.lower(): value for name, value in sent.items()},
+        "accept-encoding": ACCEPTED,
+    }
+    _check_headers(headers, where)
+    return headers
 
 
 def _trust(source: HttpConfig, folder: Path, where: str) -> ssl.SSLContext | None:
@@ -294,22 +283,3 @@ def _again(error: Exception) -> bool | float:
     if not isinstance(error, FlawError):
         return False
     return 0.0 if error.held else True
-
-
-@contextlib.contextmanager
-def _quiet_log(secrets: Mapping[str, SecretStr]) -> Iterator[None]:
-    """Have httpx log addresses without secrets while the block runs."""
-
-    def clean(record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                show_url(arg, secrets) if isinstance(arg, httpx.URL) else arg for arg in record.args
-            )
-        return True
-
-    logger = logging.getLogger("httpx")
-    logger.addFilter(clean)
-    try:
-        yield
-    finally:
-        logger.removeFilter(clean)

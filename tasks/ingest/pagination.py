@@ -179,11 +179,7 @@ class LinkWalk(_Unforeseen):
     def advance(self, step: Step) -> bool:
         page = step.page
         self._seen |= {page.url, self.ask.url}
-        found = (
-            page.links.get("next", {}).get("url")
-            if self._how.next is None
-            else page.at(self._how.next)
-        )
+        found = page.next_link if self._how.next is None else page.at(self._how.next)
         if found is None or found is MISSING or found == "":
             return False
         link = join(page.url, found) if isinstance(found, str) else None

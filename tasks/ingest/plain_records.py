@@ -18,6 +18,7 @@ from tasks.ingest.parts import LINE, Part
 from tasks.ingest.schema import ColumnType, Source
 
 _EXACT_FLOAT = 2.0**53
+_USUAL_DATETIME = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]$"
 _NONE = type(None)
 
 
@@ -90,5 +91,9 @@ def _take_float(values: Sequence[float | None], dtype: pl.DataType) -> pl.Series
 
 def _take_spelled(values: Sequence[str | None], column: ColumnType) -> pl.Series | None:
     meant = _texts(values, keep_empty=False)
-    series = text.read_series(meant, column)
+    is_plain = column.type == "datetime" and not (column.format or column.timezone)
+    if is_plain and meant.str.contains(_USUAL_DATETIME).all():
+        series = meant.str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%S", strict=False)
+    else:
+        series = text.read_series(meant, column)
     return series if series.null_count() == meant.null_count() else None

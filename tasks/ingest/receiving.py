@@ -16,6 +16,7 @@ from tasks.ingest.content_coding import decode
 from tasks.ingest.flaws import FlawError
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.json_text import Document
+from tasks.ingest.transport import Answer
 
 UNCHANGED: Final = "unchanged"
 
@@ -67,11 +68,11 @@ class Body:
     digest: str = ""
 
 
-def receive(response: httpx.Response, source: HttpConfig, shown: str, folder: Path) -> Body:
+def receive(answer: Answer, source: HttpConfig, shown: str, folder: Path) -> Body:
     """Read an answer's body to its end.
 
     Args:
-        response: with its body still to be read.
+        answer: with its body still to be read.
         source: the source's declaration.
         shown: the answer's name in messages.
         folder: where a file may be written.
@@ -80,10 +81,10 @@ def receive(response: httpx.Response, source: HttpConfig, shown: str, folder: Pa
         FlawError: it is cut, garbled, of another format, or longer than it says.
         SourceError: it is larger than allowed.
     """
-    kind = format_of(response, source)
-    if kind in _LINES and not source.has_total and not _has_end(response.headers):
+    kind = format_of(answer, source)
+    if kind in _LINES and not source.has_total and not _has_end(answer.headers):
         raise FlawError("neither a length nor chunks: its end cannot be told from a cut")
-    chunks = _whole(response, source.max_page_bytes, shown)
+    chunks = _whole(answer, source.max_page_bytes, shown)
     try:
         if kind == "json":
             return Body(kind, Document(b"".join(chunks)))
@@ -93,16 +94,16 @@ def receive(response: httpx.Response, source: HttpConfig, shown: str, folder: Pa
     raise FlawError(f"not {kind.upper()}: {found}")
 
 
-def format_of(response: httpx.Response, source: HttpConfig) -> str:
+def format_of(answer: Answer, source: HttpConfig) -> str:
     """What an answer is written in.
 
     Raises:
         FlawError: its Content-Type is of another format than was declared.
     """
-    told = response.headers.get("content-type", "").split(";")[0].strip().lower()
+    told = answer.headers.get("content-type", "").split(";")[0].strip().lower()
     said = "json" if told.endswith("+json") else _BY_TYPE.get(told)
     if source.format == "auto" and not source.needs_json:
-        return said or _BY_ENDING.get(_ending(response.request.url.path), "json")
+        return said or _BY_ENDING.get(_ending(answer.url.path), "json")
     wanted = "json" if source.format == "auto" else source.format
     if told in _PAGES_FOR_PEOPLE or (said and said != wanted):
         raise FlawError(f"not {wanted.upper()}: the Content-Type is {told[:60]!r}")
@@ -122,16 +123,15 @@ def _has_end(headers: httpx.Headers) -> bool:
     return any(name in headers for name in told)
 
 
-def _whole(response: httpx.Response, limit: int, shown: str) -> Iterator[bytes]:
+def _whole(answer: Answer, limit: int, shown: str) -> Iterator[bytes]:
     """The decoded chunks of a body, each as it comes.
 
     Raises:
         FlawError: the body does not end where it should.
         SourceError: it is larger than the limit.
     """
-    assert isinstance(response.stream, httpx.SyncByteStream)
     size = 0
-    for chunk in decode(response.stream, response.headers.get("content-encoding", "")):
+    for chunk in decode(answer.chunks, answer.headers.get("content-encoding", "")):
         size += len(chunk)
         if size > limit:
             raise SourceError(
@@ -141,11 +141,10 @@ def _whole(response: httpx.Response, limit: int, shown: str) -> Iterator[bytes]:
                 do="Ask for smaller pages, or raise max_page_bytes.",
             )
         yield chunk
-    length = response.headers.get("content-length", "")
-    if length.isdecimal() and "transfer-encoding" not in response.headers:
-        wire = response.extensions["network_stream"]
-        if wire.has_more_than(int(length)):
-            raise FlawError(f"more bytes than the Content-Length of {length} that it told")
+    length = answer.headers.get("content-length", "")
+    has_length = length.isdecimal() and "transfer-encoding" not in answer.headers
+    if has_length and answer.wire.has_more_than(int(length)):
+        raise FlawError(f"more bytes than the Content-Length of {length} that it told")
 
 
 def _store(kind: str, chunks: Iterator[bytes], folder: Path) -> Body:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -23,10 +24,10 @@ def is_passing(status: int) -> bool:
     return status in _RETRIED or status >= httpx.codes.INTERNAL_SERVER_ERROR
 
 
-def redirect(response: httpx.Response) -> str | None:
-    """Where an answer sends the request on to; None if nowhere."""
-    allowed = _REDIRECTS if response.request.method == "GET" else _KEEPING_THE_METHOD
-    return response.headers.get("location") if response.status_code in allowed else None
+def redirect(status: int, headers: Mapping[str, str], method: str) -> str | None:
+    """Where an answer sends a request on to; None if nowhere."""
+    allowed = _REDIRECTS if method == "get" else _KEEPING_THE_METHOD
+    return headers.get("location") if status in allowed else None
 
 
 def check_status(status: int, shown: str) -> None:
@@ -52,13 +53,13 @@ def check_status(status: int, shown: str) -> None:
     raise SourceError("an answer, status 200", found=f"status {status}", where=shown, do=TRY_AGAIN)
 
 
-def retry_after(response: httpx.Response) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds the server asks to wait; a moment it names is counted from its own clock."""
-    asked = response.headers.get("retry-after", "").strip()
+    asked = headers.get("retry-after", "").strip()
     if asked.isdecimal():
         return float(asked)
     with contextlib.suppress(ValueError, TypeError, OverflowError):
         moment = parsedate_to_datetime(asked)
-        now = parsedate_to_datetime(response.headers.get("date", ""))
+        now = parsedate_to_datetime(headers.get("date", ""))
         return max(0.0, (moment - now).total_seconds())
     return None

@@ -87,7 +87,8 @@ def serve(host: str = "127.0.0.1") -> Iterator[Api]:
         def answer(self, asked: bytes) -> None:
             address = urlsplit(self.path)
             params = {k: v[0] for k, v in parse_qs(address.query, keep_blank_values=True).items()}
-            request = Request(address.path, params, dict(self.headers), asked)
+            named = {name.title(): value for name, value in self.headers.items()}
+            request = Request(address.path, params, named, asked)
             api.asked.append(request)
             answer = api.script(request)
             if answer.wire is not None:

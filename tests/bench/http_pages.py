@@ -1,4 +1,4 @@
-"""Measure reading a paged HTTP API: `PYTHONPATH=. python tests/bench/http.py`.
+"""Measure reading a paged HTTP API: `python -m tests.bench.http_pages`.
 
 The API is a process of its own on loopback (`http_server.py`), each reader too, so that peak memory
 is its own. All of them read the same pages and write one Parquet file; Lamplighter also checks each
@@ -9,8 +9,10 @@ declared total, and syncs. dlt takes part where it is installed; it is no depend
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
+import math
 import resource
 import statistics
 import subprocess
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LOOP = "httpx and Polars, a loop"
 SERVER = Path(__file__).with_name("http_server.py")
 
 
@@ -124,11 +127,21 @@ def dlt_rest(url: str, folder: Path) -> int:
 READERS: dict[str, Callable[[str, Path], int]] = {
     "lamplighter, concurrency 32": lamplighter,
     "lamplighter, concurrency 1": one_at_a_time,
-    "httpx and Polars, a loop": httpx_loop,
+    LOOP: httpx_loop,
     "requests and pandas, a loop": requests_loop,
 }
 if importlib.util.find_spec("dlt"):
     READERS["dlt"] = dlt_rest
+
+
+_OWN = ("tasks.core.commit", "tasks.ingest.http", "tasks.ingest.landing", "tests.bench.http_server")
+_IMPORTS = {
+    "lamplighter, concurrency 32": _OWN,
+    "lamplighter, concurrency 1": _OWN,
+    LOOP: ("httpx", "polars"),
+    "requests and pandas, a loop": ("requests", "pandas", "pyarrow.parquet"),
+    "dlt": ("dlt", "dlt.sources.helpers.rest_client", "pyarrow.parquet"),
+}
 
 
 @contextmanager
@@ -145,7 +158,7 @@ def running(pages: int, size: int, delay_seconds: float) -> Iterator[str]:
 
 def measure(reader: str, url: str, expected: int) -> dict[str, float]:
     """Run one reader in a process of its own; seconds and peak memory in MiB."""
-    command = [sys.executable, __file__, "--reader", reader, "--url", url]
+    command = [sys.executable, "-m", "tests.bench.http_pages", "--reader", reader, "--url", url]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures = json.loads(answer.stdout.splitlines()[-1])
     assert figures["rows"] == expected, (reader, figures)
@@ -156,6 +169,8 @@ def read_once(reader: str, url: str) -> None:
     """Print what one reading costs, the imports aside."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        for module in _IMPORTS[reader]:
+            importlib.import_module(module)
         start, cpu = time.perf_counter(), time.process_time()
         rows = READERS[reader](url, folder)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
@@ -169,6 +184,7 @@ def main() -> None:
     arguments.add_argument("--size", type=int, default=1_000)
     arguments.add_argument("--delay", type=float, default=0.020, help="seconds")
     arguments.add_argument("--repeat", type=int, default=3)
+    arguments.add_argument("--readers", nargs="*", choices=READERS, default=list(READERS))
     arguments.add_argument("--reader")
     arguments.add_argument("--url")
     given = arguments.parse_args()
@@ -177,11 +193,11 @@ def main() -> None:
         return
     print(f"{given.pages:,} pages of {given.size:,} records, {given.delay * 1000:.0f} ms each")
     with running(given.pages, given.size, given.delay) as url:
-        runs: dict[str, list[dict[str, float]]] = {reader: [] for reader in READERS}
+        runs: dict[str, list[dict[str, float]]] = {reader: [] for reader in given.readers}
         for _ in range(given.repeat):  # in turn, so that all of them meet the same noise
-            for reader in READERS:
+            for reader in given.readers:
                 runs[reader].append(measure(reader, url, given.pages * given.size))
-    loop = statistics.median(run["seconds"] for run in runs["httpx and Polars, a loop"])
+    loop = statistics.median(run["seconds"] for run in runs[LOOP]) if LOOP in runs else math.nan
     for reader, of in runs.items():
         seconds = statistics.median(run["seconds"] for run in of)
         cpu = statistics.median(run["cpu_seconds"] for run in of)
