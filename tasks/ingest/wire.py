@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from typing import Any
 
 import httpcore
@@ -26,6 +27,8 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._ends = time.monotonic() + seconds
         self._ended = threading.Event()
+        self._streams: weakref.WeakSet[WatchedStream] = weakref.WeakSet()
+        self._lock = threading.Lock()
 
     @property
     def left(self) -> float:
@@ -38,9 +41,18 @@ class Deadline:
         return self.left <= 0
 
     def end(self) -> None:
-        """Let it be now."""
+        """Let it be now, for what waits for bytes too."""
         self._ends = time.monotonic()
         self._ended.set()
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.abort()
+
+    def watch(self, stream: WatchedStream) -> None:
+        """Have a connection end with the deadline."""
+        with self._lock:
+            self._streams.add(stream)
 
     def wait(self, seconds: float) -> None:
         """Let some time pass, or all that is left."""
@@ -72,6 +84,7 @@ class WatchedStream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._inner, self._deadline = inner, deadline
         self._head, self._in_body, self._body_bytes = b"", False, 0
+        deadline.watch(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         content = self._inner.read(max_bytes, self._deadline.cap(timeout))
@@ -87,6 +100,12 @@ class WatchedStream(httpcore.NetworkStream):
 
     def close(self) -> None:
         self._inner.close()
+
+    def abort(self) -> None:
+        """End the connection, so that who waits for bytes of it waits no longer."""
+        plain = self._inner.get_extra_info("socket")
+        with contextlib.suppress(OSError, AttributeError):
+            plain.shutdown(socket.SHUT_RDWR)
 
     def start_tls(
         self,

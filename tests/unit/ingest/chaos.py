@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,8 +72,8 @@ def drip(sink: BinaryIO, content: bytes, pause_seconds: float | None) -> None:
 
 
 @contextmanager
-def serve(host: str = "127.0.0.1") -> Iterator[Api]:
-    """Run the API while the block runs."""
+def serve(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Api]:
+    """Run the API while the block runs, over TLS where there is a context for it."""
     api = Api("")
 
     class Handler(BaseHTTPRequestHandler):
@@ -112,7 +113,9 @@ def serve(host: str = "127.0.0.1") -> Iterator[Api]:
 
     with ThreadingHTTPServer((host, 0), Handler) as server:
         server.daemon_threads = True
-        api.url = f"http://{host}:{server.server_port}"
+        api.url = f"{'https' if tls else 'http'}://{host}:{server.server_port}"
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield api
