@@ -37,11 +37,11 @@ def credentials(auth: Auth, secrets: Mapping[str, SecretStr], where: str) -> dic
         return {auth.api_key.header: expand(auth.api_key.value, secrets, where)}
     if auth.basic:
         user = expand(auth.basic.user, secrets, where)
-        return _basic(user, expand(auth.basic.password, secrets, where))
+        return basic(user, expand(auth.basic.password, secrets, where))
     return {}
 
 
-def _basic(user: str, password: str) -> dict[str, str]:
+def basic(user: str, password: str) -> dict[str, str]:
     """A user and a password as a header (RFC 7617)."""
     both = b64encode(f"{user}:{password}".encode()).decode()
     return {"Authorization": f"Basic {both}"}
@@ -65,7 +65,7 @@ class TokenSource:
         self._headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept-Encoding": "identity",
-            **_basic(
+            **basic(
                 expand(how.client_id, secrets, f"{where}.client_id"),
                 expand(how.client_secret, secrets, f"{where}.client_secret"),
             ),

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from tasks.core.errors import ConfigError, SourceError, SourceUnavailableError
 from tasks.ingest.asking import Ask, Start, join, same_origin, show_url, start
 from tasks.ingest.content_coding import ACCEPTED
-from tasks.ingest.credentials import TokenSource, credentials
+from tasks.ingest.credentials import TokenSource, basic, credentials
 from tasks.ingest.flaws import FlawError
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.json_text import MISSING
@@ -218,7 +218,7 @@ def open_fetcher(
         ConfigError: the address or a header is none, or a secret was not given.
     """
     first = start(source, secrets, date, where)
-    headers = _headers(source, secrets, where)
+    headers = _headers(source, first.url, secrets, where)
     deadline = Deadline(source.deadline.total_seconds())
     network = PinnedNetwork(source.allow_private, deadline)
     trust = _trust(source, pipeline_folder, where)
@@ -234,11 +234,15 @@ def open_fetcher(
         yield Fetcher(transport, headers, source, first, secrets, deadline, Path(folder), token)
 
 
-def _headers(source: HttpConfig, secrets: Mapping[str, SecretStr], where: str) -> Mapping[str, str]:
+def _headers(
+    source: HttpConfig, url: httpx.URL, secrets: Mapping[str, SecretStr], where: str
+) -> Mapping[str, str]:
     """The headers of every request."""
     own = {n.lower(): expand(v, secrets, f"{where}.headers") for n, v in source.headers.items()}
     posted = {"content-type": "application/json"} if source.method == "post" else {}
-    sent = credentials(source.auth, secrets, f"{where}.auth") if source.auth else {}
+    sent = basic(url.username, url.password) if url.userinfo else {}
+    if source.auth:
+        sent = credentials(source.auth, secrets, f"{where}.auth")
     headers = {
         "accept": "*/*",
         "user-agent": "lamplighter",

@@ -66,7 +66,7 @@ class Repeats:
         """
         if not self._has_keys:
             return
-        if part.held:
+        if len(part.held) > 1 and part.rows.is_empty():  # no keys to go by
             self._note(digest_bytes("\n".join(h.raw for h in part.held).encode()), part.source)
         key, rows = list(self._source.key), part.rows
         page = rows[SOURCE] if SOURCE in rows.columns else pl.lit(part.source).alias(SOURCE)

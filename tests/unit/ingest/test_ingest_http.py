@@ -357,6 +357,14 @@ def test_credentials_are_sent_and_never_told(
     assert "canary-1" not in f"{caught.value!r}{caught.value}{caplog.text}"
 
 
+def test_a_user_in_the_address_is_sent_as_a_header(api: Api, land: Land) -> None:
+    api.script = lambda _: Answer({"items": RECORDS})
+    url = api.url.replace("://", "://anna:${KEY}@") + "/items"
+    landing = land(_source(api, url=url), {"KEY": "canary/1"})
+    assert api.asked[0].headers["Authorization"] == "Basic YW5uYTpjYW5hcnkvMQ=="
+    assert landing.rows["_source"][0] == f"{api.url}/items"
+
+
 def test_dates_and_secrets_are_filled_in(api: Api, land: Land) -> None:
     api.script = lambda _: Answer({"items": []})
     source = _source(
