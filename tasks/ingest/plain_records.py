@@ -76,7 +76,7 @@ def _texts(values: Sequence[str | None], keep_empty: bool) -> pl.Series:
 def _take_whole(values: Sequence[int | None], dtype: pl.DataType) -> pl.Series | None:
     try:
         return pl.Series(values, dtype=pl.Int64).cast(dtype)
-    except (OverflowError, pl.exceptions.PolarsError):
+    except (OverflowError, TypeError, pl.exceptions.PolarsError):
         return None
 
 
