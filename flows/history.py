@@ -51,7 +51,7 @@ def history(pipeline: Pipeline, first: dt.date, last: dt.date) -> History:
         name: window(pipeline, first - span, last, name)
         for name, span in features.histories.items()
     }
-    return History(window(pipeline, first - features.lookback, last), others)
+    return History(window(pipeline, first - pipeline.config.lookback, last), others)
 
 
 def inputs(

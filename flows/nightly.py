@@ -62,12 +62,13 @@ def nightly(
 def _night(
     run: Run, pipeline: Pipeline, day: dt.date, past: History, aliases: Aliases, costs: Costs
 ) -> Night:
-    config, facts = pipeline.config, first_facts(pipeline.store, aliases)
+    config = pipeline.config
+    facts, learned = first_facts(pipeline.store, aliases)
     landing = land(run, pipeline, list(config.sources), past.events)
     tables = landing.validated.tables
     events = (*past.events.tables.values(), tables[config.event.table])
 
-    prepared = prepare(run, config.prepare, facts.preparation, config.event, events)
+    prepared = prepare(run, config.prepare, learned, config.event, events, (day, day))
     labels = past_labels(run, pipeline, events, day)
     read = inputs(pipeline, prepared.table, past, tables, labels)
     built = build_features(run, config.features, config.event, read, (day, day))
@@ -75,4 +76,5 @@ def _night(
 
     ledger = (*landing.ledger, *prepared.ledger, *built.ledger, *scored.ledger)
     check_balance(ledger)
-    return publish_night(run, pipeline, Outcome(landing, past, scored, facts, ledger), costs)
+    outcome = Outcome(landing, past, scored, facts, prepared.treated, ledger)
+    return publish_night(run, pipeline, outcome, costs)

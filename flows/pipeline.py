@@ -95,6 +95,11 @@ class PipelineConfig(Config):
     )
     report: ReportConfig = Field(ReportConfig(), description="How a night is told to people")
 
+    @property
+    def lookback(self) -> dt.timedelta:
+        """History that a batch date needs before it: of its features, each row of it prepared."""
+        return self.features.lookback + self.prepare.lookback
+
     @field_validator("timezone")
     @classmethod
     def _is_timezone(cls, name: str) -> str:

@@ -18,6 +18,7 @@ from flows.provenance import commit_facts, provenance
 from tasks.core.artifacts import LedgerLine, Quality, Ref, Report, Scored
 from tasks.core.commit import Commit, Run, commit, committed_batches, open_run
 from tasks.core.store import table_uri
+from tasks.core.treatments import Treated
 from tasks.models.bundle import Facts
 from tasks.models.records import Curve
 from tasks.report.records import Histogram, NightReport, NightTables, Provenance, RunRecord
@@ -38,6 +39,7 @@ class Outcome:
         past: the dates before, which its features look into.
         scored: the scores.
         facts: what the model says of itself.
+        treated: the treatments of columns.
         ledger: every stage's lines, in the order the stages ran.
     """
 
@@ -45,6 +47,7 @@ class Outcome:
     past: History
     scored: Scored
     facts: Facts
+    treated: tuple[Treated, ...]
     ledger: tuple[LedgerLine, ...]
 
     @property
@@ -123,6 +126,7 @@ def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightRepo
         curves=tuple(curve for curve in facts.curves if curve.kind != _SPREAD),
         training_scores=_training_scores(facts.curves),
         usual=facts.usual,
+        treated=outcome.treated,
         warnings=(
             *landing.warnings,
             *(f"History lacks {gap}" for gap in outcome.gaps),

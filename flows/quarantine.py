@@ -226,7 +226,7 @@ def _run_again(
 
 def _nights_after(pipeline: Pipeline, date: dt.date) -> Iterator[str]:
     """Nights of later dates whose window reaches back to the date."""
-    last = date + pipeline.config.features.lookback
+    last = date + pipeline.config.lookback
     for record in committed_batches(pipeline.store, pipeline.name):
         if record.facts["kind"] == "night" and str(date) < record.batch <= str(last):
             yield record.batch

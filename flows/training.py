@@ -1,9 +1,10 @@
-"""Training: window → prepare → features → labels → split → select → train → register."""
+"""Training: window → labels → split → prepare → features → select → train → register."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prefect import flow
@@ -16,19 +17,32 @@ from flows.landing import landed
 from flows.options import TrainingOptions
 from flows.pipeline import Pipeline, load
 from flows.provenance import versions
-from flows.training_report import Training, keep_reports, publish_trained, publish_unselected
-from tasks.core.artifacts import Built, Labels, Preparation, Ref, Valid
+from flows.training_report import (
+    Outcome,
+    Training,
+    keep_reports,
+    publish_trained,
+    publish_unselected,
+)
+from tasks.core.artifacts import Built, Divided, Examples, Labels, PreparedTable, Ref, Valid
 from tasks.core.commit import Run, open_run
 from tasks.core.errors import DataError
 from tasks.core.keys import code_digest, run_id
+from tasks.core.ledger import check_balance
+from tasks.core.treatments import Learned
 from tasks.features.task import build_features
 from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH
-from tasks.models.records import TrainingReference
+from tasks.models.records import Metric, TrainingReference
 from tasks.prepare.task import fit_preparation, prepare
 from tasks.select.task import select
-from tasks.train.config import TimeSplit
-from tasks.train.task import register, split_examples
+from tasks.train.task import (
+    divide_events,
+    fold_examples,
+    join_examples,
+    measure_folds,
+    register,
+)
 from tasks.train.task import train as fit
 
 AS_WRITTEN = TrainingOptions()
@@ -84,16 +98,24 @@ def train(
 def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Training:
     config = pipeline.config
     labels = _labels(run, pipeline, material)
-    preparation, built = _features(run, pipeline, material, labels)
-    examples = split_examples(run, config.training, built.table, labels)
+    divided = divide_events(run, config.training, labels, (material.first, material.last))
+    learned, prepared, built = _features(run, pipeline, material, labels, divided)
+    joined = join_examples(run, config.event, built.table, divided, prepared.table)
+    examples = joined.table
     selection = select(run, config.selection, examples, built.names)
     reference = _reference(pipeline, material)
     if not selection.features:
         publish_unselected(run, pipeline, selection, reference)
-    trained = fit(run, config.model, config.training, examples, selection, preparation, reference)
+    trained = fit(run, config.model, config.training, examples, selection, learned, reference)
     register(run, config.training, trained)
-    report = publish_trained(run, pipeline, trained, selection, built, costs)
-    return Training(trained, selection, examples.rows, material.past.gaps, report)
+    folds = _measured_on_folds(run, pipeline, examples, built)
+    told = dataclasses.replace(trained, metrics=(*trained.metrics, *folds))
+    ledger = (*prepared.ledger, *built.ledger, *joined.ledger)
+    check_balance(ledger)
+    report = publish_trained(
+        run, pipeline, Outcome(told, selection, prepared.treated, ledger), costs
+    )
+    return Training(told, selection, examples.rows, material.past.gaps, report)
 
 
 def _labels(run: Run, pipeline: Pipeline, material: Material) -> Ref[Labels]:
@@ -102,22 +124,39 @@ def _labels(run: Run, pipeline: Pipeline, material: Material) -> Ref[Labels]:
     if config.features.reads_labels:
         first -= config.features.lookback
     answers = material.past.events.between(first, material.known_by)
-    return label_events(run, config.label, config.event, answers, material.known_by)
+    also = config.training.columns
+    return label_events(run, config.label, config.event, answers, material.known_by, also)
 
 
 def _features(
-    run: Run, pipeline: Pipeline, material: Material, labels: Ref[Labels]
-) -> tuple[Preparation, Built]:
+    run: Run, pipeline: Pipeline, material: Material, labels: Ref[Labels], divided: Divided
+) -> tuple[Learned, PreparedTable, Built]:
     config, dates = pipeline.config, (material.first, material.last)
     events = material.past.events
-    seen = _fitted_on(pipeline, events.between(*dates))
-    preparation = fit_preparation(run, config.prepare, config.event, seen)
-    past = events.between(material.first - config.features.lookback, material.last)
-    prepared = prepare(run, config.prepare, preparation, config.event, past)
+    seen = events.between(*dates)
+    learned = fit_preparation(run, config.prepare, config.event, seen, divided)
+    past = events.between(material.first - config.lookback, material.last)
+    prepared = prepare(run, config.prepare, learned, config.event, past, dates)
     asked = labels if config.features.reads_labels else None
     read = inputs(pipeline, prepared.table, material.past, material.dimensions, asked)
     built = build_features(run, config.features, config.event, read, dates)
-    return preparation, built
+    return learned, prepared, built
+
+
+def _measured_on_folds(
+    run: Run, pipeline: Pipeline, examples: Ref[Examples], built: Built
+) -> tuple[Metric, ...]:
+    """The model's measures on folds, each with a selection of its own; none where none is asked.
+
+    A fold in which no feature beats chance is measured on all candidates.
+    """
+    config = pipeline.config
+    folds = fold_examples(run, config.training, examples, config.label.delay)
+    selected = [
+        (fold, select(run, config.selection, fold, built.names).features or built.names)
+        for fold in folds
+    ]
+    return measure_folds(run, config.model, config.training, selected) if selected else ()
 
 
 def _material(pipeline: Pipeline, known_by: dt.date) -> Material:
@@ -136,15 +175,6 @@ def _material(pipeline: Pipeline, known_by: dt.date) -> Material:
         )
     dimensions = landed(pipeline, known_by, config.features.tables)
     return Material(first, last, known_by, past, dimensions)
-
-
-def _fitted_on(pipeline: Pipeline, tables: Sequence[Ref[Valid]]) -> Sequence[Ref[Valid]]:
-    """The dates the model is fitted on: fences and fills must not see the later ones."""
-    split = pipeline.config.training.split
-    if not isinstance(split, TimeSplit):
-        return tables
-    share = 1 - split.stop - split.calibrate - split.test
-    return tables[: max(1, int(len(tables) * share))]
 
 
 def _reference(pipeline: Pipeline, material: Material) -> TrainingReference:

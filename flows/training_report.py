@@ -11,9 +11,10 @@ from flows import clock
 from flows.costs import Costs
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
-from tasks.core.artifacts import Built, Report, Selection
+from tasks.core.artifacts import LedgerLine, Report, Selection
 from tasks.core.commit import Run, commit, last_commit, open_run
 from tasks.core.errors import DataError, IntegrityError
+from tasks.core.treatments import Treated
 from tasks.models.records import Trained, TrainingReference
 from tasks.report.records import RunRecord, TrainingReport
 from tasks.report.task import publish_run, publish_training, publish_verdicts
@@ -55,6 +56,23 @@ class Training:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the stages of a training made.
+
+    Args:
+        trained: the model with its figures.
+        selection: the candidates with their verdicts.
+        treated: the treatments of columns.
+        ledger: every stage's lines, in the order the stages ran.
+    """
+
+    trained: Trained
+    selection: Selection
+    treated: tuple[Treated, ...]
+    ledger: tuple[LedgerLine, ...]
+
+
 def keep_reports(run: Run) -> None:
     """Have a training's commit keep the reports of the trainings before it."""
     record = last_commit(run.store, run.pipeline, run.batch)
@@ -91,20 +109,20 @@ def publish_unselected(
     )
 
 
-def publish_trained(
-    run: Run, pipeline: Pipeline, trained: Trained, selection: Selection, built: Built, costs: Costs
-) -> str:
+def publish_trained(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) -> str:
     """Report a training and commit it.
 
     Returns:
         URI of its page.
     """
+    trained, ledger = outcome.trained, outcome.ledger
     reference = trained.reference
     made = provenance(
         pipeline, reference.known_by, reference.inputs, trained.version, reference.run_id
     )
-    warnings = tuple(_warnings(trained, selection))
-    page = publish_training(run, TrainingReport(made, trained, selection, built.ledger, warnings))
+    warnings = tuple(_warnings(trained, outcome.selection))
+    report = TrainingReport(made, trained, outcome.selection, ledger, warnings, outcome.treated)
+    page = publish_training(run, report)
     record = RunRecord(
         provenance=made,
         kind="training",
@@ -112,11 +130,11 @@ def publish_trained(
         started_at=costs.started_at,
         ended_at=clock.now(),
         stages=tuple(costs.stages),
-        rows_in=sum(line.rows_in for line in built.ledger),
+        rows_in=ledger[0].rows_in,
         reason=trained.failure,
     )
     publish_run(run, record)
-    commit(run, commit_facts(made, "training", built.ledger))
+    commit(run, commit_facts(made, "training", ledger))
     return page.uri
 
 

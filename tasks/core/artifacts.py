@@ -7,9 +7,12 @@ so that mypy rejects a pipeline wired in the wrong order: `prepare` takes `Ref[V
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from tasks.core.treatments import Treated
 
 
 class Landed:
@@ -40,8 +43,12 @@ class Labels:
     """One row for each event whose label is known: key, label, and when it became known."""
 
 
+class Parts:
+    """Labelled events, and the part of the split each belongs to."""
+
+
 class Examples:
-    """Features joined with labels, and the part of the split each row belongs to."""
+    """Features joined with labels and parts."""
 
 
 class Model:
@@ -128,30 +135,6 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True)
-class Treatment:
-    """What training learned about one column, applied unchanged to every later row.
-
-    Args:
-        column: the column.
-        fill: value for missing entries; None leaves them missing.
-        low: values below are set to it; None means no bound.
-        high: values above are set to it; None means no bound.
-    """
-
-    column: str
-    fill: float | str | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """All that `prepare` learned from training time; part of every model."""
-
-    treatments: tuple[Treatment, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """One candidate feature's standing in the selection.
 
@@ -203,6 +186,28 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Divided:
+    """Labelled events, divided into the part to fit on and the parts that judge.
+
+    Args:
+        parts: the part of each.
+        fitted_before: the time before which all of the fitted part lies and none of the others;
+            None where parts are not divided by time.
+    """
+
+    parts: Ref[Parts]
+    fitted_before: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Examples, and why the other events are none."""
+
+    table: Ref[Examples]
+    ledger: tuple[LedgerLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Built:
     """The features of a range of dates."""
 
@@ -213,10 +218,17 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class PreparedTable:
-    """A prepared table over the dates that features need."""
+    """A prepared table over the dates that features need.
+
+    Args:
+        table: its rows; `set_aside` says why a row is not fitted on, where there is such a rule.
+        ledger: what became of the rows of the run's dates.
+        treated: each treatment with the rows of these dates it touched.
+    """
 
     table: Ref[Prepared]
     ledger: tuple[LedgerLine, ...]
+    treated: tuple[Treated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -14,7 +15,11 @@ BATCH_DATE, LABEL, KNOWN_AT = "batch_date", "label", "known_at"
 
 
 def label(
-    rows: pl.LazyFrame, config: FollowedBy | LabelColumn, event: EventConfig, known_by: dt.date
+    rows: pl.LazyFrame,
+    config: FollowedBy | LabelColumn,
+    event: EventConfig,
+    known_by: dt.date,
+    also: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Label every event whose delay has passed by the end of a day.
 
@@ -23,10 +28,11 @@ def label(
         config: where labels come from.
         event: what an event is.
         known_by: the last day whose rows may be used.
+        also: columns of the events that are taken along.
 
     Returns:
-        `event_id`, `event_time`, `batch_date`, `label` (Int8), `known_at`, in the order of
-        event time and id.
+        `event_id`, `event_time`, `batch_date`, `label` (Int8), `known_at` and the columns taken
+        along, in the order of event time and id.
 
     Raises:
         ConfigError: labels by later rows of events that have no time.
@@ -48,8 +54,11 @@ def label(
     else:
         known = known.filter(pl.col(config.column).is_not_null())
         value = _is_positive(config)
+    own = (EVENT_ID, EVENT_TIME, BATCH_DATE, LABEL, KNOWN_AT)
+    _check_columns(rows, [column for column in also if column not in own], "training", event)
     return (
-        known.select(EVENT_ID, EVENT_TIME, BATCH_DATE, value.cast(pl.Int8).alias(LABEL), KNOWN_AT)
+        known.with_columns(value.cast(pl.Int8).alias(LABEL))
+        .select(list(dict.fromkeys((*own, *also))))
         .sort(EVENT_TIME, EVENT_ID)
         .collect()
     )
@@ -112,12 +121,18 @@ def _check(rows: pl.LazyFrame, config: FollowedBy | LabelColumn, event: EventCon
             )
     else:
         needed = [config.column]
+    _check_columns(rows, needed, "label", event)
+
+
+def _check_columns(
+    rows: pl.LazyFrame, needed: Sequence[str], where: str, event: EventConfig
+) -> None:
     columns = rows.collect_schema().names()
     missing = [column for column in needed if column not in columns]
     if missing:
         raise SchemaDriftError(
-            f"the columns the label needs: {', '.join(missing)}",
+            f"the columns the {where} needs: {', '.join(missing)}",
             found=f"only {', '.join(columns)}",
-            where=f"label, table {event.table}",
+            where=f"{where}, table {event.table}",
             do="Correct the names in the pipeline file, or restore the columns.",
         )

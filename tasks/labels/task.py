@@ -25,8 +25,12 @@ def label_events(
     event: EventConfig,
     tables: Sequence[Ref[Valid]],
     known_by: date,
+    also: Sequence[str] = (),
 ) -> Ref[Labels]:
-    """Label the events of the tables with what was known by the end of a day."""
+    """Label the events of the tables with what was known by the end of a day.
+
+    `also` names columns of the events that are taken along.
+    """
     if not tables:
         raise DataError(
             f"at least one batch date of table {event.table}",
@@ -39,5 +43,5 @@ def label_events(
         for ref in sorted(tables, key=lambda ref: ref.uri)
     ]
     rows = stack(parts)
-    frame = label(rows, config, event, known_by)
+    frame = label(rows, config, event, known_by, also)
     return run.write_table(Labels, frame, table_uri("labels", run.pipeline, event.table, run.batch))

@@ -5,31 +5,34 @@ models/<pipeline>/<version>/model.json                      its digest names the
                             model.safetensors | model.ubj   the chosen model
                             fallback.ubj                    the XGBoost model beside it
                             *-calibration.safetensors       of each
+                            prepare-*                       models that fill or mark columns
 ```
 No file is parsed before its digest was checked, and none of the formats can hold code.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.core.artifacts import Model, Preparation, Ref, Selection
+from tasks.core.artifacts import Model, Ref, Selection
 from tasks.core.commit import Run
-from tasks.core.errors import ModelError
+from tasks.core.errors import ModelError, StoreError
 from tasks.core.keys import canonical_json, digest_bytes
+from tasks.core.treatments import Learned, Preparation
 from tasks.models.base import History, Scorer
 from tasks.models.calibration import Calibration
 from tasks.models.config import ModelConfig
 from tasks.models.records import Curve, Metric, PartCount, TrainingReference
 from tasks.models.zoo import MODELS
 
-FORMAT = 1
+FORMAT = 2
 Role = Literal["model", "fallback"]
 
 
@@ -80,11 +83,19 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """A model that can be applied: the chosen one, unless its training failed, and a fallback."""
+    """A model that can be applied: the chosen one, unless its training failed, and a fallback.
+
+    Args:
+        facts: all that is not weights.
+        model: the chosen one; None where its training failed.
+        fallback: the XGBoost model beside it.
+        prepare_files: the files that `facts.preparation` needs, by name.
+    """
 
     facts: Facts
     model: Member | None
     fallback: Member
+    prepare_files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +153,37 @@ class Bundle:
                 where=self.ref.uri,
                 do="Train the pipeline again.",
             )
-        folder = self.ref.uri.rpartition("/")[0]
-        files = {
-            name: self.reader.read_bytes(Ref(f"{folder}/{name}", sha256, 0, "model"))
-            for name, sha256 in sorted(record.files.items())
-        }
+        files = {name: self._bytes(name, sha256) for name, sha256 in sorted(record.files.items())}
         calibration = Calibration.load(record.calibration, files.pop(_calibration_name(role)))
         weights = {name.rpartition(".")[2]: content for name, content in files.items()}
         scorer = MODELS[record.config.kind].load(record.config, weights)
         return Member(record.config, scorer, calibration, record.history)
+
+    def preparation(self) -> Learned:
+        """Read what `prepare` learned, with the files it needs.
+
+        Raises:
+            IntegrityError: a file is missing or its bytes were changed.
+        """
+        learned = self.facts.preparation
+        files = {file.name: self._bytes(file.name, file.sha256) for file in learned.files}
+        return Learned(learned, files)
+
+    def readable_preparation(self) -> Learned:
+        """Read what `prepare` learned, with those of its files that are intact.
+
+        What needs the others is left undone: gaps stay gaps, which the fallback's trees can read.
+        """
+        learned = self.facts.preparation
+        files: dict[str, bytes] = {}
+        for file in learned.files:
+            with contextlib.suppress(StoreError):
+                files[file.name] = self._bytes(file.name, file.sha256)
+        return Learned(learned, files)
+
+    def _bytes(self, name: str, sha256: str) -> bytes:
+        folder = self.ref.uri.rpartition("/")[0]
+        return self.reader.read_bytes(Ref(f"{folder}/{name}", sha256, 0, "model"))
 
 
 def save(run: Run, fitted: FittedModel) -> tuple[Ref[Model], tuple[Ref[Model], ...]]:
@@ -176,7 +209,7 @@ def save(run: Run, fitted: FittedModel) -> tuple[Ref[Model], tuple[Ref[Model], .
     folder = f"models/{fitted.facts.pipeline}/{digest_bytes(manifest)[:12]}"
     files = [
         run.write_bytes(Model, content, f"{folder}/{name}")
-        for files in contents.values()
+        for files in (*contents.values(), fitted.prepare_files)
         for name, content in files.items()
     ]
     ref = run.write_bytes(Model, manifest, f"{folder}/model.json")
@@ -212,7 +245,7 @@ def load(reader: Reader, ref: Ref[Model]) -> FittedModel:
     """
     bundle = open_bundle(reader, ref)
     model = bundle.read("model") if "model" in bundle.manifest.members else None
-    return FittedModel(bundle.facts, model, bundle.read("fallback"))
+    return FittedModel(bundle.facts, model, bundle.read("fallback"), bundle.preparation().files)
 
 
 def version_of(ref: Ref[Model]) -> str:

@@ -1,31 +1,43 @@
-"""What the preparation of a pipeline does: duplicates, missing values, outliers."""
+"""What the preparation of a pipeline does, by type of column and column by column."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import datetime as dt
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from tasks.core.config import Config
+from tasks.prepare.rules import (
+    Ahead,
+    Forward,
+    IsolationRule,
+    KeepMissing,
+    Missing,
+    NoRule,
+    Outliers,
+    Rare,
+    Scales,
+    Type,
+)
 
-
-class Constant(Config):
-    """Fill with a value from the pipeline file."""
-
-    constant: float | str = Field(description="The value that stands for a missing one")
-
-
-Fill = Literal["none", "mean", "median", "mode"] | Constant
+_KEEP = KeepMissing()
+_NO = NoRule()
 
 
 class DuplicatesConfig(Config):
-    """Rows that repeat an earlier row; the first by event time and key is kept."""
+    """Rows that repeat another row."""
 
     columns: tuple[str, ...] | None = Field(
         None, description="Columns that make two rows the same; empty means all of them"
     )
     exclude: tuple[str, ...] = Field(
         (), description="Columns that may differ, where `columns` is empty"
+    )
+    keep: Literal["first", "last"] = Field(
+        "first",
+        description="Which row stays, by event time and key. `last` decides within a batch date; "
+        "a row of an earlier date always stays, for it was scored before the later one came",
     )
 
     @model_validator(mode="after")
@@ -35,53 +47,63 @@ class DuplicatesConfig(Config):
         return self
 
 
-class MissingConfig(Config):
-    """How missing values are filled. Keys, times and entities are never filled."""
+class OutliersConfig(Config):
+    """Which values are outliers, and what becomes of them."""
 
-    numeric: Fill = Field("none", description="For numeric columns without a rule of their own")
-    text: Fill = Field("none", description="For text columns without a rule of their own")
-    columns: dict[str, Fill] = Field({}, description="Rules by column")
-
-
-class QuantileFence(Config):
-    """Clip to two quantiles of training time."""
-
-    method: Literal["quantile"] = Field("quantile", description="Clip to quantiles")
-    columns: tuple[str, ...] = Field(min_length=1, description="Numeric columns to clip")
-    low: float = Field(0.001, ge=0, le=1, description="Quantile below which values are clipped")
-    high: float = Field(0.999, ge=0, le=1, description="Quantile above which values are clipped")
+    numeric: Outliers = Field(_NO, description="For numeric columns without a rule of their own")
+    columns: dict[str, Outliers] = Field({}, description="Rules by column")
+    together: tuple[IsolationRule, ...] = Field(
+        (), description="Isolation forests, each over several columns"
+    )
 
     @model_validator(mode="after")
-    def _ordered(self) -> QuantileFence:
-        if self.low >= self.high:
-            raise ValueError(f"low is below high; found {self.low} and {self.high}")
+    def _one_name_a_forest(self) -> OutliersConfig:
+        names = [rule.name for rule in self.together]
+        if len(set(names)) < len(names):
+            raise ValueError(f"each forest needs a `name` of its own; found {names}")
         return self
 
 
-class IqrFence(Config):
-    """Clip to the quartiles of training time, widened by a multiple of their distance."""
+class CategoriesConfig(Config):
+    """Which categories are rare."""
 
-    method: Literal["iqr"] = Field("iqr", description="Clip to the widened quartiles")
-    columns: tuple[str, ...] = Field(min_length=1, description="Numeric columns to clip")
-    widen: float = Field(1.5, gt=0, description="Multiples of the interquartile range")
+    text: Rare | None = Field(None, description="For text columns without a rule of their own")
+    columns: dict[str, Rare | None] = Field({}, description="Rules by text column; null for none")
 
 
-Fence = Annotated[QuantileFence | IqrFence, Field(discriminator="method")]
+class MissingConfig(Config):
+    """How missing values are filled. Keys, times and entities are never filled."""
+
+    numeric: Missing = Field(_KEEP, description="For numeric columns without a rule of their own")
+    text: Missing = Field(_KEEP, description="For text columns without a rule of their own")
+    boolean: Missing = Field(_KEEP, description="For booleans without a rule of their own")
+    date: Missing = Field(_KEEP, description="For dates and times without a rule of their own")
+    columns: dict[str, Missing] = Field({}, description="Rules by column")
+
+
+class ScalingConfig(Config):
+    """Which columns get a scaled one beside them."""
+
+    numeric: Scales = Field(_NO, description="For numeric columns without a rule of their own")
+    columns: dict[str, Scales] = Field({}, description="Rules by column")
 
 
 class PrepareConfig(Config):
-    """The preparation of one event table."""
+    """The preparation of one event table: the steps run in the order they stand here."""
 
     duplicates: DuplicatesConfig | None = Field(
         None, description="Which repeated rows are dropped; rows that repeat a key always are"
     )
+    types: dict[str, Type] = Field({}, description="Columns that are read as another type")
+    outliers: OutliersConfig = Field(OutliersConfig(), description="What is far out")
+    categories: CategoriesConfig = Field(CategoriesConfig(), description="What is rare")
     missing: MissingConfig = Field(MissingConfig(), description="How missing values are filled")
-    outliers: tuple[Fence, ...] = Field((), description="Which columns are clipped, and where")
+    scaling: ScalingConfig = Field(ScalingConfig(), description="Scaled copies of columns")
 
-    @model_validator(mode="after")
-    def _one_fence_a_column(self) -> PrepareConfig:
-        columns = [column for fence in self.outliers for column in fence.columns]
-        twice = sorted({column for column in columns if columns.count(column) > 1})
-        if twice:
-            raise ValueError(f"one outlier rule a column; found more for {twice}")
-        return self
+    @property
+    def lookback(self) -> dt.timedelta:
+        """History that must be loaded before the first row that is to be prepared."""
+        by_type = self.missing.numeric, self.missing.text, self.missing.boolean, self.missing.date
+        rules = (*by_type, *self.missing.columns.values())
+        spans = [rule.lookback for rule in rules if isinstance(rule, (Forward, Ahead))]
+        return max(spans, default=dt.timedelta(0))

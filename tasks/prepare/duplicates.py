@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import polars as pl
 
 from tasks.core.event import EventConfig
 from tasks.core.quarantine import LINE, SOURCE
+from tasks.prepare.columns import BATCH_DATE
 from tasks.prepare.config import DuplicatesConfig
 
-BATCH_DATE = "batch_date"
 REPEATED_KEY = "duplicate key"
 REPEATED_ROW = "duplicate"
 
@@ -28,10 +29,10 @@ def repeated(rows: pl.LazyFrame, event: EventConfig, config: DuplicatesConfig | 
     Returns:
         A string column: `duplicate key`, `duplicate` or null.
     """
-    again = pl.when(_seen(event.key)).then(pl.lit(REPEATED_KEY))
     if config is None:
-        return again.otherwise(None)
-    return again.when(_seen(_compared(rows, config))).then(pl.lit(REPEATED_ROW)).otherwise(None)
+        return pl.when(_repeats(event.key, "first")).then(pl.lit(REPEATED_KEY))
+    again = pl.when(_repeats(event.key, config.keep)).then(pl.lit(REPEATED_KEY))
+    return again.when(_repeats(_compared(rows, config), config.keep)).then(pl.lit(REPEATED_ROW))
 
 
 def _compared(rows: pl.LazyFrame, config: DuplicatesConfig) -> Sequence[str]:
@@ -43,5 +44,9 @@ def _compared(rows: pl.LazyFrame, config: DuplicatesConfig) -> Sequence[str]:
     return [c for c in names if c not in aside and c not in {SOURCE, LINE}]
 
 
-def _seen(columns: Sequence[str]) -> pl.Expr:
-    return ~pl.struct(columns).is_first_distinct()
+def _repeats(columns: Sequence[str], keep: Literal["first", "last"]) -> pl.Expr:
+    if keep == "first":
+        return ~pl.struct(columns).is_first_distinct()
+    # The last of its date; but what a later date brings repeats what was scored before it came.
+    last = pl.struct(BATCH_DATE, *columns).is_last_distinct()
+    return ~last | (pl.col(BATCH_DATE) > pl.col(BATCH_DATE).min().over(columns))

@@ -1,21 +1,30 @@
-"""Learn from training time what stands for a missing value and where outliers are clipped."""
+"""Learn from training time, step by step, each from rows as the steps before leave them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import polars as pl
-from polars.datatypes import DataType, DataTypeClass
 
-from tasks.core.artifacts import Preparation, Treatment
-from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
-from tasks.prepare.config import Constant, Fence, Fill, IqrFence, PrepareConfig
+from tasks.core.treatments import SET_ASIDE, Learned, Preparation, Treatment
+from tasks.prepare.apply import apply
+from tasks.prepare.categories import groupings
+from tasks.prepare.columns import Held, Schema
+from tasks.prepare.config import PrepareConfig
+from tasks.prepare.conversion import learn_types
+from tasks.prepare.missing import chosen, learner
+from tasks.prepare.outliers import fences, grow_forest
+from tasks.prepare.prediction import fit_prediction
+from tasks.prepare.rules import Predicted
+from tasks.prepare.scaling import scalings
+from tasks.prepare.statistics import learn
 
-Schema = Mapping[str, DataType | DataTypeClass]
+_SEED = 0
+_Found = Iterator[tuple[Treatment, bytes | None]]
 
 
-def fit(rows: pl.LazyFrame, config: PrepareConfig, event: EventConfig) -> Preparation:
+def fit(rows: pl.LazyFrame, config: PrepareConfig, event: EventConfig) -> Learned:
     """Learn the treatments of every column that needs one.
 
     Args:
@@ -24,102 +33,71 @@ def fit(rows: pl.LazyFrame, config: PrepareConfig, event: EventConfig) -> Prepar
         event: its key, time and entities stay as they are.
 
     Returns:
-        One treatment for each column that has one, in the table's order.
+        The treatments in the order of the chain, within a step in the table's order. Rows that a
+        step sets aside are not learned from by the steps after it.
 
     Raises:
-        ConfigError: a rule names a column that is not there, or asks a number of a text.
+        ConfigError: a rule names a column that is not there, or cannot be applied to it.
+        DataError: there is nothing to learn from.
     """
-    schema = rows.collect_schema()
-    check_columns(schema, config, event)
-    fills = dict(_fills(schema, config, event))
-    fences = {column: fence for fence in config.outliers for column in fence.columns}
-    treated = [column for column in schema if column in fills or column in fences]
-    if not treated:
-        return Preparation()
-    asked = [expr for c in treated for expr in _statistics(c, fills.get(c), fences.get(c))]
-    learned = rows.select(asked).collect().row(0, named=True) if asked else {}
-    return Preparation(tuple(_treatment(c, fills.get(c), learned) for c in treated))
+    learned = Learned()
+    for step in (_types, _outliers, _categories, _missing, _scaling):
+        seen = _seen(rows, learned, event)
+        schema = {
+            name: dtype for name, dtype in seen.collect_schema().items() if name in _own(rows)
+        }
+        learned = _with(learned, step(seen, schema, config, Held.of(event)))
+    return learned
 
 
-def check_columns(schema: Schema, config: PrepareConfig, event: EventConfig) -> None:
-    """Hold that every rule names a column it can be applied to."""
-    held = {event.time, *event.key, *event.entities}
-    for column, fill in config.missing.columns.items():
-        wants_number = fill in {"mean", "median"} or (
-            isinstance(fill, Constant) and not isinstance(fill.constant, str)
-        )
-        _check(schema, column, "missing", wants_number, held)
-    for fence in config.outliers:
-        for column in fence.columns:
-            _check(schema, column, "outliers", True, held)
+def _own(rows: pl.LazyFrame) -> set[str]:
+    """The table's own columns: what preparation adds is not treated again."""
+    return set(rows.collect_schema())
 
 
-def _check(schema: Schema, column: str, rule: str, number: bool, held: set[str | None]) -> None:
-    where = f"prepare.{rule}, column {column}"
-    if column not in schema:
-        raise ConfigError(
-            "a column of the event table",
-            found=f"only {', '.join(schema)}",
-            where=where,
-            do="Correct the name, or remove the rule.",
-        )
-    if column in held:
-        raise ConfigError(
-            "no treatment of keys, times and entities",
-            found=f"a rule for {column}",
-            where=where,
-            do="Remove the rule; a changed key would name another event.",
-        )
-    if number and not schema[column].is_numeric():
-        raise ConfigError(
-            "a numeric column",
-            found=str(schema[column]),
-            where=where,
-            do="Use `mode` or a text constant, or remove the rule.",
-        )
+def _seen(rows: pl.LazyFrame, learned: Learned, event: EventConfig) -> pl.LazyFrame:
+    treated = apply(rows, learned, event)
+    if SET_ASIDE in treated.collect_schema():
+        return treated.filter(pl.col(SET_ASIDE).is_null())
+    return treated
 
 
-def _fills(schema: Schema, config: PrepareConfig, event: EventConfig) -> Iterator[tuple[str, Fill]]:
-    held = {event.time, *event.key, *event.entities, "batch_date"}
-    for column, dtype in schema.items():
-        by_type: Fill = "none"
-        if column not in held and dtype.is_numeric():
-            by_type = config.missing.numeric
-        elif column not in held and dtype == pl.String:
-            by_type = config.missing.text
-        fill = config.missing.columns.get(column, by_type)
-        if fill != "none":
-            yield column, fill
+def _with(learned: Learned, found: _Found) -> Learned:
+    new = list(found)
+    files = {
+        stored.name: content
+        for treatment, content in new
+        if content is not None
+        for stored in Preparation((treatment,)).files
+    }
+    treatments = (*learned.record.treatments, *(treatment for treatment, _ in new))
+    return Learned(Preparation(treatments), {**learned.files, **files})
 
 
-def _statistics(column: str, fill: Fill | None, fence: Fence | None) -> Iterator[pl.Expr]:
-    values = pl.col(column)
-    if fill == "mean":
-        yield values.mean().alias(f"fill:{column}")
-    elif fill == "median":
-        yield values.median().alias(f"fill:{column}")
-    elif fill == "mode":
-        # Ties go to the smallest value, whatever the order of the rows.
-        yield values.drop_nulls().mode().sort().first().alias(f"fill:{column}")
-    if isinstance(fence, IqrFence):
-        low, high = values.quantile(0.25, "linear"), values.quantile(0.75, "linear")
-        reach = (high - low) * fence.widen
-        yield (low - reach).alias(f"low:{column}")
-        yield (high + reach).alias(f"high:{column}")
-    elif fence is not None:
-        yield values.quantile(fence.low, "linear").alias(f"low:{column}")
-        yield values.quantile(fence.high, "linear").alias(f"high:{column}")
+def _types(_: pl.LazyFrame, schema: Schema, config: PrepareConfig, held: Held) -> _Found:
+    return ((each, None) for each in learn_types(schema, config.types, held))
 
 
-def _treatment(
-    column: str, fill: Fill | None, learned: Mapping[str, float | str | None]
-) -> Treatment:
-    value = fill.constant if isinstance(fill, Constant) else learned.get(f"fill:{column}")
-    return Treatment(
-        column, value, _number(learned, "low", column), _number(learned, "high", column)
-    )
+def _outliers(rows: pl.LazyFrame, schema: Schema, config: PrepareConfig, held: Held) -> _Found:
+    for treatment in learn(rows, fences(schema, config.outliers, held)):
+        yield treatment, None
+    for rule in config.outliers.together:
+        yield grow_forest(rows, schema, rule, _SEED)
 
 
-def _number(learned: Mapping[str, float | str | None], side: str, column: str) -> float | None:
-    value = learned.get(f"{side}:{column}")
-    return None if value is None else float(value)
+def _categories(rows: pl.LazyFrame, schema: Schema, config: PrepareConfig, held: Held) -> _Found:
+    return ((each, None) for each in learn(rows, groupings(schema, config.categories, held)))
+
+
+def _missing(rows: pl.LazyFrame, schema: Schema, config: PrepareConfig, held: Held) -> _Found:
+    rules = dict(chosen(schema, config.missing, held))
+    plain = [learner(c, schema[c], r) for c, r in rules.items() if not isinstance(r, Predicted)]
+    for treatment in learn(rows, plain):
+        yield treatment, None
+    for column, rule in rules.items():
+        if isinstance(rule, Predicted):
+            yield fit_prediction(rows, schema, column, rule)
+
+
+def _scaling(rows: pl.LazyFrame, schema: Schema, config: PrepareConfig, held: Held) -> _Found:
+    return ((each, None) for each in learn(rows, scalings(schema, config.scaling, held)))

@@ -263,6 +263,46 @@ _LEDGER = Table(
     ),
 )
 
+_PREPARATION = Table(
+    "preparation",
+    "each treatment of a column",
+    "as they were applied",
+    (
+        Column(
+            "step",
+            pl.String(),
+            "`types`, `outliers`, `categories`, `missing` or `scaling`.",
+            "missing",
+        ),
+        Column("column", pl.String(), "The column, or the columns, treated.", "UnitPrice"),
+        Column("method", pl.String(), "How: the rule's method, and its action.", "median"),
+        Column(
+            "learned",
+            pl.String(),
+            "What training learned, in words; no category and no text of the data.",
+            "2.1",
+        ),
+        Column("rows", pl.Int64(), "Rows of the run's dates it was applied to.", "1512", "rows"),
+        Column(
+            "touched",
+            pl.Int64(),
+            "Rows it changed, marked or set aside; of a conversion, rows it could not read.",
+            "12",
+            "rows",
+        ),
+        Column(
+            "share",
+            pl.Float64(),
+            "Touched rows of all; none without rows.",
+            "0.008",
+            "0 to 1",
+            nullable=True,
+        ),
+        _MODEL_VERSION,
+        _RUN_ID,
+    ),
+)
+
 _FEATURES_SELECTED = Table(
     "features_selected",
     "each candidate feature",
@@ -402,6 +442,7 @@ TABLES: Mapping[str, Table] = {
         _QUARANTINE,
         _DATA_QUALITY,
         _LEDGER,
+        _PREPARATION,
         _FEATURES_SELECTED,
         _MODEL_METRICS,
         _RUNS,

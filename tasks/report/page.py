@@ -10,7 +10,8 @@ import jinja2
 from markupsafe import Markup
 
 from tasks.core.artifacts import Selection
-from tasks.report import curves, pictures, trends, view, words
+from tasks.core.treatments import step_of
+from tasks.report import curves, pictures, treatments, trends, view, words
 from tasks.report.records import Incident, TrainingReport
 
 _REASONS_SHOWN = 3
@@ -31,6 +32,7 @@ def night_page(seen: view.NightView) -> bytes:
         reasons_shown=_REASONS_SHOWN,
         strongest=view.strongest_contribution(seen.alerts),
         ledger=view.see_ledger(night.ledger),
+        treated=night.treated,
         metrics=view.see_metrics(night.metrics),
         pictures=[*([spread] if spread else []), *drawings],
         **_features(night.selection, night.config.features_shown),
@@ -48,6 +50,7 @@ def training_page(report: TrainingReport) -> bytes:
         verdict=_training_verdict(report),
         warnings=_training_warnings(report),
         ledger=view.see_ledger(report.ledger),
+        treated=report.treated,
         metrics=view.see_metrics(trained.metrics),
         pictures=[
             *pictures.draw_learning(trained.history),
@@ -124,5 +127,7 @@ def _environment() -> jinja2.Environment:
     told = ("number", "signed", "share", "day", "moment", "name", "reason", "expectation")
     environment.filters.update({each: getattr(words, each) for each in told})
     environment.filters["drawing"] = Markup
+    environment.filters["step"] = step_of
+    environment.filters.update(method=treatments.method, learned=treatments.learned)
     environment.globals["count"] = words.count
     return environment

@@ -17,6 +17,7 @@ from tasks.core.artifacts import (
     Selection,
 )
 from tasks.core.event import EventConfig
+from tasks.core.treatments import Treated
 from tasks.models.records import Curve, Metric, Trained
 from tasks.report.config import ReportConfig
 
@@ -82,6 +83,7 @@ class NightReport:
         training_scores: spread of the calibrated probabilities of the training's test part; None
             where the model keeps none.
         usual: the range between the 5th and 95th percentile of a feature in training, by name.
+        treated: the treatments of columns, with the rows of the night they touched.
         warnings: what a reader should know before trusting the night, one sentence each.
         config: how it is told.
     """
@@ -98,6 +100,7 @@ class NightReport:
     curves: tuple[Curve, ...] = ()
     training_scores: Histogram | None = None
     usual: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    treated: tuple[Treated, ...] = ()
     warnings: tuple[str, ...] = ()
     config: ReportConfig = field(default_factory=ReportConfig)
 
@@ -112,6 +115,7 @@ class TrainingReport:
         selection: the candidates with their verdicts.
         ledger: every stage's lines, in the order the stages ran.
         warnings: what a reader should know before trusting the model, one sentence each.
+        treated: the treatments of columns, with the rows of the training's dates they touched.
         config: how it is told.
     """
 
@@ -120,6 +124,7 @@ class TrainingReport:
     selection: Selection
     ledger: tuple[LedgerLine, ...] = ()
     warnings: tuple[str, ...] = ()
+    treated: tuple[Treated, ...] = ()
     config: ReportConfig = field(default_factory=ReportConfig)
 
 

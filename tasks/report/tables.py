@@ -13,8 +13,9 @@ from tasks.core import quarantine as held_back
 from tasks.core.artifacts import LedgerLine, Selection, Verdict
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest_bytes
+from tasks.core.treatments import Treated, step_of
 from tasks.models.records import Curve, Metric
-from tasks.report import words
+from tasks.report import treatments, words
 from tasks.report.conform import conform
 from tasks.report.contract import TABLES
 from tasks.report.records import NightReport, Provenance, RunRecord
@@ -69,6 +70,25 @@ def ledger(lines: Iterable[LedgerLine], provenance: Provenance) -> pl.DataFrame:
     """What became of the rows, stage by stage."""
     frame = ledger_lines.to_frame(lines).with_columns(run_id=pl.lit(provenance.run_id))
     return conform(TABLES["ledger"], frame.lazy()).collect()
+
+
+def preparation(treated: Iterable[Treated], provenance: Provenance) -> pl.DataFrame:
+    """What was done to which columns, and to how many rows."""
+    rows = [
+        {
+            "step": step_of(each.treatment),
+            "column": each.treatment.column,
+            "method": treatments.method(each.treatment),
+            "learned": treatments.learned(each.treatment),
+            "rows": each.rows,
+            "touched": each.touched,
+            "share": each.touched / each.rows if each.rows else None,
+        }
+        for each in treated
+    ]
+    schema = {column.name: column.dtype for column in TABLES["preparation"].columns[:7]}
+    frame = pl.LazyFrame(rows, schema=schema).with_columns(**_stamp(provenance))
+    return conform(TABLES["preparation"], frame).collect()
 
 
 def features_selected(selection: Selection, provenance: Provenance) -> pl.DataFrame:

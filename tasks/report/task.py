@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from tasks.core.artifacts import LedgerLine, Ref, Report, Selection
+from tasks.core.artifacts import Ref, Report
 from tasks.core.commit import Run
 from tasks.core.keys import canonical_json
 from tasks.core.store import table_uri
@@ -44,7 +44,7 @@ def publish(run: Run, night: NightReport) -> Ref[Report]:
     _write(run, "alerts", alerts, made)
     _write(run, "data_quality", quality, made)
     _write(run, "quarantine", held, made)
-    _write_common(run, night.ledger, night.selection, made, "night")
+    _write_common(run, night, made, "night")
     _write(run, "model_metrics", tables.model_metrics(night.metrics, night.curves, made), made)
     seen = view.see_night(night, scored, alerts, quality)
     _write_page(run, made, summary.markdown(seen).encode(), "summary.md")
@@ -61,7 +61,7 @@ def publish_training(run: Run, training: TrainingReport) -> Ref[Report]:
     made, trained = training.provenance, training.trained
     measured = tables.model_metrics(trained.metrics, trained.curves, made)
     _write(run, "model_metrics", measured, made, "training")
-    _write_common(run, training.ledger, training.selection, made, "training")
+    _write_common(run, training, made, "training")
     return _write_page(run, made, page.training_page(training), "training.html")
 
 
@@ -127,14 +127,12 @@ def publish_run(run: Run, record: RunRecord) -> Ref[Report]:
 
 
 def _write_common(
-    run: Run,
-    ledger: tuple[LedgerLine, ...],
-    selection: Selection,
-    made: Provenance,
-    name: str,
+    run: Run, told: NightReport | TrainingReport, made: Provenance, name: str
 ) -> None:
-    _write(run, "ledger", tables.ledger(ledger, made), made, name)
-    _write(run, "features_selected", tables.features_selected(selection, made), made, name)
+    _write(run, "ledger", tables.ledger(told.ledger, made), made, name)
+    _write(run, "preparation", tables.preparation(told.treated, made), made, name)
+    selected = tables.features_selected(told.selection, made)
+    _write(run, "features_selected", selected, made, name)
 
 
 def _write(

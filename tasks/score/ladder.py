@@ -9,6 +9,7 @@ import numpy as np
 
 from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError, StoreError
+from tasks.core.treatments import Learned
 from tasks.models.aliases import Aliases
 from tasks.models.base import Vector
 from tasks.models.bundle import Bundle, Facts, Member, Reader, Role, open_bundle
@@ -61,10 +62,11 @@ def fallback_rungs(aliases: Aliases) -> Iterator[Rung]:
         yield Rung("fallback", aliases.previous, "fallback")
 
 
-def first_facts(reader: Reader, aliases: Aliases) -> Facts:
-    """What the best model that can be read says of itself: its preparation above all.
+def first_facts(reader: Reader, aliases: Aliases) -> tuple[Facts, Learned]:
+    """What the best model that can be read says of itself, and the preparation it learned.
 
-    A model whose weights are damaged will not score, so its preparation must not be used either.
+    A model whose weights are damaged will not score, so its preparation must not be used either;
+    and one whose preparation is damaged is passed over for the same reason, save by the fallback.
 
     Raises:
         ModelError: no model can be read.
@@ -74,10 +76,9 @@ def first_facts(reader: Reader, aliases: Aliases) -> Facts:
         try:
             bundle = open_bundle(reader, rung.ref)
             bundle.read(rung.role)
+            return bundle.facts, _preparation(bundle, rung)
         except _BROKEN as error:
             reasons.append(f"{rung.source} {rung.ref.sha256[:12]}: {_in_short(error)}")
-        else:
-            return bundle.facts
     raise _nothing_left(reasons)
 
 
@@ -108,6 +109,7 @@ def ask(reader: Reader, rung: Rung, events: Events) -> Answer:
     """
     bundle = open_bundle(reader, rung.ref)
     _check_features(bundle, events)
+    _preparation(bundle, rung)  # a model does not score what another's preparation made
     member = bundle.read(rung.role)
     features = bundle.facts.features
     parts = [member.scorer.score(matrix) for matrix in events.matrices(features)]
@@ -118,6 +120,11 @@ def ask(reader: Reader, rung: Rung, events: Events) -> Answer:
             "finite scores", found=f"{broken} of {len(scores)} are not", where=rung.ref.uri
         )
     return Answer(rung.source, bundle.version, features, member, scores)
+
+
+def _preparation(bundle: Bundle, rung: Rung) -> Learned:
+    """All that its preparation needs; for the fallback, which always scores, what can be read."""
+    return bundle.readable_preparation() if rung.role == "fallback" else bundle.preparation()
 
 
 def _check_features(bundle: Bundle, events: Events) -> None:

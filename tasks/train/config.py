@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.core.config import Config, Duration
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Columns = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 class Shares(Config):
@@ -32,14 +39,90 @@ class TimeSplit(Shares):
         dt.timedelta(0), description="Time before the test part whose rows are in no part"
     )
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the events it is made by."""
+        return ()
+
 
 class RandomSplit(Shares):
-    """Stratified by label; a row's part depends on its id and the seed alone."""
+    """Stratified; a row's place among those of its stratum depends on its id and the seed alone."""
 
     kind: Literal["random"] = "random"
+    strata: Columns = Field(
+        (), description="Columns of which every part gets its share of each value, as of the label"
+    )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the events it is made by."""
+        return self.strata
 
 
-SplitConfig = Annotated[TimeSplit | RandomSplit, Field(discriminator="kind")]
+class GroupSplit(Shares):
+    """No group in two parts; a group's place depends on its name and the seed alone."""
+
+    kind: Literal["group"] = "group"
+    by: Columns = Field(min_length=1, description="Columns that name the group")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the events it is made by."""
+        return self.by
+
+
+SplitConfig = Annotated[TimeSplit | RandomSplit | GroupSplit, Field(discriminator="kind")]
+
+
+class Folds(Config):
+    """What all ways to fold share."""
+
+    folds: int = Field(5, ge=2, le=100, description="How many")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the events they are made by."""
+        return ()
+
+
+class BlockFolds(Folds):
+    """Blocks of time, purged: no fitted row whose label was not known by the tested block."""
+
+    kind: Literal["blocks"] = "blocks"
+    embargo: Duration | None = Field(
+        None, description="Time next to the tested block that is in neither; empty: label.delay"
+    )
+    past_only: bool = Field(
+        True,
+        description="Fit on earlier blocks alone, as a night does; false: on later ones as well",
+    )
+
+
+class RandomFolds(Folds):
+    """Stratified; a row's fold depends on its id, its stratum and the seed."""
+
+    kind: Literal["random"] = "random"
+    strata: Columns = Field((), description="Columns dealt out evenly, as the label is")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the events they are made by."""
+        return self.strata
+
+
+class GroupFolds(Folds):
+    """No group in two folds."""
+
+    kind: Literal["group"] = "group"
+    by: Columns = Field(min_length=1, description="Columns that name the group")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the events they are made by."""
+        return self.by
+
+
+FoldsConfig = Annotated[BlockFolds | RandomFolds | GroupFolds, Field(discriminator="kind")]
 
 
 class TrainingConfig(Config):
@@ -49,6 +132,9 @@ class TrainingConfig(Config):
         dt.timedelta(days=90), description="How far back the examples reach from the known labels"
     )
     split: SplitConfig = Field(TimeSplit(), description="How the examples are divided")
+    folds: FoldsConfig | None = Field(
+        None, description="Measure by cross-validation as well; costs a training for each fold"
+    )
     seed: int = Field(0, ge=0, description="Of the split, the initial weights and the order")
     deduplicate: Literal["no", "also"] = Field(
         "no",
@@ -62,3 +148,9 @@ class TrainingConfig(Config):
         200, ge=0, description="Resamples behind each interval; 0 for none"
     )
     keep_versions: int = Field(5, ge=2, description="Registered versions that stay in the store")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the events that splits are made by."""
+        folds = self.folds.columns if self.folds else ()
+        return tuple(dict.fromkeys((*self.split.columns, *folds)))

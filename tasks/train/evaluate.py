@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +70,14 @@ def measure(judged: Judged, config: TrainingConfig) -> Iterator[Metric]:
             high if known else None,
             rows,
         )
+
+
+def average(measured: Sequence[Metric], split: str) -> Iterator[Metric]:
+    """The mean of each measure over several splits, without an interval."""
+    for model, name in dict.fromkeys((each.model, each.metric) for each in measured):
+        same = [each for each in measured if (each.model, each.metric) == (model, name)]
+        mean = sum(each.value for each in same) / len(same)
+        yield Metric(model, split, name, mean, None, None, sum(each.rows for each in same))
 
 
 def draw(judged: Judged) -> Iterator[Curve]:

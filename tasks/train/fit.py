@@ -96,11 +96,11 @@ def fit_both(config: ModelConfig, divided: Divided, seed: int) -> tuple[Member |
 
 
 def judge(
-    members: Sequence[Member], divided: Divided, config: TrainingConfig
+    members: Sequence[Member], divided: Divided, config: TrainingConfig, split: str = "test"
 ) -> tuple[tuple[Metric, ...], tuple[Curve, ...]]:
     """Measure models on the test part, and where asked again without its repeated rows."""
-    judged = [_judge(member, divided) for member in members]
-    if config.deduplicate == "also":
+    judged = [_judge(member, divided, split) for member in members]
+    if split == "test" and config.deduplicate == "also":
         earlier = np.vstack([divided.rows[part].table for part in PARTS if part != "test"])
         kept = unrepeated(divided.rows["test"].table, earlier)
         judged += [one.take(kept, "test_deduplicated") for one in judged if len(kept)]
@@ -109,12 +109,12 @@ def judge(
     return measured, curves + tuple(_learning_curve(member) for member in members)
 
 
-def _judge(member: Member, divided: Divided) -> Judged:
+def _judge(member: Member, divided: Divided, split: str) -> Judged:
     test = divided.rows["test"]
     scores = member.scorer.score(test.table).astype(np.float64)
     chances = member.calibration.probability(scores)
     labels = test.labels.astype(np.float64)
-    return Judged(member.config.kind, "test", labels, scores, chances, divided.test_days)
+    return Judged(member.config.kind, split, labels, scores, chances, divided.test_days)
 
 
 def _learning_curve(member: Member) -> Curve:

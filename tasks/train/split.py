@@ -1,56 +1,128 @@
-"""Divide examples into the part to fit on and the parts that judge."""
+"""Divide labelled events into the part to fit on and the parts that judge."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 
 import polars as pl
 
-from tasks.core.errors import DataError
+from tasks.core.errors import ConfigError, DataError
 from tasks.core.event import EVENT_ID, EVENT_TIME
-from tasks.train.config import RandomSplit, Shares, SplitConfig
+from tasks.train.config import GroupSplit, RandomSplit, Shares, SplitConfig
 
 PART = "part"
 LABEL = "label"
 PARTS = ("fit", "stop", "calibrate", "test")
 EMBARGO = "embargo"
-_HASH = "_hash"
+_HASH, _GROUP = "_hash", "_group"
 
 
-def assign_parts(examples: pl.DataFrame, split: SplitConfig, seed: int) -> pl.DataFrame:
+def assign_parts(events: pl.DataFrame, split: SplitConfig, seed: int) -> pl.DataFrame:
     """Add the column `part`: fit, stop, calibrate, test, or embargo for rows in none of them.
 
     Args:
-        examples: one row per event with `event_id`, `event_time` and `label`.
+        events: one row per event with `event_id`, `event_time`, `label` and the split's columns.
         split: how to divide them.
-        seed: of the random split.
+        seed: of a split by hash.
 
     Returns:
         The rows ordered by time and id, with their part.
 
     Raises:
+        ConfigError: a column of the split is not there.
         DataError: a time split without times, or a part that lacks one of the classes.
     """
-    ordered = examples.sort(EVENT_TIME, EVENT_ID, nulls_last=True)
-    if isinstance(split, RandomSplit):
-        divided = _at_random(ordered, split, seed)
-    else:
-        divided = _with_embargo(_by_time(ordered, split), split.embargo.total_seconds())
-    _check_classes(divided)
+    divided = _divide(events, split, seed)
+    check_classes(divided)
     return divided
 
 
-def _by_time(ordered: pl.DataFrame, shares: Shares) -> pl.DataFrame:
-    """Later parts start at the time of a row, so that simultaneous rows share a part."""
-    times = ordered[EVENT_TIME]
+def assign_within(examples: pl.DataFrame, split: SplitConfig, seed: int) -> pl.DataFrame:
+    """Divide the fitted rows of a fold into fit, stop and calibrate; the fold has its own test.
+
+    Args:
+        examples: as for `assign_parts`.
+        split: whose shares they get, of what its test part leaves.
+        seed: of a split by hash.
+    """
+    whole = 1 - split.test
+    update = {"stop": split.stop / whole, "calibrate": split.calibrate / whole, "test": 0.0}
+    return _divide(examples, split.model_copy(update=update), seed)
+
+
+def check_classes(divided: pl.DataFrame) -> None:
+    """Hold that each part has positive and negative examples.
+
+    Raises:
+        DataError: one has not.
+    """
+    for part in PARTS:
+        labels = divided.filter(pl.col(PART) == part)[LABEL]
+        positives = int(labels.sum())
+        if not 0 < positives < len(labels):
+            raise DataError(
+                f"positive and negative examples in the part {part!r}",
+                found=f"{positives} positive of {len(labels)}, of {len(divided)} in all",
+                where="training",
+                do="Lengthen training.window, enlarge that part's share, or wait for labels.",
+            )
+
+
+def _divide(events: pl.DataFrame, split: SplitConfig, seed: int) -> pl.DataFrame:
+    ordered = events.sort(EVENT_TIME, EVENT_ID, nulls_last=True)
+    if isinstance(split, RandomSplit):
+        return _at_random(ordered, split, seed)
+    if isinstance(split, GroupSplit):
+        return _by_group(ordered, split, seed)
+    return _with_embargo(_by_time(ordered, split), split.embargo.total_seconds())
+
+
+def check_times(events: pl.DataFrame, where: str) -> None:
+    """Hold that every event has a time.
+
+    Raises:
+        DataError: one has none.
+    """
+    times = events[EVENT_TIME]
     if times.null_count():
         raise DataError(
             "a time for every event, to split by time",
             found=f"{times.null_count()} of {len(times)} events without one",
-            where="training.split",
+            where=where,
             do="Name event.time, or split at random: {kind: random}.",
         )
+
+
+def in_hash_order(events: pl.DataFrame, columns: Sequence[str], seed: int) -> pl.Expr:
+    """The place, from 0, that rows have in the order of a keyed hash of some columns.
+
+    Rows that are the same in the columns have places of their own, one after the other.
+
+    Raises:
+        ConfigError: a column is not there.
+    """
+    absent = [column for column in columns if column not in events]
+    if absent:
+        raise ConfigError(
+            f"the columns {', '.join(columns)} of the labelled events",
+            found=f"no {', '.join(absent)}",
+            where="training",
+            do="Correct the names in the pipeline file.",
+        )
+    key = seed.to_bytes(8, "little")
+    named = events.select(pl.concat_str(_named(columns), separator="\0")).to_series()
+    names = named.unique().to_list()
+    hashes = pl.Series([_hash(name, key) for name in names], dtype=pl.UInt64)
+    found = named.replace_strict(names, hashes, return_dtype=pl.UInt64)
+    return pl.struct(found.alias(_HASH), named.alias(_GROUP), EVENT_ID).rank("ordinal") - 1
+
+
+def _by_time(ordered: pl.DataFrame, shares: Shares) -> pl.DataFrame:
+    """Later parts start at the time of a row, so that simultaneous rows share a part."""
+    check_times(ordered, "training.split")
+    times = ordered[EVENT_TIME]
     part = pl.lit(PARTS[0])
     for name, start in _starts(shares).items():
         if len(times):
@@ -69,37 +141,39 @@ def _with_embargo(divided: pl.DataFrame, seconds: float) -> pl.DataFrame:
     return divided.with_columns(part.alias(PART))
 
 
-def _at_random(ordered: pl.DataFrame, shares: Shares, seed: int) -> pl.DataFrame:
-    """Rows of each label, in the order of a keyed hash of their ids, cut at the shares."""
-    key = seed.to_bytes(8, "little")
-    hashes = [
-        int.from_bytes(hashlib.blake2b(event.encode(), digest_size=8, key=key).digest(), "little")
-        for event in ordered[EVENT_ID]
-    ]
-    place = pl.struct(_HASH, EVENT_ID).rank("ordinal").over(LABEL)
+def _at_random(ordered: pl.DataFrame, split: RandomSplit, seed: int) -> pl.DataFrame:
+    """Rows of each stratum, in the order of a keyed hash of their ids, cut at the shares."""
+    strata = [LABEL, *split.strata]
+    hashed = ordered.with_columns(in_hash_order(ordered, [EVENT_ID], seed).alias(_HASH))
+    place = (pl.col(_HASH).rank("ordinal") - 1).over(strata)
     part = pl.lit(PARTS[0])
-    for name, start in _starts(shares).items():
-        late = (place - 1) >= (pl.len().over(LABEL) * start).floor()
+    for name, start in _starts(split).items():
+        late = place >= (pl.len().over(strata) * start).floor()
         part = pl.when(late).then(pl.lit(name)).otherwise(part)
-    hashed = ordered.with_columns(pl.Series(_HASH, hashes, pl.UInt64))
     return hashed.with_columns(part.alias(PART)).drop(_HASH)
 
 
+def _by_group(ordered: pl.DataFrame, split: GroupSplit, seed: int) -> pl.DataFrame:
+    """Groups in the order of a keyed hash, each whole in the part its first row falls in."""
+    placed = ordered.with_columns(in_hash_order(ordered, split.by, seed).alias(_HASH))
+    first = pl.col(_HASH).min().over(split.by)
+    part = pl.lit(PARTS[0])
+    for name, start in _starts(split).items():
+        part = pl.when(first >= int(start * len(ordered))).then(pl.lit(name)).otherwise(part)
+    return placed.with_columns(part.alias(PART)).drop(_HASH)
+
+
 def _starts(shares: Shares) -> dict[str, float]:
-    """Where each later part starts, as a share of the rows."""
+    """Where each later part starts, as a share of the rows; without a share it has no start."""
     test = 1 - shares.test
     calibrate = test - shares.calibrate
-    return {"stop": calibrate - shares.stop, "calibrate": calibrate, "test": test}
+    starts = {"stop": calibrate - shares.stop, "calibrate": calibrate, "test": test}
+    return starts if shares.test else {part: starts[part] for part in ("stop", "calibrate")}
 
 
-def _check_classes(divided: pl.DataFrame) -> None:
-    for part in PARTS:
-        labels = divided.filter(pl.col(PART) == part)[LABEL]
-        positives = int(labels.sum())
-        if not 0 < positives < len(labels):
-            raise DataError(
-                f"positive and negative examples in the part {part!r}",
-                found=f"{positives} positive of {len(labels)}, of {len(divided)} in all",
-                where="training",
-                do="Lengthen training.window, enlarge that part's share, or wait for labels.",
-            )
+def _named(columns: Sequence[str]) -> list[pl.Expr]:
+    return [pl.col(column).cast(pl.String).fill_null("\1") for column in columns]
+
+
+def _hash(name: str, key: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, key=key).digest(), "little")

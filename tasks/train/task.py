@@ -1,34 +1,120 @@
-"""The training stages: split, train, register."""
+"""The training stages: divide, join, train, cross-validate, register."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
+
 import polars as pl
 
-from tasks.core.artifacts import Examples, Features, Labels, Preparation, Ref, Selection
+from tasks.core.artifacts import (
+    Divided,
+    Examples,
+    Features,
+    Joined,
+    Labels,
+    LedgerLine,
+    Parts,
+    Prepared,
+    Ref,
+    Selection,
+)
 from tasks.core.commit import Run
-from tasks.core.event import EVENT_ID
+from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
 from tasks.core.store import table_uri
+from tasks.core.treatments import SET_ASIDE, Learned
 from tasks.models.aliases import Aliases
 from tasks.models.bundle import Facts, FittedModel, save, version_of
 from tasks.models.config import ModelConfig
-from tasks.models.records import Trained, TrainingReference
+from tasks.models.records import Metric, Trained, TrainingReference
 from tasks.task import stage
-from tasks.train.config import TrainingConfig
-from tasks.train.fit import divide, fit_both, judge, usual_ranges
+from tasks.train.config import TimeSplit, TrainingConfig
+from tasks.train.evaluate import average
+from tasks.train.fit import divide, fit_both, fit_member, judge, usual_ranges
+from tasks.train.folds import FIT, TEST, assign_folds
+from tasks.train.join import join
 from tasks.train.register import promote
-from tasks.train.split import LABEL, PART, assign_parts
+from tasks.train.split import LABEL, PART, assign_parts, assign_within
+
+BATCH_DATE = "batch_date"
+_OWN = (EVENT_ID, EVENT_TIME, LABEL)
 
 
 @stage("split")
-def split_examples(
-    run: Run, config: TrainingConfig, features: Ref[Features], labels: Ref[Labels]
-) -> Ref[Examples]:
-    """Join features with labels and say which part each row belongs to."""
-    known = run.scan(labels).select(EVENT_ID, pl.col(LABEL).cast(pl.Int8))
-    examples = run.scan(features).join(known, on=EVENT_ID, how="inner").collect()
-    divided = assign_parts(examples, config.split, config.seed)
-    uri = table_uri("examples", run.pipeline, "examples", run.batch)
-    return run.write_table(Examples, divided, uri)
+def divide_events(
+    run: Run, config: TrainingConfig, labels: Ref[Labels], dates: tuple[dt.date, dt.date]
+) -> Divided:
+    """Say which part each labelled event belongs to, before anything is learned from any.
+
+    Only events whose batch date lies within `dates`, both included, are divided.
+    """
+    columns = list(dict.fromkeys((*_OWN, *config.columns)))
+    within = pl.col(BATCH_DATE).is_between(*dates)
+    known = run.scan(labels).filter(within).select(columns).collect()
+    divided = assign_parts(known, config.split, config.seed)
+    uri = table_uri("parts", run.pipeline, "parts", run.batch)
+    parts = run.write_table(Parts, divided, uri)
+    if not isinstance(config.split, TimeSplit):
+        return Divided(parts)
+    after = divided.filter(pl.col(PART) != FIT)[EVENT_TIME].min()
+    return Divided(parts, after if isinstance(after, dt.datetime) else None)
+
+
+@stage("examples")
+def join_examples(
+    run: Run,
+    event: EventConfig,
+    features: Ref[Features],
+    divided: Divided,
+    prepared: Ref[Prepared],
+) -> Joined:
+    """Join features with labels and parts; what a rule set aside is not fitted on.
+
+    Only the part `fit` gives such rows up: the others judge as a night will score.
+    """
+    rows = run.scan(prepared)
+    reasons = rows.select(event.id(), SET_ASIDE) if SET_ASIDE in rows.collect_schema() else None
+    examples, rejected = join(run.scan(features), run.scan(divided.parts), reasons)
+    ref = run.write_table(
+        Examples, examples, table_uri("examples", run.pipeline, "examples", run.batch)
+    )
+    line = LedgerLine("examples", event.table, features.rows, ref.rows, rejected=rejected)
+    return Joined(ref, (line,))
+
+
+@stage("fold")
+def fold_examples(
+    run: Run, config: TrainingConfig, examples: Ref[Examples], delay: dt.timedelta
+) -> tuple[Ref[Examples], ...]:
+    """The examples of each fold, divided anew; none where no folds are configured."""
+    if config.folds is None:
+        return ()
+    table = run.scan(examples).collect()
+    found = []
+    for number, roles in enumerate(assign_folds(table, config.folds, delay, config.seed), start=1):
+        fitted = assign_within(table.filter(roles == FIT), config.split, config.seed)
+        tested = table.filter(roles == TEST).with_columns(pl.lit("test").alias(PART))
+        uri = table_uri("examples", run.pipeline, f"fold-{number}", run.batch)
+        found.append(run.write_table(Examples, pl.concat([fitted, tested]), uri))
+    return tuple(found)
+
+
+@stage("cross_validate")
+def measure_folds(
+    run: Run,
+    model: ModelConfig,
+    config: TrainingConfig,
+    folds: Sequence[tuple[Ref[Examples], Sequence[str]]],
+) -> tuple[Metric, ...]:
+    """Fit the model on each fold, with the features chosen for it, and measure it there."""
+    measured: list[Metric] = []
+    for number, (examples, features) in enumerate(folds, start=1):
+        columns = (*features, LABEL, PART, BATCH_DATE)
+        divided = divide(run.scan(examples).select(columns).collect(), features)
+        member = fit_member(model, divided, config.seed)
+        metrics, _ = judge([member], divided, config, f"fold_{number}")
+        measured += metrics
+    return (*measured, *average(measured, "folds"))
 
 
 @stage("train")
@@ -38,12 +124,12 @@ def train(
     config: TrainingConfig,
     examples: Ref[Examples],
     selection: Selection,
-    preparation: Preparation,
+    learned: Learned,
     reference: TrainingReference,
 ) -> Trained:
     """Fit, calibrate and measure the model and its fallback, and write them as one bundle."""
     features = selection.features
-    table = run.scan(examples).select(*features, LABEL, PART, "batch_date").collect()
+    table = run.scan(examples).select(*features, LABEL, PART, BATCH_DATE).collect()
     divided = divide(table, features)
     chosen, fallback, failure = fit_both(model, divided, config.seed)
     members = [fallback] if chosen is None or chosen is fallback else [chosen, fallback]
@@ -51,7 +137,7 @@ def train(
     facts = Facts(
         pipeline=run.pipeline,
         features=features,
-        preparation=preparation,
+        preparation=learned.record,
         selection=selection,
         reference=reference,
         parts=divided.counts(),
@@ -60,7 +146,7 @@ def train(
         usual=usual_ranges(divided.rows["fit"].table, features),
         failure=failure,
     )
-    manifest, files = save(run, FittedModel(facts, chosen, fallback))
+    manifest, files = save(run, FittedModel(facts, chosen, fallback, learned.files))
     return Trained(
         model=manifest,
         files=files,

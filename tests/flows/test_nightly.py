@@ -229,7 +229,7 @@ def test_the_champion_before_scores_with_its_own_preparation(shop: Shop) -> None
     night = shop.run()
     assert (night.score_source, night.model_version) == ("previous", first)
     aliases = read_aliases(shop.store, "retail")
-    assert first_facts(shop.store, aliases).reference.known_by == str(TRAINED_BY)
+    assert first_facts(shop.store, aliases)[0].reference.known_by == str(TRAINED_BY)
 
 
 def test_a_gap_in_the_history_is_told(shop: Shop) -> None:

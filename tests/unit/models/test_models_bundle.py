@@ -8,10 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.core.artifacts import Model, Preparation, Ref, Selection, Treatment, Verdict
+from tasks.core.artifacts import Model, Ref, Selection, Verdict
 from tasks.core.commit import commit, open_run
 from tasks.core.errors import IntegrityError, ModelError
+from tasks.core.keys import digest_bytes
 from tasks.core.store import Store
+from tasks.core.treatments import (
+    Carry,
+    Conversion,
+    Drop,
+    Fence,
+    Fill,
+    Grouping,
+    Isolation,
+    Prediction,
+    Preparation,
+    Scaling,
+    Stored,
+)
 from tasks.models import bundle
 from tasks.models.base import Rows
 from tasks.models.bundle import Facts, FittedModel, Member
@@ -19,6 +33,30 @@ from tasks.models.calibration import Calibration
 from tasks.models.config import ModelConfig, TabMConfig, XGBoostConfig
 from tasks.models.records import Curve, Metric, PartCount, TrainingReference
 from tasks.models.zoo import MODELS
+
+FILES = {"prepare-v.ubj": b"trees", "prepare-isolation.safetensors": b"forest"}
+TREATMENTS = (
+    Conversion("amount", "f64"),
+    Fence("amount", "iqr", None, 9.0, "clip"),
+    Isolation(
+        "isolation",
+        ("amount", "visits"),
+        (0.5, 2.0),
+        0.6,
+        Stored("prepare-isolation.safetensors", digest_bytes(b"forest")),
+        "mark",
+    ),
+    Grouping("name", ("a", "b"), "(rare)"),
+    Drop("place"),
+    Fill("amount", "median", 1.5),
+    Fill("count", "constant", 2, indicator=True),
+    Fill("flag", "mode", True),
+    Fill("name", "mode", "?"),
+    Carry("rate", "forward", ("name",), 3600.0),
+    Prediction("visits", ("amount",), (), Stored("prepare-v.ubj", digest_bytes(b"trees"))),
+    Prediction("kind", ("amount",), ("x", "y"), Stored("prepare-v.ubj", digest_bytes(b"trees"))),
+    Scaling("amount", "quantile_normal", knots=(0.0, 1.0)),
+)
 
 
 def member(config: ModelConfig) -> Member:
@@ -38,7 +76,7 @@ def facts() -> Facts:
     return Facts(
         pipeline="retail",
         features=("amount", "visits"),
-        preparation=Preparation((Treatment("amount", 1.5, None, 9.0), Treatment("name", "?"))),
+        preparation=Preparation(TREATMENTS),
         selection=Selection("shadow", (verdict,)),
         reference=TrainingReference("a", "b", "c", "d", 7, "e", "f", "g", {"uri": "sha"}),
         parts=(PartCount("fit", 10, 2),),
@@ -51,7 +89,8 @@ def facts() -> Facts:
 @pytest.fixture
 def fitted() -> FittedModel:
     network = TabMConfig(bins=2, embedding=2, layers=1, heads=2, width=4, epochs=1, threads=1)
-    return FittedModel(facts(), member(network), member(XGBoostConfig(rounds=3, threads=1)))
+    fallback = member(XGBoostConfig(rounds=3, threads=1))
+    return FittedModel(facts(), member(network), fallback, FILES)
 
 
 @pytest.fixture
@@ -70,6 +109,9 @@ def saved(store: Store, fitted: FittedModel) -> Ref[Model]:
 def test_a_bundle_comes_back_whole(store: Store, fitted: FittedModel) -> None:
     back = bundle.load(store, saved(store, fitted))
     assert back.facts == fitted.facts
+    kinds = [type(value) for value in (back.facts.preparation.treatments[6].value, True)]
+    assert kinds == [int, bool]
+    assert back.prepare_files == fitted.prepare_files
     table = np.random.default_rng(1).normal(size=(9, 2)).astype(np.float32)
     for before, after in ((fitted.model, back.model), (fitted.fallback, back.fallback)):
         assert (after.config, after.history) == (before.config, before.history)
@@ -93,7 +135,7 @@ def test_a_bundle_whose_training_failed_has_the_fallback_alone(
     store: Store, fitted: FittedModel
 ) -> None:
     failed = dataclasses.replace(fitted.facts, failure="the loss was not finite")
-    ref = saved(store, FittedModel(failed, None, fitted.fallback))
+    ref = saved(store, FittedModel(failed, None, fitted.fallback, FILES))
     assert bundle.load(store, ref).model is None
     with pytest.raises(ModelError, match="the loss was not finite"):
         bundle.open_bundle(store, ref).read("model")
@@ -107,6 +149,8 @@ def test_a_bundle_whose_training_failed_has_the_fallback_alone(
         "model-calibration.safetensors",
         "fallback.ubj",
         "fallback-calibration.safetensors",
+        "prepare-v.ubj",
+        "prepare-isolation.safetensors",
     ],
 )
 def test_no_changed_file_is_parsed(store: Store, fitted: FittedModel, name: str) -> None:

@@ -1,8 +1,7 @@
-"""What preparation learns, how it is applied, and what becomes of repeated rows."""
+"""The stage: which rows it learns from, what it writes, and what becomes of repeated rows."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -11,114 +10,15 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.core import ledger
-from tasks.core.artifacts import Preparation, Ref, Treatment, Valid
+from tasks.core.artifacts import Divided, Parts, Ref, Valid
 from tasks.core.commit import Run, open_run
 from tasks.core.errors import ConfigError, DataError, SchemaDriftError
 from tasks.core.event import EventConfig
 from tasks.core.store import Store, table_uri
+from tasks.core.treatments import Fill, Learned, Preparation
 from tasks.prepare.apply import apply
 from tasks.prepare.config import PrepareConfig
-from tasks.prepare.fit import fit
 from tasks.prepare.task import fit_preparation, prepare
-
-EVENT = EventConfig(table="lines", key=("id",), time="at", entities=("who",))
-
-
-def config(**keys: Any) -> PrepareConfig:
-    return PrepareConfig.model_validate(keys)
-
-
-def rows(**columns: Any) -> pl.LazyFrame:
-    return pl.LazyFrame(columns)
-
-
-def test_nothing_is_learned_where_nothing_is_asked() -> None:
-    assert fit(rows(id=[1], x=[None]), config(), EVENT) == Preparation()
-
-
-def test_missing_values_are_filled_by_type_by_rule_and_never_in_keys() -> None:
-    table = rows(
-        id=[1, None, 3, 4],
-        who=["a", None, "b", "a"],
-        x=[1.0, None, 3.0, 8.0],
-        n=[1, 2, 2, None],
-        t=["b", "a", None, "a"],
-        u=[None, "q", None, "q"],
-    )
-    asked = config(
-        missing={"numeric": "median", "text": "mode", "columns": {"u": {"constant": "?"}}}
-    )
-    filled = apply(table, fit(table, asked, EVENT)).collect()
-    assert filled["id"].null_count() == filled["who"].null_count() == 1
-    assert filled["x"].to_list() == [1, 3, 3, 8]
-    assert filled["n"].to_list() == [1, 2, 2, 2]
-    assert filled["n"].dtype == pl.Int64
-    assert filled["t"].to_list() == ["b", "a", "a", "a"]
-    assert filled["u"].to_list() == ["?", "q", "?", "q"]
-
-
-def test_a_mode_with_ties_is_the_smallest_in_any_order() -> None:
-    asked = config(missing={"numeric": "mode"})
-    for values in ([3, 1, 3, 1], [1, 3, 1, 3]):
-        table = rows(id=[1, 2, 3, 4], x=values)
-        assert fit(table, asked, EVENT).treatments == (Treatment("x", fill=1),)
-
-
-def test_an_integer_filled_with_a_fraction_becomes_a_float() -> None:
-    table = rows(id=[1, 2, 3], n=[1, 2, None])
-    filled = apply(table, fit(table, config(missing={"numeric": "mean"}), EVENT)).collect()
-    assert filled["n"].to_list() == [1, 2, 1.5]
-
-
-def test_outliers_are_clipped_at_what_training_saw() -> None:
-    table = rows(id=list(range(101)), x=[float(n) for n in range(101)], y=list(range(101)))
-    asked = config(
-        outliers=[
-            {"method": "quantile", "columns": ["x"], "low": 0.1, "high": 0.9},
-            {"method": "iqr", "columns": ["y"], "widen": 0.1},
-        ]
-    )
-    learned = fit(table, asked, EVENT)
-    later = rows(id=[1, 2, 3], x=[-5.0, 50.0, 1e9], y=[0, 50, 100])
-    clipped = apply(later, learned).collect()
-    assert clipped["x"].to_list() == [10, 50, 90]
-    assert clipped["y"].to_list() == [20, 50, 80]
-
-
-def test_a_preparation_survives_json() -> None:
-    table = rows(id=[1, 2, 3], x=[1.0, None, 3.0])
-    learned = fit(table, config(missing={"numeric": "median"}), EVENT)
-    plain = dataclasses.asdict(learned)
-    assert Preparation(tuple(Treatment(**t) for t in plain["treatments"])) == learned
-
-
-@pytest.mark.parametrize(
-    ("keys", "message"),
-    [
-        ({"missing": {"columns": {"z": "mode"}}}, "a column of the event table"),
-        ({"missing": {"columns": {"who": "mode"}}}, "keys, times and entities"),
-        ({"missing": {"columns": {"t": "median"}}}, "numeric"),
-        ({"missing": {"columns": {"t": {"constant": 1.5}}}}, "numeric"),
-        ({"outliers": [{"method": "iqr", "columns": ["t"]}]}, "numeric"),
-    ],
-)
-def test_rules_that_fit_no_column_are_refused(keys: dict[str, Any], message: str) -> None:
-    table = rows(id=[1], who=["a"], t=["x"])
-    with pytest.raises(ConfigError, match=message):
-        fit(table, config(**keys), EVENT)
-
-
-def test_contradictory_rules_are_refused() -> None:
-    with pytest.raises(ValidationError, match="not both"):
-        config(duplicates={"columns": ["a"], "exclude": ["b"]})
-    with pytest.raises(ValidationError, match="one outlier rule"):
-        config(outliers=[{"method": "iqr", "columns": ["x", "x"]}])
-
-
-def test_a_column_that_training_treated_and_tonight_lacks_is_named() -> None:
-    with pytest.raises(SchemaDriftError, match="price"):
-        apply(rows(id=[1]), Preparation((Treatment("price", fill=1.0),)))
-
 
 NIGHTS = {
     "2010-01-01": {
@@ -134,6 +34,11 @@ NIGHTS = {
         "x": [7.0, 2.0, None],
     },
 }
+FIRST, SECOND = dt.date(2010, 1, 1), dt.date(2010, 1, 2)
+
+
+def config(**keys: Any) -> PrepareConfig:
+    return PrepareConfig.model_validate(keys)
 
 
 def land(run: Run) -> list[Ref[Valid]]:
@@ -147,34 +52,127 @@ def land(run: Run) -> list[Ref[Valid]]:
     ]
 
 
-def test_the_stage_orders_rows_drops_repeats_and_balances(store: Store) -> None:
+def parts(run: Run, of: dict[str, str], before: dt.datetime | None = None) -> Divided:
+    frame = pl.DataFrame({"event_id": list(of), "part": list(of.values())})
+    return Divided(
+        run.write_table(Parts, frame, table_uri("parts", "p", "parts", "models")), before
+    )
+
+
+def test_nothing_is_learned_where_nothing_is_asked(store: Store, event: EventConfig) -> None:
+    with open_run(store, "p", "models", "attempt") as run:
+        learned = fit_preparation(run, config(), event, land(run), parts(run, {"1": "fit"}))
+    assert learned == Learned()
+
+
+@pytest.mark.parametrize(
+    ("of", "before", "mean"),
+    [
+        ({"1": "fit"}, None, (2 + 1 + 2 + 7) / 4),
+        ({"1": "fit", "4": "test"}, None, (2 + 1 + 2) / 3),
+        ({"3": "stop", "4": "calibrate"}, None, 2),
+        ({"1": "fit"}, dt.datetime(2010, 1, 2), (2 + 1 + 2) / 3),
+        ({"1": "fit", "3": "embargo"}, dt.datetime(2010, 1, 2), 2),
+    ],
+)
+def test_only_rows_of_the_fitted_part_and_no_later_ones_are_learned_from(
+    store: Store, event: EventConfig, of: dict[str, str], before: dt.datetime | None, mean: float
+) -> None:
+    asked = config(missing={"columns": {"x": "mean"}})
+    with open_run(store, "p", "models", "attempt") as run:
+        learned = fit_preparation(run, asked, event, land(run), parts(run, of, before))
+    assert learned.record.treatments == (Fill("x", "mean", mean),)
+
+
+def test_the_stage_orders_rows_drops_repeats_and_balances(store: Store, event: EventConfig) -> None:
+    asked = config(duplicates={"exclude": ["id", "who"]})
+    learned = Learned(Preparation((Fill("x", "constant", 0),)))
     with open_run(store, "p", "2010-01-02", "attempt") as run:
         tables = land(run)
-        asked = config(
-            duplicates={"exclude": ["id", "who"]}, missing={"columns": {"x": {"constant": 0}}}
-        )
-        learned = fit_preparation(run, asked, EVENT, tables[:1])
-        made = prepare(run, asked, learned, EVENT, tables)
+        made = prepare(run, asked, learned, event, tables, (SECOND, SECOND))
         table = run.scan(made.table).collect()
-        shuffled = prepare(run, asked, learned, EVENT, tables[::-1])
+        shuffled = prepare(run, asked, learned, event, tables[::-1], (SECOND, SECOND))
     assert table["id"].to_list() == [1, 3, 5, 4]
     assert table["x"].to_list() == [2, 1, 0, 7]
     assert table.columns == ["id", "at", "who", "x", "batch_date"]
-    assert table["batch_date"].to_list() == [dt.date(2010, 1, d) for d in (1, 1, 2, 2)]
+    assert table["batch_date"].to_list() == [FIRST, FIRST, SECOND, SECOND]
     (line,) = made.ledger
     assert (line.rows_in, line.rows_out, line.rejected) == (3, 2, {"duplicate key": 1})
+    (treated,) = made.treated
+    assert (treated.rows, treated.touched) == (2, 1)
     ledger.check_balance(made.ledger)
     assert shuffled.table.sha256 == made.table.sha256
 
 
-def test_a_run_that_is_not_of_one_date_counts_all_rows(store: Store) -> None:
+def test_the_ledger_counts_the_dates_it_is_given(store: Store, event: EventConfig) -> None:
+    asked = config(duplicates={"columns": ["x"]})
     with open_run(store, "p", "training", "attempt") as run:
-        made = prepare(run, config(duplicates={"columns": ["x"]}), Preparation(), EVENT, land(run))
+        made = prepare(run, asked, Learned(), event, land(run), (FIRST, SECOND))
     (line,) = made.ledger
     assert (line.rows_in, line.rows_out) == (6, 4)
     assert line.rejected == {"duplicate": 1, "duplicate key": 1}
 
 
-def test_no_night_at_all_says_what_to_do(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        # Of key 1 the first date's row stays: it was scored before the second date came.
+        ("first", [(1, 2.0), (3, 1.0), (5, 5.0)]),
+        ("last", [(1, 2.0), (3, 1.0), (5, 6.0)]),
+    ],
+)
+def test_the_first_or_the_last_of_a_date_is_kept(
+    store: Store, event: EventConfig, keep: str, kept: list[tuple[int, float]]
+) -> None:
+    nights = {
+        FIRST: {"id": [1, 3], "hour": [8, 9], "x": [2.0, 1.0]},
+        SECOND: {"id": [5, 5, 1], "hour": [7, 8, 9], "x": [5.0, 6.0, 4.0]},
+    }
+    with open_run(store, "p", "2010-01-02", "attempt") as run:
+        tables = [
+            run.write_table(
+                Valid,
+                pl.DataFrame(night).select(
+                    "id",
+                    pl.lit(day)
+                    .cast(pl.Datetime("us"))
+                    .dt.offset_by(pl.col("hour").cast(pl.String) + "h")
+                    .alias("at"),
+                    "x",
+                    who=pl.lit("a"),
+                    _source=pl.lit("f"),
+                    _line=pl.lit(1, pl.Int64),
+                ),
+                table_uri("valid", "p", "lines", str(day)),
+            )
+            for day, night in nights.items()
+        ]
+        asked = config(duplicates={"columns": ["id"], "keep": keep})
+        made = prepare(run, asked, Learned(), event, tables, (FIRST, SECOND))
+        table = run.scan(made.table).collect()
+    assert list(zip(table["id"], table["x"], strict=True)) == kept
+
+
+def test_no_night_at_all_says_what_to_do(store: Store, event: EventConfig) -> None:
     with open_run(store, "p", "2010-01-02", "a") as run, pytest.raises(DataError, match="Run the"):
-        prepare(run, config(), Preparation(), EVENT, [])
+        prepare(run, config(), Learned(), event, [], (FIRST, SECOND))
+
+
+def test_contradictory_rules_are_refused() -> None:
+    with pytest.raises(ValidationError, match="not both"):
+        config(duplicates={"columns": ["a"], "exclude": ["b"]})
+    with pytest.raises(ValidationError, match="`name` of its own"):
+        config(outliers={"together": [{"columns": ["x"]}, {"columns": ["y"]}]})
+
+
+def test_a_column_that_training_treated_and_tonight_lacks_is_named(event: EventConfig) -> None:
+    learned = Learned(Preparation((Fill("price", "constant", 1.0),)))
+    with pytest.raises(SchemaDriftError, match="price"):
+        apply(pl.LazyFrame({"id": [1]}), learned, event)
+
+
+def test_a_column_of_the_name_of_an_indicator_is_refused(event: EventConfig) -> None:
+    learned = Learned(Preparation((Fill("x", "none", None, indicator=True),)))
+    rows = pl.LazyFrame({"x": [1.0], "x_missing": [True]})
+    with pytest.raises(ConfigError, match="x_missing"):
+        apply(rows, learned, event)

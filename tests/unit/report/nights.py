@@ -23,6 +23,7 @@ from tasks.core.commit import Run, open_run
 from tasks.core.event import EventConfig
 from tasks.core.quarantine import SCHEMA as QUARANTINE
 from tasks.core.store import Store, table_uri
+from tasks.core.treatments import Carry, Conversion, Fence, Fill, Grouping, Scaling, Treated
 from tasks.models.base import Epoch, History
 from tasks.models.records import Curve, Metric, PartCount, Trained, TrainingReference
 from tasks.report.contract import REASONS
@@ -192,6 +193,16 @@ LEDGER = (
 )
 
 
+TREATED = (
+    Treated(Conversion("UnitPrice", "f64"), 1513, 0),
+    Treated(Fence("UnitPrice", "iqr", -5.2, 11.9, "mark"), 1513, 31),
+    Treated(Grouping("Country", ("France", "United Kingdom"), "(rare)"), 1513, 12),
+    Treated(Fill("Description", "mode", "LUNCH BAG OF MRS SECRET", True), 1513, 2),
+    Treated(Carry("list_price", "forward", ("StockCode",), 86_400 * 30), 1513, 4),
+    Treated(Scaling("UnitPrice", "robust", 2.1, 2.5), 1513, 1513),
+)
+
+
 def selection() -> Selection:
     strengths = [64.2, 41.7, 38.0, 22.5, 17.1, 9.8, 6.2, 4.4, 2.9, 0.7]
     return Selection(
@@ -293,6 +304,7 @@ def night(
         "curves": curves(),
         "training_scores": training_scores(),
         "usual": USUAL,
+        "treated": TREATED,
     }
     return NightReport(**(given | changes))  # type: ignore[arg-type]
 
@@ -324,7 +336,7 @@ def training() -> TrainingReport:
         curves(),
         history(),
     )
-    return TrainingReport(provenance(), trained, selection(), LEDGER[6:8])
+    return TrainingReport(provenance(), trained, selection(), LEDGER[6:8], (), TREATED)
 
 
 def incident(quality: Ref[Quality] | None = None) -> Incident:

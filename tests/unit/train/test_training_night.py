@@ -12,10 +12,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.core.artifacts import Features, Labels, Preparation, Selection, Treatment, Verdict
-from tasks.core.commit import commit, last_commit, open_run
+from tasks.core.artifacts import Examples, Features, Labels, Prepared, Ref, Selection, Verdict
+from tasks.core.commit import Run, commit, last_commit, open_run
 from tasks.core.errors import IntegrityError, ModelError, ModelMissingError
+from tasks.core.event import EventConfig
+from tasks.core.keys import digest_bytes
 from tasks.core.store import Store, table_uri
+from tasks.core.treatments import Fence, Fill, Learned, Prediction, Preparation, Stored
 from tasks.models import bundle
 from tasks.models.aliases import BATCH, read_aliases
 from tasks.models.config import ModelConfig, TabMConfig, XGBoostConfig
@@ -24,13 +27,25 @@ from tasks.monitor.task import realise
 from tasks.score.config import BudgetDecision
 from tasks.score.task import score
 from tasks.train.config import RandomSplit, TimeSplit, TrainingConfig
-from tasks.train.task import register, split_examples, train
+from tasks.train.task import divide_events, join_examples, register, train
 
 NAMES = ("amount", "visits", "noise")
 SMALL = TabMConfig(
     bins=4, embedding=4, layers=2, heads=2, width=16, epochs=5, batch_rows=64, threads=1
 )
 CONFIG = TrainingConfig(split=TimeSplit(), bootstrap_rounds=5, alerts_per_day=3, seed=7)
+EVENT = EventConfig(table="lines", key=("InvoiceNo",), time="event_time")
+FILE = b"trees"
+LEARNED = Learned(
+    Preparation(
+        (
+            Fill("amount", "median", 0.5),
+            Fence("amount", "iqr", None, 9.0, "clip"),
+            Prediction("visits", ("amount",), (), Stored("prepare-v.ubj", digest_bytes(FILE))),
+        )
+    ),
+    {"prepare-v.ubj": FILE},
+)
 REFERENCE = TrainingReference("2011-01-01", "2011-01-30", "2011-03-01", "run", 7, "c", "d", "0")
 
 
@@ -56,21 +71,28 @@ def events(rows: int, first: dt.date, days: int, seed: int) -> tuple[pl.DataFram
             "batch_date": [first + dt.timedelta(days=int(d)) for d in day],
         }
     ).with_columns(pl.Series(name, table[:, j]) for j, name in enumerate(NAMES))
-    return frame, frame.select("event_id", label=pl.Series(labels))
+    return frame, frame.select("event_id", "event_time", "batch_date", label=pl.Series(labels))
+
+
+def examples_of(
+    run: Run, config: TrainingConfig, features: pl.DataFrame, labels: pl.DataFrame
+) -> Ref[Examples]:
+    def uri(layer: str) -> str:
+        return table_uri(layer, run.pipeline, "lines", BATCH)
+
+    known = run.write_table(Labels, labels, uri("labels"))
+    prepared = run.write_table(Prepared, features.select("InvoiceNo"), uri("prepared"))
+    written = run.write_table(Features, features, uri("features"))
+    divided = divide_events(run, config, known, (dt.date(2011, 1, 1), dt.date(2011, 1, 30)))
+    return join_examples(run, EVENT, written, divided, prepared).table
 
 
 def train_once(store: Store, seed: int = 7, model: ModelConfig = SMALL):
     config = CONFIG.model_copy(update={"seed": seed})
     with open_run(store, "retail", BATCH, uuid.uuid4().hex) as run:
         features, labels = events(3000, dt.date(2011, 1, 1), 30, seed=1)
-        examples = split_examples(
-            run,
-            config,
-            run.write_table(Features, features, table_uri("features", "retail", "lines", BATCH)),
-            run.write_table(Labels, labels, table_uri("labels", "retail", "lines", BATCH)),
-        )
-        preparation = Preparation((Treatment("amount", 0.0, None, 9.0),))
-        trained = train(run, model, config, examples, selection(), preparation, REFERENCE)
+        examples = examples_of(run, config, features, labels)
+        trained = train(run, model, config, examples, selection(), LEARNED, REFERENCE)
         register(run, config, trained)
         commit(run, {})
     return trained
@@ -300,13 +322,8 @@ def test_deduplicated_figures_stand_beside_the_raw_ones(store: Store) -> None:
         doubled = features.with_columns(pl.col("event_id") + "-again")
         twice = pl.concat([features, doubled])
         known = pl.concat([labels, labels.with_columns(pl.col("event_id") + "-again")])
-        examples = split_examples(
-            run,
-            config,
-            run.write_table(Features, twice, table_uri("features", "intrusion", "c", BATCH)),
-            run.write_table(Labels, known, table_uri("labels", "intrusion", "c", BATCH)),
-        )
-        trained = train(run, SMALL, config, examples, selection(), Preparation(), REFERENCE)
+        examples = examples_of(run, config, twice, known)
+        trained = train(run, SMALL, config, examples, selection(), LEARNED, REFERENCE)
     rows = {metric.split: metric.rows for metric in trained.metrics}
     assert rows["test"] == pytest.approx(800, abs=2)
     assert 0 < rows["test_deduplicated"] < 450
