@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from tasks.core.artifacts import Ref, Report
+from tasks.core.artifacts import Ref, Report, Selection
 from tasks.core.commit import Run
 from tasks.core.keys import canonical_json
 from tasks.core.store import table_uri

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from pydantic import ValidationError
@@ -151,6 +152,64 @@ def test_the_first_or_the_last_of_a_date_is_kept(
         made = prepare(run, asked, Learned(), event, tables, (FIRST, SECOND))
         table = run.scan(made.table).collect()
     assert list(zip(table["id"], table["x"], strict=True)) == kept
+
+
+EVERY_RULE = {
+    "outliers": {
+        "numeric": "iqr",
+        "columns": {"y": {"method": "zscore", "action": "mark"}, "z": {"method": "mad"}},
+        "together": [{"columns": ["x", "y"], "trees": 10}],
+    },
+    "categories": {"text": {"share": 0.1}},
+    "missing": {
+        "numeric": {"method": "mean", "indicator": True},
+        "text": "mode",
+        "columns": {
+            "x": {"method": "forward", "by": "who", "within": "3h"},
+            "y": {"method": "xgboost", "inputs": ["x", "z"], "rounds": 5},
+        },
+    },
+    "scaling": {"numeric": "standard", "columns": {"z": "quantile_normal"}},
+}
+
+
+def test_the_order_in_which_rows_and_nights_arrive_does_not_matter(
+    store: Store, event: EventConfig
+) -> None:
+    generator = np.random.default_rng(0)
+
+    def gapped(values: list[Any]) -> pl.Series:
+        return pl.Series([v if generator.random() < 0.9 else None for v in values])
+
+    nights = {
+        day: pl.DataFrame({"id": np.arange(500) + 1000 * day.day}).with_columns(
+            at=pl.lit(day).cast(pl.Datetime("us")) + pl.duration(minutes=pl.int_range(500) % 90),
+            who=pl.Series(generator.choice(list("abc"), 500)),
+            x=gapped(generator.normal(size=500).tolist()),
+            y=gapped(generator.normal(size=500).tolist()),
+            z=gapped(generator.gamma(1, 2, 500).tolist()),
+            t=gapped(generator.choice(list("ppppqqqrrs"), 500).tolist()),
+            _source=pl.lit("f"),
+            _line=pl.lit(1, pl.Int64),
+        )
+        for day in (FIRST, SECOND)
+    }
+    found = []
+    for seed in (None, 1, 2):
+        with open_run(store, "p", "2010-01-02", f"attempt-{seed}") as run:
+            tables = [
+                run.write_table(
+                    Valid,
+                    night if seed is None else night.sample(fraction=1, shuffle=True, seed=seed),
+                    table_uri("valid", "p", "lines", str(day)),
+                )
+                for day, night in list(nights.items())[:: -1 if seed else 1]
+            ]
+            divided = parts(run, {"1001": "test"})
+            learned = fit_preparation(run, config(**EVERY_RULE), event, tables, divided)
+            made = prepare(run, config(), learned, event, tables, (FIRST, SECOND))
+            found.append((learned, made.table.sha256, made.treated))
+    assert found[0] == found[1] == found[2]
 
 
 def test_no_night_at_all_says_what_to_do(store: Store, event: EventConfig) -> None:
