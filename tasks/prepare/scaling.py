@@ -47,8 +47,8 @@ def _learner(column: str, rule: Scale, values: pl.Expr) -> Learner:
 
     def treatment(found: Values) -> Scaling:
         if rule.method == "quantile_normal":
-            knots = [] if found["0"] is None else [float(found[name]) for name in asked]
-            return Scaling(column, rule.method, knots=tuple(knots))
+            knots = tuple(float(knot) for knot in found["knots"] or () if knot is not None)
+            return Scaling(column, rule.method, knots=knots)
         centre, spread = float(found["centre"] or 0.0), float(found["spread"] or 0.0)
         # A column that never changed is shifted only.
         return Scaling(column, rule.method, centre, spread or 1.0)
@@ -69,8 +69,8 @@ def _statistics(rule: Scale, values: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
             yield "centre", values.min()
             yield "spread", values.max().cast(pl.Float64) - values.min()
         case _:
-            for place, share in enumerate(np.linspace(0, 1, rule.quantiles)):
-                yield str(place), values.quantile(float(share), "linear")
+            # All at once, so that the column is sorted once.
+            yield "knots", values.quantile(np.linspace(0, 1, rule.quantiles).tolist(), "linear")
 
 
 def _normal(values: pl.Expr, knots: np.ndarray) -> pl.Expr:

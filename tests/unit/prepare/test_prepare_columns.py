@@ -254,3 +254,10 @@ def test_a_constant_column_is_shifted_only_and_gaps_stay(treat: Treat) -> None:
         out, learned = treat(rows, later, scaling={"numeric": method})
         assert learned.record.treatments == (Scaling("x", method, 2.0, 1.0),)
         assert out["x_scaled"].to_list() == [3.0, None, None, None]
+
+
+def test_a_column_without_a_value_in_training_is_scaled_to_nothing(treat: Treat) -> None:
+    rows = pl.DataFrame({"x": [None, None]}, schema={"x": pl.Float64})
+    for method in ("standard", "robust", "minmax", "quantile_normal"):
+        out, _ = treat(rows, pl.DataFrame({"x": [0.0, None]}), scaling={"numeric": method})
+        assert out["x_scaled"].to_list() == [0.0, None]
