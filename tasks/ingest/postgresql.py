@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
 from tasks.ingest.arrow_columns import Columns, plain
-from tasks.ingest.pipes import LateError, Pipes
+from tasks.ingest.pipes import Pipes
 from tasks.ingest.postgresql_ranges import Range, condition, cut, quote
 from tasks.ingest.postgresql_session import Session, cast
 from tasks.ingest.sql_answer import Answer, Engine, LostError, Question, counting, seconds, wanted
@@ -26,27 +26,39 @@ _NUMBERS = {"oid": "int8", "money": "numeric"}
 @contextlib.contextmanager
 def ask(question: Question) -> Iterator[Answer]:
     """Read a query's rows in one snapshot, by one connection or by several."""
-    source = question.source
     query = question.statement.render(lambda name: cast(name, question.values[name]))
     with contextlib.closing(Session(question)) as session:
         described = session.describe(query)
         taken = wanted([name for name, _ in described], question)
         types = dict(described)
-        columns = ", ".join(_projected(name, types[name], source.columns) for name in taken)
+        columns = ", ".join(
+            _projected(name, types[name], question.source.columns) for name in taken
+        )
         selected = f"select {columns} from (\n{query}) lamplighter"
-        ranges, threads = [Range()], 1
-        if source.partition:
-            ranges = cut(session, query, types, source.partition, question.where)
-            threads = source.partition.connections
-        snapshot = session.export()
+        with _frames(session, question, query, types, selected) as frames:
+            yield Answer(frames, lambda: int(session.fetch(counting(query))[0][0]))
 
-        @contextlib.contextmanager
-        def reader() -> Iterator[Callable[[Range], Iterator[Columns]]]:
-            with contextlib.closing(Session(question, snapshot)) as own:
-                yield lambda part: _read(own, selected, part, question)
 
-        with Pipes(ranges, reader, threads, seconds(source.deadline)) as pipes:
-            yield Answer(iter(pipes), lambda: int(session.fetch(counting(query))[0][0]))
+@contextlib.contextmanager
+def _frames(
+    session: Session, question: Question, query: str, types: Mapping[str, str], selected: str
+) -> Iterator[Iterator[Columns]]:
+    """The rows in the query's order, or in that of the ranges it is cut into."""
+    partition = question.source.partition
+    if partition is None:
+        yield _read(session, selected)
+        return
+
+    @contextlib.contextmanager
+    def reader() -> Iterator[Callable[[Range], Iterator[Columns]]]:
+        with contextlib.closing(Session(question, snapshot)) as own:
+            yield lambda part: _read(own, selected + condition(own, part, partition.column))
+
+    snapshot = session.export()
+    ranges = cut(session, query, types, partition, question.where)
+    limit = seconds(question.source.deadline)
+    with Pipes(ranges, reader, partition.connections, limit) as pipes:
+        yield iter(pipes)
 
 
 def _projected(name: str, kind: str, declared: Collection[str]) -> str:
@@ -59,11 +71,9 @@ def _projected(name: str, kind: str, declared: Collection[str]) -> str:
     return f"to_json({quoted}) #>> '{{}}' as {quoted}"
 
 
-def _read(session: Session, selected: str, part: Range, question: Question) -> Iterator[Columns]:
-    partition = question.source.partition
-    where = condition(session, part, partition.column) if partition else ""
+def _read(session: Session, query: str) -> Iterator[Columns]:
     try:
-        for batch in session.read(selected + where):
+        for batch in session.read(query):
             yield plain(batch)
     except _STREAM_ERRORS as error:  # of the stream; it does not say of what kind it is
         if session.is_alive():
@@ -77,12 +87,10 @@ _STOPPED = ("canceling statement", "conflict with recovery", "terminating connec
 
 def _is_lost(error: Exception) -> bool:
     """Whether it is not the query's fault: by its SQLSTATE where there is one."""
-    if isinstance(error, (LostError, LateError)):
-        return True
     state = getattr(error, "sqlstate", None)
     if state:
         return str(state).startswith(_LOST_STATES)
     return isinstance(error, adbc.OperationalError) or any(m in str(error) for m in _STOPPED)
 
 
-ENGINE = Engine(ask, (adbc.Error, *_STREAM_ERRORS, LostError, LateError), _is_lost)
+ENGINE = Engine(ask, (adbc.Error, *_STREAM_ERRORS), _is_lost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class Range:
 
 
 def cut(
-    session: Session, query: str, types: dict[str, str], partition: Partition, where: str
+    session: Session, query: str, types: Mapping[str, str], partition: Partition, where: str
 ) -> list[Range]:
     """Ranges of equal width that together hold every row, the lowest first.
 

@@ -12,7 +12,7 @@ import adbc_driver_postgresql
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from tasks.ingest.sql_answer import Question, seconds
+from tasks.ingest.sql_answer import LostError, Question, seconds
 from tasks.ingest.sql_values import Value
 
 _BATCH_BYTES = 8 * 1024 * 1024
@@ -61,12 +61,18 @@ class Session:
             self._cursor = self._connection.cursor()
             self.run("begin isolation level repeatable read, read only")
             if snapshot is not None:
-                self.run(f"set transaction snapshot '{snapshot}'")
+                self._join(snapshot)
             for name, value in _settings(question).items():
                 self.set(name, value)
         except BaseException:
             self._connection.close()
             raise
+
+    def _join(self, snapshot: str) -> None:
+        try:
+            self.run(f"set transaction snapshot '{snapshot}'")
+        except adbc.ProgrammingError as error:
+            raise LostError(f"the session that holds the snapshot is gone: {error}") from None
 
     def set(self, name: str, value: str) -> None:
         """Set something for the transaction."""
@@ -87,7 +93,7 @@ class Session:
         return list(self._cursor.fetchall())
 
     def export(self) -> str:
-        """A name under which other sessions see the same snapshot, while this one is open."""
+        """The name under which other sessions see the same snapshot, while this one is open."""
         return str(self.fetch("select pg_export_snapshot()")[0][0])
 
     def describe(self, query: str) -> list[tuple[str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -13,8 +15,9 @@ from tasks.core.errors import SourceError
 from tasks.ingest.arrow_columns import Columns, take_arrow
 from tasks.ingest.database import MYSQL, READ_ONLY, address, engine_for, explain, select_all
 from tasks.ingest.parts import Part
+from tasks.ingest.pipes import LateError, Pipes
 from tasks.ingest.records import positions, take_columns
-from tasks.ingest.sql_answer import Answer, Question
+from tasks.ingest.sql_answer import Batch, Engine, LostError, Question, rows_of, seconds
 from tasks.ingest.sql_config import SqlConfig
 from tasks.ingest.sql_statement import Statement, parse
 from tasks.ingest.sql_values import bind, moments
@@ -54,10 +57,11 @@ def read_sql(
     question = Question(url, source, statement, values, timezone, where)
     failure: SourceError | None = None
     try:
-        with engine.ask(question) as answer:
-            yield from _parts(answer, name, source)
-    except engine.errors as error:
-        failure = explain(error, engine.is_lost(error), url, secrets, where)
+        with Pipes([question], _reader(engine), 1, seconds(source.deadline)) as batches:
+            yield from _parts(iter(batches), name, source)
+    except (*engine.errors, LostError, LateError) as error:
+        is_lost = isinstance(error, (LostError, LateError)) or engine.is_lost(error)
+        failure = explain(error, is_lost, url, secrets, where)
     if failure is not None:  # outside: the driver's own error, which may hold the address, is left
         raise failure
 
@@ -70,22 +74,35 @@ def _statement(source: SqlConfig, url: URL, where: str) -> Statement:
     return parse(source.query, backend in MYSQL, may_write, f"{where}.query")
 
 
-def _parts(answer: Answer, name: str, source: SqlConfig) -> Iterator[Part]:
+def _reader(
+    engine: Engine,
+) -> Callable[[], AbstractContextManager[Callable[[Question], Iterator[Batch]]]]:
+    """Reads in a thread of its own, where a driver that hangs holds up nobody past the deadline."""
+    return lambda: contextlib.nullcontext(lambda question: _read(engine, question))
+
+
+def _read(engine: Engine, question: Question) -> Iterator[Batch]:
     seen = 0
-    for batch in answer.batches:
-        if isinstance(batch, Columns):
-            part = take_arrow(batch, seen + 1, name, source)
-        else:
-            rows = len(next(iter(batch.values())))
-            part = take_columns(batch, positions(seen + 1, rows), name, source)
-        seen += part.seen
-        yield part
-    there = answer.count() if source.verify_count and answer.count else seen
+    with engine.ask(question) as answer:
+        for batch in answer.batches:
+            seen += rows_of(batch)
+            yield batch
+        there = answer.count() if question.source.verify_count and answer.count else seen
     if there != seen:
         raise SourceError(
             f"{there} rows, as many as the query has in its snapshot",
             found=str(seen),
-            where=f"sources.{name}",
+            where=question.where,
             do="Nothing of it was taken. Where the query gives other rows each time it is asked, "
             "by random() say, mend it or set verify_count: false; else please report it.",
         )
+
+
+def _parts(batches: Iterator[Batch], name: str, source: SqlConfig) -> Iterator[Part]:
+    line = 1
+    for batch in batches:
+        if isinstance(batch, Columns):
+            yield take_arrow(batch, line, name, source)
+        else:
+            yield take_columns(batch, positions(line, rows_of(batch)), name, source)
+        line += rows_of(batch)

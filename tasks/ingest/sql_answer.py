@@ -18,6 +18,7 @@ from tasks.ingest.sql_statement import Statement
 from tasks.ingest.sql_values import Value
 
 Rows = Mapping[str, Sequence[Any]]
+Batch = Columns | Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Answer:
         count: counts the rows again in the same snapshot; None where there is none.
     """
 
-    batches: Iterator[Columns | Rows]
+    batches: Iterator[Batch]
     count: Callable[[], int] | None
 
 
@@ -85,6 +86,11 @@ def wanted(found: Sequence[str], question: Question) -> list[str]:
     """
     check_columns(found, question.source, f"the query of {question.where}")
     return [*question.source.columns, *new_names(found, question.source)]
+
+
+def rows_of(batch: Batch) -> int:
+    """The number of rows in a batch."""
+    return batch.frame.height if isinstance(batch, Columns) else len(next(iter(batch.values())))
 
 
 def counting(query: str) -> str:
