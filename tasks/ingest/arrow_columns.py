@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.core.errors import SchemaDriftError
 from tasks.ingest import text
 from tasks.ingest.evolving import frame_as_text, new_names
 from tasks.ingest.parts import LINE, Held, Part, to_json
 from tasks.ingest.schema import ColumnType, Source
+from tasks.ingest.values import take
 
 _LARGEST_F32 = 3.4028234663852886e38
-_UUID_PARTS = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
+_UUID_BYTES, _UUID_LETTERS = 16, 36
+_HEX = np.frombuffer(bytes(range(256)).hex().encode(), np.uint8).reshape(256, 2)
+_DIGITS = [place for place in range(_UUID_LETTERS) if place not in (8, 13, 18, 23)]
 _BEYOND = "infinite, or beyond the years 1 to 9999"
 _YEARS = dt.date(1, 1, 1), dt.date(9999, 12, 31)
 
@@ -41,10 +47,10 @@ def plain(batch: pa.RecordBatch) -> Columns:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         kind = column.type
         storage = column.storage if isinstance(kind, pa.BaseExtensionType) else column
-        values = pl.Series(name, pl.from_arrow(storage))
         if isinstance(kind, pa.UuidType):
-            values = _uuid_text(values)
-        elif isinstance(kind, pa.OpaqueType) and kind.type_name == "numeric":
+            storage = _uuid_text(storage)
+        values = pl.Series(name, pl.from_arrow(storage))
+        if isinstance(kind, pa.OpaqueType) and kind.type_name == "numeric":
             numeric.add(name)
         elif isinstance(values.dtype, (pl.Categorical, pl.Enum)):
             values = values.cast(pl.String)
@@ -108,6 +114,9 @@ def _take(values: pl.Series, column: ColumnType, is_numeric: bool, where: str) -
     given, declared = values.dtype, column.dtype
     if values.null_count() == len(values):
         return pl.Series(values.name, [None] * len(values), dtype=declared)
+    if given == pl.String and declared.is_nested():
+        lists = [None if v is None else json.loads(v) for v in values]
+        return take({values.name: lists}, {values.name: column}, keep_empty=True).rows[values.name]
     if given == pl.String and column.type != "str" and (is_numeric or _is_spelled(declared)):
         return _read(values, column, is_numeric)
     if isinstance(given, pl.Datetime) or given == pl.Date:
@@ -171,7 +180,12 @@ def _within_years(values: pl.Series) -> pl.Series:
     return values.to_physical().is_between(first, last)
 
 
-def _uuid_text(values: pl.Series) -> pl.Series:
-    digits = values.bin.encode("hex")
-    parts = [digits.str.slice(start, length) for start, length in _UUID_PARTS]
-    return pl.select(pl.concat_str(parts, separator="-")).to_series().alias(values.name)
+def _uuid_text(values: pa.FixedSizeBinaryArray) -> pa.Array:
+    """UUIDs as RFC 9562 writes them."""
+    count, size = len(values), _UUID_BYTES
+    content = np.frombuffer(values.buffers()[1], np.uint8)[size * values.offset :][: size * count]
+    letters = np.full((count, _UUID_LETTERS), ord("-"), np.uint8)
+    letters[:, _DIGITS] = _HEX[content].reshape(count, 2 * size)
+    ends = np.arange(0, _UUID_LETTERS * (count + 1), _UUID_LETTERS, dtype=np.int32)
+    texts = pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(letters))
+    return pc.if_else(values.is_valid(), texts, None) if values.null_count else texts
