@@ -73,10 +73,10 @@ def address(template: str, secrets: Mapping[str, SecretStr], folder: Path, where
         url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
         if url.drivername not in _ARROW:
             url.get_dialect().import_dbapi()
-    except (ArgumentError, ValueError):
-        failed = _no_address(where)
     except (NoSuchModuleError, ImportError):
         failed = _no_driver(url, where)
+    except (ArgumentError, ValueError):
+        failed = _no_address(where)
     if failed is not None:
         raise failed
     return _existing(url, folder, where) if url.get_backend_name() in FILES else url
@@ -116,8 +116,24 @@ def _existing(url: URL, folder: Path, where: str) -> URL:
     return url.set(database=str(path))
 
 
-def engine_for(url: URL) -> Engine:
-    """How a database is read: by Arrow where the address names no other driver, else by rows."""
+def engine_for(url: URL, in_ranges: bool, where: str) -> Engine:
+    """How a database is read: by Arrow where the address names no other driver, else by rows.
+
+    Args:
+        url: its address.
+        in_ranges: whether several connections are to share one snapshot.
+        where: the source, for messages.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if in_ranges and url.drivername != "postgresql":
+        raise ConfigError(
+            "PostgreSQL, by its own driver, for a partition",
+            found=url.drivername,
+            where=f"{where}.partition",
+            do="Leave partition out: only PostgreSQL lets several connections share a snapshot.",
+        )
     module = import_module(_ARROW.get(url.drivername, "tasks.ingest.sql_rows"))
     engine = module.ENGINE
     assert isinstance(engine, Engine)
@@ -169,6 +185,8 @@ def explain(
 def _without_secrets(message: str, url: URL, secrets: Mapping[str, SecretStr]) -> str:
     message = redact(message, secrets)
     for secret in (url.password, *(v for v in url.query.values() if isinstance(v, str))):
-        for spelling in {secret, quote(secret, safe=""), quote_plus(secret)} if secret else ():
-            message = message.replace(spelling, "***")
+        if secret:
+            encoded = quote(secret, safe="")
+            for spelling in (secret, encoded, quote(secret, safe=" "), quote_plus(secret)):
+                message = message.replace(spelling, "***")
     return message

@@ -123,11 +123,26 @@ class Session:
 
 
 def _address(question: Question) -> str:
-    """The address as libpq reads it."""
-    patience = {"connect_timeout": str(seconds(question.source.timeout)), **_PATIENCE}
-    url = question.url.set(drivername="postgresql")
-    url = url.update_query_dict({k: v for k, v in patience.items() if k not in url.query})
-    return url.render_as_string(hide_password=False)
+    """The address as libpq's keywords and values, which take any character.
+
+    As an address libpq refuses a blank, and shows the password that has one.
+    """
+    url = question.url
+    parts = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "dbname": url.database,
+        "connect_timeout": seconds(question.source.timeout),
+        **_PATIENCE,
+        **{k: v if isinstance(v, str) else ",".join(v) for k, v in url.query.items()},
+    }
+    return " ".join(f"{key}='{_escape(value)}'" for key, value in parts.items() if value)
+
+
+def _escape(value: object) -> str:
+    return str(value).replace("\\", "\\\\").replace("'", "\\'")
 
 
 def _settings(question: Question) -> dict[str, str]:

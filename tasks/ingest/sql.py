@@ -51,7 +51,7 @@ def read_sql(
     """
     where = f"sources.{name}"
     url = address(source.url, secrets, folder, where)
-    engine = engine_for(url)
+    engine = engine_for(url, source.partition is not None, where)
     statement = _statement(source, url, where)
     values = bind(statement.values, moments(date, timezone), f"{where}.query")
     question = Question(url, source, statement, values, timezone, where)

@@ -79,7 +79,7 @@ class SqlConfig(Source):
     @field_validator("table")
     @classmethod
     def _names(cls, table: str) -> str:
-        if table and not all(part and part.isprintable() for part in table.split(".")):
+        if table and not all(part.strip() and part.isprintable() for part in table.split(".")):
             raise ValueError(f"a table is NAME or SCHEMA.NAME; found {table!r}")
         return table
 

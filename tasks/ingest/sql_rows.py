@@ -130,10 +130,16 @@ def _batches(result: CursorResult[Any], question: Question) -> Iterator[Rows]:
     found = list(result.keys())
     taken = [(column, found.index(column)) for column in wanted(found, question)]
     is_mysql = question.url.get_backend_name() in {"mysql", "mariadb"}
-    codes = [entry[1] if is_mysql else None for entry in result.cursor.description or ()]
-    for batch in result.partitions(question.source.batch_rows):
-        columns = list(zip(*batch, strict=True))
-        yield {column: _faithful(columns[index], codes[index]) for column, index in taken}
+    cursor: Any = result.cursor
+    codes = [entry[1] if is_mysql else None for entry in cursor.description]
+    try:
+        for batch in result.partitions(question.source.batch_rows):
+            columns = list(zip(*batch, strict=True))
+            yield {column: _faithful(columns[index], codes[index]) for column, index in taken}
+    except SQLAlchemyError:
+        if is_mysql:  # else it asks the lost connection for the rest, once it is collected
+            cursor.connection = None
+        raise
 
 
 def _faithful(values: Sequence[Any], code: object) -> Sequence[Any]:
