@@ -56,10 +56,11 @@ def read_sql(
     values = bind(statement.values, moments(date, timezone), f"{where}.query")
     question = Question(url, source, statement, values, timezone, where)
     failure: SourceError | None = None
+    errors: tuple[type[Exception], ...] = (*engine.errors, LostError, LateError)
     try:
         with Pipes([question], _reader(engine), 1, seconds(source.deadline)) as batches:
             yield from _parts(iter(batches), name, source)
-    except (*engine.errors, LostError, LateError) as error:
+    except errors as error:
         is_lost = isinstance(error, (LostError, LateError)) or engine.is_lost(error)
         failure = explain(error, is_lost, url, secrets, where)
     if failure is not None:  # outside: the driver's own error, which may hold the address, is left

@@ -137,8 +137,9 @@ def _batches(result: CursorResult[Any], question: Question) -> Iterator[Rows]:
             columns = list(zip(*batch, strict=True))
             yield {column: _faithful(columns[index], codes[index]) for column, index in taken}
     except SQLAlchemyError:
-        if is_mysql:  # else it asks the lost connection for the rest, once it is collected
-            cursor.connection = None
+        if question.url.get_driver_name() == "pymysql":
+            # Else it asks the lost connection for the rest, once it is collected.
+            cursor._result.unbuffered_active, cursor.connection = False, None
         raise
 
 
