@@ -104,7 +104,8 @@ class Documents:
         if any(one.document.is_exact for one in waiting):
             return None
         records = list(itertools.chain.from_iterable(one.records for one in waiting))
-        part = take_plain(records, waiting[0].first_line, waiting[0].name, self._source)
+        first, absent_is_null = waiting[0], self._source.absent == "null"
+        part = take_plain(records, first.first_line, first.name, self._source, absent_is_null)
         if part is None:
             return None
         names = pl.Series(SOURCE, [one.name for one in waiting])

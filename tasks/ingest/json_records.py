@@ -30,7 +30,7 @@ def take_document(
         absent_is_null: whether a field that a record leaves out is null.
     """
     if not document.is_exact:
-        part = take_plain(document.at(pointer), first_line, name, source)
+        part = take_plain(document.at(pointer), first_line, name, source, absent_is_null)
         if part is not None:
             return part
         document.read_exactly()

@@ -22,7 +22,13 @@ _USUAL_DATETIME = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]
 _NONE = type(None)
 
 
-def take_plain(records: Sequence[Any], first_line: int, name: str, source: Source) -> Part | None:
+def take_plain(
+    records: Sequence[Any],
+    first_line: int,
+    name: str,
+    source: Source,
+    absent_is_null: bool = False,
+) -> Part | None:
     """Take records that are beyond doubt.
 
     Args:
@@ -30,6 +36,7 @@ def take_plain(records: Sequence[Any], first_line: int, name: str, source: Sourc
         first_line: position of the first one in its source.
         name: file or address of the source.
         source: its declaration.
+        absent_is_null: whether a field that a record leaves out is null.
 
     Returns:
         None where one of them needs an exact reading, or has to be held back.
@@ -39,7 +46,10 @@ def take_plain(records: Sequence[Any], first_line: int, name: str, source: Sourc
     columns: list[pl.Series] = []
     for key, column in source.columns.items():
         try:
-            values = [record[key] for record in records]
+            if absent_is_null:
+                values = [record.get(key) for record in records]
+            else:
+                values = [record[key] for record in records]
         except KeyError:
             return None
         series = _take(values, column, keep_empty=source.empty_text == "keep")

@@ -134,22 +134,27 @@ def records(draw: st.DrawFn) -> str:
     return "{" + ", ".join(f'"{name}"{colon}{value}' for name, value in pairs) + "}"
 
 
-def _read(content: bytes, exactly: bool) -> Part | str:
+def _read(content: bytes, exactly: bool, absent_is_null: bool) -> Part | str:
     try:
         document = Document(content)
         if exactly:
             document.read_exactly()
     except ValueError:
         return "no JSON"
-    return take_document(document, "/items", 1, "items", SOURCE)
+    return take_document(document, "/items", 1, "items", SOURCE, absent_is_null)
 
 
-@settings(max_examples=400, deadline=None)
-@given(st.lists(records(), max_size=4), st.sampled_from(["", ', "next": "a:b"', ', "items": []']))
-@example([], "")
-def test_both_ways_of_reading_agree(drawn: list[str], more: str) -> None:
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(records(), max_size=4),
+    st.sampled_from(["", ', "next": "a:b"', ', "items": []']),
+    st.booleans(),
+)
+@example([], "", False)
+def test_both_ways_of_reading_agree(drawn: list[str], more: str, absent_is_null: bool) -> None:
     content = f'{{"items": [{", ".join(drawn)}]{more}}}'.encode("utf-8", "surrogatepass")
-    fast, exact = _read(content, exactly=False), _read(content, exactly=True)
+    fast = _read(content, False, absent_is_null)
+    exact = _read(content, True, absent_is_null)
     if isinstance(fast, str) or isinstance(exact, str):
         assert fast == exact
         return
