@@ -31,6 +31,7 @@ from tasks.ingest.wire import Deadline
 
 _MAX_REDIRECTS = 5
 _FIRST_WAIT_SECONDS = 0.2
+_SHORTEST_SECONDS = 0.001
 _LONGEST_WAIT_SECONDS = 30.0
 
 
@@ -115,7 +116,7 @@ class Fetcher:
             for attempt in stamina.retry_context(
                 on=_again,
                 attempts=self._source.attempts,
-                timeout=max(0.0, self._deadline.left),
+                timeout=max(_SHORTEST_SECONDS, self._deadline.left),
                 wait_initial=_FIRST_WAIT_SECONDS,
                 wait_max=_LONGEST_WAIT_SECONDS,
                 wait_jitter=_FIRST_WAIT_SECONDS,
