@@ -113,13 +113,9 @@ def test_no_text_of_a_date_reaches_the_query_unbound(shop: Path, land: Land) -> 
     assert landing.rows.row(0)[:3] == (1, "2010-01-04", dt.datetime(2010, 1, 4))
 
 
-def _sqlalchemy(uri: str) -> str:
-    return uri.replace("postgresql://", "postgresql+psycopg://", 1)
-
-
-@pytest.fixture
-def orders(postgres: str) -> str:
-    """A table with PostgreSQL's types."""
+@pytest.fixture(params=["postgresql://", "postgresql+psycopg://"])
+def orders(postgres: str, request: pytest.FixtureRequest) -> str:
+    """A table with PostgreSQL's types, read by ADBC and, as the address says, by psycopg."""
     with psycopg.connect(postgres, autocommit=True) as database:
         database.execute("drop table if exists orders")
         database.execute(
@@ -132,7 +128,7 @@ def orders(postgres: str) -> str:
             "timestamptz '2010-07-04 10:00:00+02', date '2010-01-04', time '10:00', i % 2 = 0, "
             "i / 4.0, '00000000-0000-0000-0000-000000000001' from generate_series(1, 1000) i"
         )
-    return postgres
+    return postgres.replace("postgresql://", request.param, 1)
 
 
 ORDERS: dict[str, Any] = {
