@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from prefect import flow
 
+from flows import arrivals
 from flows.flow_runs import run_name
 from flows.nightly import nightly
 from flows.pipeline import Pipeline, load
@@ -32,7 +33,8 @@ class Backfill:
 def backfill(pipeline: str, first: dt.date, last: dt.date, force: bool = False) -> Backfill:
     """Run the open dates from first to last with today's champion.
 
-    A backfill that was stopped goes on where it was: dates that are published are skipped.
+    A backfill that was stopped goes on where it was: dates that are published are skipped, save
+    those whose rows had not all arrived when they were run.
 
     Args:
         pipeline: name or file of the pipeline.
@@ -49,7 +51,12 @@ def backfill(pipeline: str, first: dt.date, last: dt.date, force: bool = False) 
         )
     loaded = load(pipeline)
     days = loaded.config.calendar.open_days(first, last)
-    skipped = tuple(day for day in days if not force and _is_published(loaded, day))
+    # What all of these dates bring comes first: then no night makes an earlier one stale.
+    known, _ = arrivals.cover(loaded, list(loaded.config.sources), days)
+    stale = arrivals.stale_nights(loaded, known)
+    skipped = tuple(
+        day for day in days if not force and str(day) not in stale and _is_published(loaded, day)
+    )
     # Tasks rather than subflows: each subflow would cost a second of heartbeat at its end.
     nights = tuple(nightly.fn(pipeline, day) for day in days if day not in skipped)
     return Backfill(nights, skipped)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from flows import mends
+from flows import arrivals, mends, relanding
 from flows.clock import attempt_name
 from flows.pipeline import Pipeline
 from tasks.core.artifacts import Ingested, LedgerLine, Quarantined, Ref, Valid, Validated
@@ -15,7 +15,8 @@ from tasks.core.errors import DataError, SourceMissingError
 from tasks.core.keys import code_digest
 from tasks.core.ledger import check_balance
 from tasks.core.store import table_uri
-from tasks.ingest.task import ingest
+from tasks.ingest.arrivals import Kept
+from tasks.ingest.task import ingest, merge
 from tasks.validate.suites import tables_needed
 from tasks.validate.task import mend, validate
 
@@ -30,6 +31,8 @@ class Landing:
         validated: the valid tables, and the rows the suites held back.
         ledger: what became of every row so far.
         new_columns: columns that were taken along undeclared, by table.
+        arrivals: digest of the arrivals that went in, of each source that is read piece by piece.
+        elsewhere: rows that arrived on the date and belong to others, by table and date.
     """
 
     inputs: Mapping[str, str]
@@ -37,6 +40,8 @@ class Landing:
     validated: Validated
     ledger: tuple[LedgerLine, ...]
     new_columns: Mapping[str, tuple[str, ...]]
+    arrivals: Mapping[str, str]
+    elsewhere: Mapping[str, Mapping[dt.date, int]]
 
     @property
     def held(self) -> tuple[Ref[Quarantined], ...]:
@@ -49,6 +54,11 @@ class Landing:
         return tuple(
             f"{table} has columns that are not declared, taken along as text: {', '.join(names)}"
             for table, names in self.new_columns.items()
+        ) + tuple(
+            f"{table} has rows that came late, of "
+            + ", ".join(f"{day} ({rows:,})" for day, rows in dates.items())
+            for table, dates in self.elsewhere.items()
+            if dates
         )
 
 
@@ -69,17 +79,28 @@ class Window:
         return tuple(ref for day, ref in self.tables.items() if first <= day <= last)
 
 
-def land(run: Run, pipeline: Pipeline, names: Sequence[str], past: Window | None = None) -> Landing:
+def land(
+    run: Run,
+    pipeline: Pipeline,
+    names: Sequence[str],
+    past: Window | None = None,
+    again: Commit | None = None,
+) -> Landing:
     """Ingest, mend and validate some of a pipeline's sources for the run's batch date.
+
+    What is read piece by piece was taken before; it lands from what is kept of it.
 
     Args:
         run: the run.
         pipeline: the pipeline.
         names: the sources.
         past: the dates before, for checks against their row counts.
+        again: what the date has, where sources that are read whole are to stay as they are.
     """
     config = pipeline.config
-    inputs, sources = _sources(run, pipeline, names)
+    known = arrivals.all_kept(pipeline)
+    inputs, sources = _sources(run, pipeline, names, known, again)
+    day = dt.date.fromisoformat(run.batch)
     validated = validate(
         run,
         config.validation,
@@ -94,20 +115,20 @@ def land(run: Run, pipeline: Pipeline, names: Sequence[str], past: Window | None
         validated,
         (*(source.ledger for source in sources.values()), *validated.ledger),
         {name: source.new_columns for name, source in sources.items() if source.new_columns},
+        arrivals.digests(known, names, day),
+        {name: known[name].elsewhere(day) for name in names if name in known},
     )
 
 
 def _sources(
-    run: Run, pipeline: Pipeline, names: Sequence[str]
+    run: Run,
+    pipeline: Pipeline,
+    names: Sequence[str],
+    known: Mapping[str, Kept],
+    again: Commit | None,
 ) -> tuple[dict[str, str], dict[str, Ingested]]:
     """The sources with the date's mends applied, and the digests of all that was read."""
-    config = pipeline.config
-    sources = {
-        name: ingest(
-            run, name, config.sources[name], pipeline.secrets, pipeline.folder, config.timezone
-        )
-        for name in names
-    }
+    sources = {name: _source(run, pipeline, name, known.get(name), again) for name in names}
     kept = mends.stored(pipeline, run.batch)
     if kept is not None:
         sources = {name: mend(run, name, source, kept) for name, source in sources.items()}
@@ -115,18 +136,55 @@ def _sources(
     return tables | ({kept.uri: kept.sha256} if kept else {}), sources
 
 
-def landed(pipeline: Pipeline, day: dt.date, names: Sequence[str]) -> dict[str, Ref[Valid]]:
-    """The valid tables of a date, as its last commit has them; what it lacks is landed now."""
+def _source(
+    run: Run, pipeline: Pipeline, name: str, known: Kept | None, again: Commit | None
+) -> Ingested:
+    day = dt.date.fromisoformat(run.batch)
+    if known is not None:
+        return merge(run, known.feed, known.inputs(day), arrivals.base(pipeline, known, day))
+    if again is not None and (ingested := relanding.ingested(again, name)):
+        return ingested
+    source = pipeline.config.sources[name]
+    zone = pipeline.config.timezone
+    return ingest(run, name, source, pipeline.secrets, pipeline.folder, zone)
+
+
+def landed(
+    pipeline: Pipeline,
+    day: dt.date,
+    names: Sequence[str],
+    known: Mapping[str, Kept] | None = None,
+) -> dict[str, Ref[Valid]]:
+    """The valid tables of a date, made from all that is kept; what it lacks is landed now.
+
+    Args:
+        pipeline: the pipeline.
+        day: the date.
+        names: the sources.
+        known: what is kept for the date, where that was taken already.
+    """
+    if known is None:
+        known, failures = arrivals.cover(pipeline, names, [day])
+        for error in failures.values():
+            raise error
     record = last_commit(pipeline.store, pipeline.name, str(day))
-    tables = {name: ref for name, ref in _valid(pipeline, record).items() if name in names}
+    tables = _valid(pipeline, record)
+    if record is not None and set(arrivals.stale(record, known)) & set(names):
+        tables |= _land_anew(pipeline, day, [*tables], record)
+    tables = {name: ref for name, ref in tables.items() if name in names}
     missing = [name for name in names if name not in tables]
-    return tables | (_land_apart(pipeline, day, missing, record) if missing else {})
+    if missing:
+        record = last_commit(pipeline.store, pipeline.name, str(day))
+        tables |= _land_apart(pipeline, day, missing, record)
+    return tables
 
 
 def land_again(pipeline: Pipeline, record: Commit) -> dict[str, Ref[Valid]]:
     """Land what a date that was only landed has, from its sources and its mends as they are now."""
     names = list(_valid(pipeline, record))
-    return _land_apart(pipeline, dt.date.fromisoformat(record.batch), names, None)
+    day = dt.date.fromisoformat(record.batch)
+    arrivals.take_night(pipeline, day, names)
+    return _land_apart(pipeline, day, names, None)
 
 
 def _valid(pipeline: Pipeline, record: Commit | None) -> dict[str, Ref[Valid]]:
@@ -154,7 +212,31 @@ def _land_apart(
         ledger = [*before["ledger"], *(asdict(line) for line in landing.ledger)]
         held = [*before.get("held", []), *(ref.uri for ref in landing.held)]
         versions = {"config_sha256": pipeline.digest, "code_sha256": code_digest()}
-        commit(run, {**versions, **before, "ledger": ledger, "held": held})
+        merged = {**before.get("arrivals", {}), **landing.arrivals}
+        commit(run, {**versions, **before, "ledger": ledger, "held": held, "arrivals": merged})
+    return dict(landing.validated.tables)
+
+
+def _land_anew(
+    pipeline: Pipeline, day: dt.date, names: Sequence[str], record: Commit
+) -> dict[str, Ref[Valid]]:
+    """Land a date from all that is kept for it by now, without asking any source.
+
+    Where the date has a night, its scores stay, and it is stale until it is run again.
+    """
+    with open_run(pipeline.store, pipeline.name, str(day), attempt_name()) as run:
+        for ref in relanding.files_to_keep(record, names, pipeline.config.sources):
+            run.keep(ref)
+        landing = land(run, pipeline, names, again=record)
+        check_balance(landing.ledger)
+        facts = {
+            **record.facts,
+            "held": [ref.uri for ref in landing.held],
+            "arrivals": {**record.facts.get("arrivals", {}), **landing.arrivals},
+        }
+        if record.facts["kind"] == "landing":
+            facts["ledger"] = [asdict(line) for line in landing.ledger]
+        commit(run, facts)
     return dict(landing.validated.tables)
 
 
@@ -169,9 +251,13 @@ def window(pipeline: Pipeline, first: dt.date, last: dt.date, table: str | None 
     names = [table, *sorted(_needed(pipeline, table))]
     tables: dict[dt.date, Ref[Valid]] = {}
     gaps: dict[dt.date, str] = {}
-    for day in pipeline.config.calendar.open_days(first, last):
+    days = pipeline.config.calendar.open_days(first, last)
+    known, failures = arrivals.cover(pipeline, names, days)
+    for day in days:
         try:
-            tables[day] = landed(pipeline, day, names)[table]
+            if day in failures:
+                raise failures[day]
+            tables[day] = landed(pipeline, day, names, known)[table]
         except (DataError, SourceMissingError) as error:
             gaps[day] = f"{error.required}; found {error.found}"
     return Window(tables, gaps)

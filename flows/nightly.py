@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 from prefect import flow
 
-from flows import clock
+from flows import arrivals, clock
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs, past_labels
@@ -45,18 +46,19 @@ def nightly(
     if not loaded.config.calendar.is_open(day):
         return closed_night(loaded, day)
     aliases = read_aliases(loaded.store, loaded.name)
-    past = history(loaded, day, day - _DAY)
     with (
         counting() as costs,
         open_run(loaded.store, loaded.name, str(day), clock.attempt_name()) as run,
     ):
         try:
+            arrivals.take_night(loaded, day, loaded.config.sources)
+            past = history(loaded, day, day - _DAY)
             night = _night(run, loaded, day, past, aliases, costs)
         except LamplighterError as error:
             publish_stopped(run, loaded, error, costs)
             raise
     refresh_index(loaded)
-    return night
+    return replace(night, stale=tuple(arrivals.stale_nights(loaded, arrivals.all_kept(loaded))))
 
 
 def _night(

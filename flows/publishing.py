@@ -81,6 +81,7 @@ class Night:
     open: bool = True
     warnings: tuple[str, ...] = ()
     checks_failed: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
 
 
 def closed_night(pipeline: Pipeline, day: dt.date) -> Night:
@@ -96,7 +97,9 @@ def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) 
     publish_run(run, _record(night, made, costs))
     _put_up(run, made)
     held = [ref.uri for ref in outcome.landing.held]
-    commit(run, {**commit_facts(made, "night", outcome.ledger), "held": held})
+    arrivals = dict(outcome.landing.arrivals)
+    facts = commit_facts(made, "night", outcome.ledger)
+    commit(run, {**facts, "held": held, "arrivals": arrivals})
     return night
 
 

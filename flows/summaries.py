@@ -33,8 +33,18 @@ def tell_night(night: Night, folder: Path) -> None:
     _warn([f"a lower rung scored: {night.degraded}"] if night.degraded else [])
     _warn(f"history lacks {gap}" for gap in night.gaps)
     _warn(night.warnings)
+    _warn(stale_told(night.pipeline, night.stale))
     _tell_checks(night.checks_failed)
     tell_paths({"report": folder / night.report})
+
+
+def stale_told(pipeline: str, nights: Sequence[str]) -> Iterable[str]:
+    """Which nights are to be run again, and how."""
+    if nights:
+        yield (
+            f"run before all their rows had arrived: {', '.join(nights)}; run them again: "
+            f"lamplighter backfill {pipeline} {nights[0]} {nights[-1]}"
+        )
 
 
 def _tell_checks(failed: Sequence[str]) -> None:

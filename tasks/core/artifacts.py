@@ -19,6 +19,10 @@ class Landed:
     """Typed rows of one source for one batch date, with `_source` and `_line` of each."""
 
 
+class Arrivals:
+    """Rows of one source as a night read them, each with the date it arrived on and belongs to."""
+
+
 class Quarantined:
     """Rows held back, with their reasons and their raw values (`tasks.core.quarantine`)."""
 

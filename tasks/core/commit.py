@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -141,6 +142,11 @@ class Run:
         make_folder(self.staging)
         return self._note(ref)
 
+    def discard(self, ref: Ref[Any]) -> None:
+        """Take back a file this run wrote for its own use."""
+        confine(self.staging, ref.uri).unlink()
+        self._note(dataclasses.replace(ref, sha256=""))
+
     def path(self, ref: Ref[Any]) -> Path:
         """Where a file lies now, its digest checked."""
         staged = confine(self.staging, ref.uri)
@@ -161,7 +167,7 @@ class Run:
             return ()
         lines = map(json.loads, journal.read_text().splitlines())
         latest: dict[str, Ref[Any]] = {line["uri"]: Ref(**line) for line in lines}
-        return tuple(latest[uri] for uri in sorted(latest))
+        return tuple(latest[uri] for uri in sorted(latest) if latest[uri].sha256)
 
     def _note(self, ref: Ref[S]) -> Ref[S]:
         with (self.staging / _JOURNAL).open("a") as journal:
@@ -233,10 +239,10 @@ def last_commit(store: Store, pipeline: str, batch: str) -> Commit | None:
     return _read_record(store, pipeline, batch)
 
 
-def committed_batches(store: Store, pipeline: str) -> Iterator[Commit]:
-    """What is published for every batch of a pipeline, by the batch's name."""
+def committed_batches(store: Store, pipeline: str, prefix: str = "") -> Iterator[Commit]:
+    """What is published for every batch of a pipeline whose name begins so, by its name."""
     folder = store.root / "commits" / pipeline
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob(f"{glob.escape(prefix)}*.json")):
         record = last_commit(store, pipeline, path.stem)
         if record is not None:
             yield record

@@ -1,6 +1,7 @@
 """The store: one folder of files that are read only after their digest was checked.
 
 ```
+arrivals/<pipeline>/<source>/batch_date=D/                     what a night read, kept
 landed/ valid/ prepared/ features/ labels/ examples/ scores/   <pipeline>/<table>/batch_date=D/
 models/<pipeline>/<version>/                                   bundles, named by content
 reports/<pipeline>/<table>/batch_date=D/                       the public tables and pages

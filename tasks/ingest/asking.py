@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from tasks.core.errors import ConfigError
 from tasks.core.keys import digest_bytes
 from tasks.ingest.http_config import HttpConfig
+from tasks.ingest.incremental import Watermark
 from tasks.ingest.templates import expand, expand_date, expand_url, is_telling, redact
 
 
@@ -63,15 +64,25 @@ class Start:
         return Ask(url, json.dumps(body, ensure_ascii=False).encode())
 
 
-def start(source: HttpConfig, secrets: Mapping[str, SecretStr], date: dt.date, where: str) -> Start:
+def start(
+    source: HttpConfig,
+    secrets: Mapping[str, SecretStr],
+    date: dt.date,
+    where: str,
+    watermark: Watermark | None = None,
+) -> Start:
     """The first page's request for a batch date.
 
     Raises:
         ConfigError: its address is none, or a secret was not given.
     """
-    text = expand_url(expand_date(source.url, date), secrets, f"{where}.url")
+
+    def fill(text: str) -> str:
+        return expand_date(text, date, watermark)
+
+    text = expand_url(fill(source.url), secrets, f"{where}.url")
     params = {
-        name: expand(expand_date(value, date), secrets, f"{where}.params.{name}")
+        name: expand(fill(value), secrets, f"{where}.params.{name}")
         for name, value in source.params.items()
     }
     key = source.auth.api_key if source.auth else None
@@ -91,17 +102,19 @@ def start(source: HttpConfig, secrets: Mapping[str, SecretStr], date: dt.date, w
     url = url.copy_merge_params(params) if params else url
     if source.method == "get":
         return Start(url)
-    return Start(url, _filled(source.body or {}, secrets, date, f"{where}.body"))
+    return Start(url, _filled(source.body or {}, secrets, fill, f"{where}.body"))
 
 
-def _filled(value: Any, secrets: Mapping[str, SecretStr], date: dt.date, where: str) -> Any:
-    """A JSON value with the date and secrets filled into its texts."""
+def _filled(
+    value: Any, secrets: Mapping[str, SecretStr], fill: Callable[[str], str], where: str
+) -> Any:
+    """A JSON value with dates and secrets filled into its texts."""
     if isinstance(value, str):
-        return expand(expand_date(value, date), secrets, where)
+        return expand(fill(value), secrets, where)
     if isinstance(value, dict):
-        return {k: _filled(inner, secrets, date, f"{where}.{k}") for k, inner in value.items()}
+        return {k: _filled(inner, secrets, fill, f"{where}.{k}") for k, inner in value.items()}
     if isinstance(value, list):
-        return [_filled(inner, secrets, date, where) for inner in value]
+        return [_filled(inner, secrets, fill, where) for inner in value]
     return value
 
 

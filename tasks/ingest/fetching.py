@@ -20,6 +20,7 @@ from tasks.ingest.content_coding import ACCEPTED
 from tasks.ingest.credentials import TokenSource, basic, credentials
 from tasks.ingest.flaws import FlawError
 from tasks.ingest.http_config import HttpConfig
+from tasks.ingest.incremental import Watermark
 from tasks.ingest.json_text import MISSING
 from tasks.ingest.pace import Pace
 from tasks.ingest.pinned import PinnedNetwork
@@ -212,13 +213,14 @@ def open_fetcher(
     date: dt.date,
     where: str,
     pipeline_folder: Path,
+    watermark: Watermark | None = None,
 ) -> Iterator[Fetcher]:
     """A fetcher whose connections stay open while the block runs.
 
     Raises:
         ConfigError: the address or a header is none, or a secret was not given.
     """
-    first = start(source, secrets, date, where)
+    first = start(source, secrets, date, where, watermark)
     headers = _headers(source, first.url, secrets, where)
     deadline = Deadline(source.deadline.total_seconds())
     network = PinnedNetwork(source.allow_private, deadline)

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from tasks.core.config import Config, Duration
 from tasks.ingest.access_config import Access, split_url
 from tasks.ingest.http_config import Pointer
-from tasks.ingest.schema import Source
+from tasks.ingest.incremental import Incremental
 from tasks.ingest.templates import expand_date
 from tasks.ingest.text_config import TextFormat
 
@@ -53,7 +53,7 @@ def _spell_out(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
 
-class FilesConfig(TextFormat, Source):
+class FilesConfig(TextFormat, Incremental):
     """Files of one batch date, found by a pattern below the pipeline's folder or in a bucket."""
 
     kind: Literal["files"] = Field(description="Files in a folder or an object store")
@@ -113,6 +113,12 @@ class FilesConfig(TextFormat, Source):
         if manifest is not None:
             check_path(manifest.path)
         return manifest
+
+    @model_validator(mode="after")
+    def _no_watermark(self) -> FilesConfig:
+        if self.watermark:
+            raise ValueError("a drop is read whole: files have no watermark, but late and version")
+        return self
 
     @model_validator(mode="after")
     def _in_one_place(self) -> FilesConfig:

@@ -14,6 +14,7 @@ from tasks.ingest.bodies import Documents, read_table
 from tasks.ingest.counting import Count, refused
 from tasks.ingest.fetching import Fetcher, Page, open_fetcher
 from tasks.ingest.http_config import HttpConfig
+from tasks.ingest.incremental import Watermark
 from tasks.ingest.memory import Memory
 from tasks.ingest.pagination import Step, Walk, walk_for
 from tasks.ingest.parts import Part
@@ -30,6 +31,7 @@ def read_http(
     where: str,
     folder: Path,
     memory: Memory | None = None,
+    watermark: Watermark | None = None,
 ) -> Iterator[Part]:
     """Read an API's records, in the order of its pages.
 
@@ -40,6 +42,7 @@ def read_http(
         where: the source's key in the pipeline file, for messages.
         folder: the pipeline's folder.
         memory: what earlier runs landed, for a conditional request.
+        watermark: the last one that is not asked for any more, of a source that has one.
 
     Raises:
         SourceMissingError: the address is not there.
@@ -47,7 +50,7 @@ def read_http(
         SourceError: pages repeat, do not add up to the declared total, or are not what was agreed.
     """
     with (
-        open_fetcher(source, secrets, date, where, folder) as fetcher,
+        open_fetcher(source, secrets, date, where, folder, watermark) as fetcher,
         Prefetch(fetcher, source.concurrency) as pages,
     ):
         walk = walk_for(source.pagination, fetcher.start)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Discriminator, Field, field_validator, mode
 
 from tasks.core.config import Config, Duration
 from tasks.ingest.auth_config import Auth
-from tasks.ingest.schema import Source
+from tasks.ingest.incremental import Incremental
 from tasks.ingest.templates import Url, expand_date, refuse_clear
 from tasks.ingest.text_config import TextFormat
 
@@ -94,7 +94,7 @@ AnyPagination = NoPages | PageNumber | Offset | Cursor | Link
 Pagination = Annotated[AnyPagination, Discriminator("kind")]
 
 
-class HttpConfig(TextFormat, Source):
+class HttpConfig(TextFormat, Incremental):
     """Records from an HTTP API, every page of it or nothing."""
 
     kind: Literal["http"] = Field(description="An HTTP API, or a file behind an address")

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from tasks.core.errors import SourceError
 from tasks.ingest.arrow_columns import Columns, take_arrow
 from tasks.ingest.database import MYSQL, READ_ONLY, address, engine_for, explain, select_all
+from tasks.ingest.incremental import Watermark
 from tasks.ingest.parts import Part
 from tasks.ingest.pipes import LateError, Pipes
 from tasks.ingest.records import positions, take_columns
@@ -30,6 +31,7 @@ def read_sql(
     date: dt.date,
     folder: Path,
     timezone: str = "UTC",
+    watermark: Watermark | None = None,
 ) -> Iterator[Part]:
     """Read the rows of a query or a table.
 
@@ -40,6 +42,7 @@ def read_sql(
         date: the batch date.
         folder: where a relative path to a database's file starts from.
         timezone: where the batch date begins and ends.
+        watermark: the last one that is not asked for any more, of a source that has one.
 
     Raises:
         ConfigError: the address is none, the query does more than read, or it asks for a value
@@ -53,7 +56,7 @@ def read_sql(
     url = address(source.url, secrets, folder, where)
     engine = engine_for(url, source.partition is not None, where)
     statement = _statement(source, url, where)
-    values = bind(statement.values, moments(date, timezone), f"{where}.query")
+    values = bind(statement.values, moments(date, timezone, watermark), f"{where}.query")
     question = Question(url, source, statement, values, timezone, where)
     failure: SourceError | None = None
     errors: tuple[type[Exception], ...] = (*engine.errors, LostError, LateError)

@@ -9,10 +9,11 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from tasks.core.config import Config, Duration
-from tasks.ingest.schema import Source
+from tasks.ingest.incremental import Incremental
 from tasks.ingest.templates import Url
 
 _COMMENT = r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*"
+_WATERMARK = re.compile(r"(?<![:\\\w]):watermark\b")
 _READS = re.compile(rf"{_COMMENT}(select|with|values|table|from)\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -26,7 +27,7 @@ class Partition(Config):
     connections: int = Field(4, ge=1, le=64, description="Connections that read them at once")
 
 
-class SqlConfig(Source):
+class SqlConfig(Incremental):
     """The rows of one query or table, read in one snapshot."""
 
     kind: Literal["sql"] = Field(description="A SQL database")
@@ -87,4 +88,12 @@ class SqlConfig(Source):
     def _one_of_both(self) -> SqlConfig:
         if bool(self.query) == bool(self.table):
             raise ValueError("name a query or a table, and not both")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_by_watermark(self) -> SqlConfig:
+        if bool(self.watermark) != bool(_WATERMARK.search(self.query)):
+            raise ValueError(
+                "a watermark and a query that asks for it go together: where … > :watermark"
+            )
         return self

@@ -8,20 +8,23 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from tasks.core.errors import ConfigError
+from tasks.ingest.incremental import Watermark
 
 Value = str | bool | int | float | Decimal | dt.date | dt.datetime
 
 
-def moments(date: dt.date, timezone: str) -> dict[str, Value]:
+def moments(date: dt.date, timezone: str, watermark: Watermark | None = None) -> dict[str, Value]:
     """The batch date, its start and its end.
 
     Args:
         date: the batch date.
         timezone: where it begins and ends.
+        watermark: of a source that has one, the last one that is not asked for any more.
 
     Returns:
         `date`; `since` and `until` as the clock there shows them, and the same moments in UTC as
-        `since_utc` and `until_utc`, all without an offset.
+        `since_utc` and `until_utc`, all without an offset; `watermark` where
+        there is one.
     """
     since = dt.datetime.combine(date, dt.time())
     local = {"since": since, "until": since + dt.timedelta(days=1)}
@@ -30,7 +33,8 @@ def moments(date: dt.date, timezone: str) -> dict[str, Value]:
         f"{name}_utc": moment.replace(tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None)
         for name, moment in local.items()
     }
-    return {"date": date, **local, **in_utc}
+    own: dict[str, Value] = {} if watermark is None else {"watermark": watermark}
+    return {"date": date, **local, **in_utc, **own}
 
 
 def bind(asked: Iterable[str], given: Mapping[str, Value], where: str) -> dict[str, Value]:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from tasks.core.errors import ConfigError
+from tasks.ingest.incremental import Watermark
 
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -63,25 +64,36 @@ def refuse_clear(name: str, value: str) -> None:
 Url = Annotated[str, BeforeValidator(_no_clear_password)]
 
 
-def expand_date(template: str, date: dt.date) -> str:
+def expand_date(template: str, date: dt.date, watermark: Watermark | None = None) -> str:
     """Fill a batch date into a template.
 
     Args:
         template: may hold `{date}`, its start `{since}`, its end `{until}` (the next midnight),
             each also with a spelling in strftime's letters: `{date:%Y%m%d}`.
         date: the batch date.
+        watermark: of a source that has one, the last watermark that is not asked for any more; it
+            goes in as `{watermark}`.
 
     Raises:
         ValueError: the template has another field.
     """
     since = dt.datetime.combine(date, dt.time())
-    moments = {"date": date, "since": since, "until": since + dt.timedelta(days=1)}
+    moments: dict[str, Watermark] = {
+        "date": date,
+        "since": since,
+        "until": since + dt.timedelta(days=1),
+        **({} if watermark is None else {"watermark": watermark}),
+    }
 
     def fill(match: re.Match[str]) -> str:
         name, _, spelling = match[1].partition(":")
         if name not in moments:
-            raise ValueError(f"{{date}}, {{since}} and {{until}} can be filled in, not {match[0]}")
-        return moments[name].strftime(spelling) if spelling else moments[name].isoformat()
+            fields = ", ".join(f"{{{field}}}" for field in moments)
+            raise ValueError(f"{fields} can be filled in, not {match[0]}")
+        moment = moments[name]
+        if isinstance(moment, int):
+            return str(moment)
+        return moment.strftime(spelling) if spelling else moment.isoformat()
 
     return re.sub(r"(?<!\$)\{([^{}]*)\}", fill, template)
 
