@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from flows import arrivals, mends, relanding
 from flows.clock import attempt_name
@@ -208,7 +209,7 @@ def _land_apart(
             run.keep(ref)
         landing = land(run, pipeline, names)
         check_balance(landing.ledger)
-        before = record.facts if record else {"kind": "landing", "ledger": []}
+        before: Mapping[str, Any] = record.facts if record else {"kind": "landing", "ledger": []}
         ledger = [*before["ledger"], *(asdict(line) for line in landing.ledger)]
         held = [*before.get("held", []), *(ref.uri for ref in landing.held)]
         versions = {"config_sha256": pipeline.digest, "code_sha256": code_digest()}

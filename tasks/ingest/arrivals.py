@@ -21,8 +21,8 @@ from tasks.core.keys import digest
 from tasks.core.quarantine import LINE, SOURCE
 from tasks.core.store import table_uri
 from tasks.ingest.business import Business
+from tasks.ingest.config import SourceConfig
 from tasks.ingest.coverage import Stretch
-from tasks.ingest.incremental import Incremental
 
 KIND = "arrivals"
 ARRIVED = "_arrived"
@@ -45,7 +45,7 @@ class Feed:
     """
 
     name: str
-    source: Incremental
+    source: SourceConfig
     business: Business
 
     @property

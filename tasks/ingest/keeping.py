@@ -183,7 +183,8 @@ def _about(rows: pl.LazyFrame, others: Sequence[Take]) -> list[Ref[Arrivals]]:
 def _originals(run: Run, feed: Feed, files: Sequence[Ref[Arrivals]]) -> pl.LazyFrame:
     """The rows of files, without copies that tell one date of another."""
     frames = [
-        run.scan(ref).filter(pl.col(HOME).is_between(*map(pl.lit, span(ref)))) for ref in files
+        run.scan(ref).filter(pl.col(HOME) >= span(ref)[0], pl.col(HOME) <= span(ref)[1])
+        for ref in files
     ]
     return stack([*frames, pl.LazyFrame(schema=feed.schema)])
 
