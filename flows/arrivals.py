@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from flows.clock import attempt_name
 from flows.pipeline import Pipeline
@@ -46,6 +47,11 @@ def all_kept(pipeline: Pipeline) -> dict[str, Kept]:
     return {name: kept(pipeline, feed) for name, feed in feeds(pipeline).items()}
 
 
+def lock(pipeline: Pipeline, name: str) -> Path:
+    """The lease on what is kept of a source."""
+    return pipeline.store.path(f"leases/{pipeline.name}/{KIND}-{name}.lock")
+
+
 def take_night(pipeline: Pipeline, night: dt.date, names: Iterable[str]) -> None:
     """Take what a night is to read of some sources; each is committed as soon as it is read."""
     for name, feed in feeds(pipeline).items():
@@ -56,9 +62,8 @@ def take_night(pipeline: Pipeline, night: dt.date, names: Iterable[str]) -> None
 def _take(pipeline: Pipeline, feed: Feed, night: dt.date) -> None:
     store, attempt = pipeline.store, attempt_name()
     # One night at a time: what it keeps depends on what the others have kept.
-    lock = store.path(f"leases/{pipeline.name}/{KIND}-{feed.name}.lock")
     with (
-        lease.hold(lock, attempt, _WAIT_SECONDS),
+        lease.hold(lock(pipeline, feed.name), attempt, _WAIT_SECONDS),
         open_run(store, pipeline.name, unit(feed.name, night), attempt) as run,
     ):
         known = kept(pipeline, feed).takes

@@ -125,7 +125,7 @@ class HttpConfig(TextFormat, Incremental):
     params: dict[str, str] = Field(
         default_factory=dict,
         description="Query parameters; {date}, {since} and {until} are the batch date, its start "
-        "and its end",
+        "and its end, {watermark} what an incremental source has read up to",
     )
     body: dict[str, Any] | None = Field(
         None, description="JSON object that a POST sends; its texts are filled in as params are"
@@ -184,8 +184,15 @@ class HttpConfig(TextFormat, Incremental):
     def _no_clear_secret(cls, pairs: dict[str, Any] | None) -> dict[str, Any] | None:
         for name, value in _texts(pairs or {}):
             refuse_clear(name, value)
-            expand_date(value, dt.date(2000, 1, 1))
+            expand_date(value, dt.date(2000, 1, 1), dt.date(2000, 1, 1))
         return pairs
+
+    @model_validator(mode="after")
+    def _asks_by_watermark(self) -> HttpConfig:
+        texts = (self.url, *(text for _, text in _texts([self.params, self.body or {}])))
+        if not self.watermark and any("{watermark" in text for text in texts):
+            raise ValueError("{watermark} is filled in where the source declares a watermark")
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> HttpConfig:

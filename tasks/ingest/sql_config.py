@@ -44,7 +44,8 @@ class SqlConfig(Incremental):
         "",
         description="One SELECT; :date is the batch date, :since its start, :until its end (the "
         "next midnight), in the pipeline's time zone; :since_utc and :until_utc are the same "
-        "moments in UTC. Order it by the key: then the same rows give the same file",
+        "moments in UTC, :watermark what an incremental source has read up to. Order it by "
+        "the key: then the same rows give the same file",
     )
     table: str = Field(
         "",

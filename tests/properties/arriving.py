@@ -115,8 +115,12 @@ class Shop:
         self._database = folder / "shop.db"
         self._left = sorted(versions, key=lambda version: version.seen_from)
         with closing(sqlite3.connect(self._database)) as database, database:
-            database.execute("create table lines (id, day text, value text, updated_at text)")
-            database.execute("create table people (id, name text, gone, updated_at text)")
+            database.execute(
+                "create table if not exists lines (id, day text, value text, updated_at text)"
+            )
+            database.execute(
+                "create table if not exists people (id, name text, gone, updated_at text)"
+            )
         self.pipeline: Pipeline = load(str(file))
 
     def pass_to(self, moment: dt.datetime) -> None:
