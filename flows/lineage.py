@@ -64,5 +64,7 @@ def _input(root: Path | None, uri: str, sha256: str) -> dict[str, Any]:
     if path is None or not path.is_file():
         return {"uri": uri, "sha256": sha256, "sources": []}
     rows = pl.scan_parquet(path, hive_partitioning=False)
+    if SOURCE not in rows.collect_schema():  # the mends of the date
+        return {"uri": uri, "sha256": sha256, "sources": []}
     sources = rows.group_by(SOURCE).len("rows").sort(SOURCE).collect()
     return {"uri": uri, "sha256": sha256, "sources": sources.to_dicts()}

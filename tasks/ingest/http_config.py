@@ -192,6 +192,8 @@ class HttpConfig(TextFormat, Incremental):
         texts = (self.url, *(text for _, text in _texts([self.params, self.body or {}])))
         if not self.watermark and any("{watermark" in text for text in texts):
             raise ValueError("{watermark} is filled in where the source declares a watermark")
+        if self.conditional and self.is_incremental:
+            raise ValueError("conditional: true does not go with a watermark or late")
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,9 +15,11 @@ import yaml
 from click.testing import CliRunner
 
 from flows.cli import cli
+from flows.lineage import trace
 from tasks.core import lease
 from tasks.core.errors import BusyError, ConfigError
 from tests.flows.conftest import NIGHT, Shop
+from tests.flows.test_quarantine import held, mended, spoil
 
 NEXT = NIGHT + dt.timedelta(days=1)
 LATE = 20
@@ -134,3 +137,22 @@ def test_a_reset_asks_is_refused_while_a_run_goes_and_has_all_read_again(bit_by_
     assert ask("state", "show", shop.file)["sources"][1]["nights"] == []
     ask("run", shop.file, "--date", NIGHT)
     assert shop.tables() == before
+
+
+def test_mends_are_replayed_into_sources_that_are_read_piece_by_piece(
+    bit_by_bit: Shop, tmp_path: Path
+) -> None:
+    shop = bit_by_bit
+    unspoilt = shop.run()
+    expected = scores(shop, NIGHT)
+    _, whole = spoil(shop)
+    shop.run()
+    file = mended(held(shop), whole, tmp_path)
+    told = ask("quarantine", "replay", shop.file, "--date", NIGHT, "--with", file)
+    assert (told["mends"], told["held_before"] - told["held"]) == (2, 2)
+    assert told["night"]["quarantined"] == unspoilt.quarantined
+    assert scores(shop, NIGHT).equals(expected)
+    path = shop.store.root / f"reports/retail/scores/batch_date={NIGHT}/night.parquet"
+    inputs = trace(path)["inputs"]
+    sources = {source["_source"] for table in inputs for source in table["sources"]}
+    assert {f"drops/{NIGHT}/lines.csv", "customers", "products"} <= sources
