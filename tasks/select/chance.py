@@ -9,6 +9,8 @@ import numpy as np
 from tasks.select.target import Floats
 
 _DRAWS = 50_000
+# Of roots of gains and of losses a row, whose usual size is 1 and 0.001; below it is rounding.
+_LEAST_SPREAD = 1e-9
 
 
 def cutoff(values: Floats, null: Floats, luckiest: Floats, alpha: float, fdr: float) -> float:
@@ -78,7 +80,7 @@ def moderate_spread(squares: Floats) -> Floats:
     """
     usual = np.median(squares, axis=-1, keepdims=True)
     mixed = (squares + usual) / 2
-    spread: Floats = np.sqrt(np.where(mixed > 0, mixed, np.finfo(float).tiny))
+    spread: Floats = np.maximum(np.sqrt(mixed), _LEAST_SPREAD)
     return spread
 
 

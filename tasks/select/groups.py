@@ -45,8 +45,8 @@ def correlations(table: Table) -> Floats:
     return np.round(near, 12)
 
 
-def _filled(column: Table) -> Table:
+def _filled(column: Table) -> Floats:
     gaps = np.isnan(column)
-    if not gaps.any() or gaps.all():
-        return np.nan_to_num(column)
-    return np.where(gaps, np.median(column[~gaps]), column).astype(np.float32)
+    middle = np.median(column[~gaps].astype(np.float64)) if not gaps.all() else 0.0
+    filled: Floats = np.where(gaps, middle, column.astype(np.float64))
+    return filled

@@ -19,7 +19,7 @@ class Target:
 
     Args:
         kind: two classes, many classes or a number.
-        values: (n_rows,) float32; of a class its position.
+        values: (n_rows,) float32; of a class its position, of a number its standardised value.
         classes: how many there are; 1 of a number.
     """
 
@@ -31,7 +31,9 @@ class Target:
     def of(cls, labels: npt.NDArray[Any]) -> Target:
         """Whole numbers are classes, fractions are numbers."""
         if labels.dtype.kind == "f":
-            return cls("number", labels.astype(np.float32), 1)
+            exact = labels.astype(np.float64)
+            standard = (exact - exact.mean()) / (exact.std() or 1.0) if len(exact) else exact
+            return cls("number", standard.astype(np.float32), 1)
         found, places = np.unique(labels, return_inverse=True)
         kind: Kind = "binary" if len(found) <= 2 else "classes"
         return cls(kind, places.astype(np.float32), len(found))
@@ -72,11 +74,8 @@ class Target:
         return loss
 
     def indicators(self) -> Floats:
-        """(n_rows, k): 0 or 1 of the positive or of each class, or the standardised number."""
+        """(n_rows, k): 0 or 1 of the positive or of each class, or the number."""
         if self.kind == "classes":
             own: Floats = (self.values[:, None] == np.arange(self.classes)).astype(np.float64)
             return own
-        column = self.values.astype(np.float64)
-        if self.kind == "number":
-            column = (column - column.mean()) / (column.std() or 1.0)
-        return column[:, None]
+        return self.values.astype(np.float64)[:, None]

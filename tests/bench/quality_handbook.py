@@ -1,13 +1,16 @@
 """Card fraud, the Fraud Detection Handbook's prequential folds: the models side by side.
 
-    python -m tests.bench.quality_handbook --data ../shared/data --folds 4
-    python -m tests.bench.quality_handbook --data ../shared/data --folds 4 --features book
+    python -m tests.bench.quality_handbook --data ../shared/data
+    python -m tests.bench.quality_handbook --data ../shared/data --features book
 
 `--features ours` are the families of a pipeline file, selected within each fold's training days
 (`--all` leaves the selection out); `book` are the handbook's own fifteen. Each fold trains on 7
 days, waits 7 days for their labels, and tests on the 7 days after; cards known to be compromised
-are removed from the test. Early stopping uses a stratified 15% of the training days. Choose
-settings with `--first` before 2018-07-04: the folds from there on judge.
+are removed from the test. Early stopping uses a stratified 15% of the training days.
+
+The book's four folds train from 2018-07-25, 08-01, 08-08 and 08-15 on, as by default. Where the data
+end on 2018-08-31, the last one has three test days instead of seven; `--first 2018-08-08 --folds 3`
+are the whole ones. Choose settings with `--first` before 2018-07-04: its tests end before 07-25.
 
 Source: Le Borgne et al. 2022, Reproducible Machine Learning for Credit Card Fraud Detection.
 """
@@ -62,7 +65,7 @@ OURS = FeaturesConfig.model_validate(
             "entity": "TERMINAL_ID",
             "where": "TX_FRAUD = 1",
             "delay": "7d",
-            "windows": ["1d", "7d", "14d", "30d"],
+            "windows": ["1d", "3d", "7d", "14d", "21d", "30d"],
         },
         {
             "family": "history",
@@ -70,7 +73,7 @@ OURS = FeaturesConfig.model_validate(
             "where": "TX_FRAUD = 1",
             "name": "fraud",
             "delay": "7d",
-            "windows": ["1d", "7d", "14d", "30d"],
+            "windows": ["1d", "3d", "7d", "14d", "21d", "30d"],
             "values": {"amount": "TX_AMOUNT"},
             "statistics": ["count", "mean"],
         },
@@ -265,8 +268,8 @@ def _configs(models: list[str]) -> Iterator[ModelConfig]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with handbook/")
-    parser.add_argument("--first", type=dt.date.fromisoformat, default=dt.date(2018, 7, 25))
-    parser.add_argument("--folds", type=int, default=1)
+    parser.add_argument("--first", type=dt.date.fromisoformat, default=dt.date(2018, 8, 15))
+    parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--features", choices=["ours", "book"], default="ours")
     parser.add_argument("--all", action="store_true", help="leave the selection out")

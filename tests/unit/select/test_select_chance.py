@@ -80,5 +80,6 @@ def test_losses_are_those_of_the_target() -> None:
     raw = np.array([[0.0, 1, 2], [3, 0, 1], [0, 0, 0]], np.float32)
     shares = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
     assert classes.losses(raw) == pytest.approx(-np.log(shares[[0, 1, 2], [0, 2, 1]]))
-    numbers = Target.of(np.array([0.5, 1.5, 1.0]))
-    assert numbers.losses(margins) == pytest.approx((margins - [0.5, 1.5, 1.0]) ** 2 / 2)
+    numbers = Target.of(np.array([5.0, 15, 10]))
+    standard = np.array([-1, 1, 0]) * 1.5**0.5
+    assert numbers.losses(margins) == pytest.approx((margins - standard) ** 2 / 2)
