@@ -8,9 +8,10 @@
 days, waits 7 days for their labels, and tests on the 7 days after; cards known to be compromised
 are removed from the test. Early stopping uses a stratified 15% of the training days.
 
-The book's four folds train from 2018-07-25, 08-01, 08-08 and 08-15 on, as by default. Where the data
-end on 2018-08-31, the last one has three test days instead of seven; `--first 2018-08-08 --folds 3`
-are the whole ones. Choose settings with `--first` before 2018-07-04: its tests end before 07-25.
+The book's four folds train from 2018-07-25, 08-01, 08-08 and 08-15 on, as by default. Where the
+data end on 2018-08-31, the last has three test days instead of seven; `--first 2018-08-08 --folds
+3` are the whole ones. Choose settings with `--first` before 2018-07-04: those tests end before
+07-25.
 
 Source: Le Borgne et al. 2022, Reproducible Machine Learning for Credit Card Fraud Detection.
 """
