@@ -18,8 +18,9 @@ def forward(problem: Problem) -> Tested:
     """Add the group that trees gain most from beyond those chosen, if held-out loss says so.
 
     What is tried is found on the earlier rows alone, and tried once on the later ones: a one-sided
-    t test of the rows' losses. Up to three groups share the level of a step, and the first step
-    that adds none is the last. What repeats a group that was chosen adds nothing.
+    t test of the rows' losses, at level `alpha` for the first and `fdr` for those after it. Up to
+    three groups share the level of a step, and the first step that adds none is the last. What
+    repeats a group that was chosen adds nothing.
 
     Returns:
         Importance and threshold are log-loss (or half squared error) a row on held-out time.
@@ -48,24 +49,19 @@ class _Search:
 
     def step(self, chosen: list[int]) -> list[tuple[int, float, float]]:
         """Groups tried beyond the chosen, with mean gain and what it had to exceed."""
+        config = self.problem.config
         margins, losses = self._fit(chosen)
-        gains = self.problem.by_group(
-            self.grower.gains(self.train, self.problem.config.seed, margins)
-        )
+        gains = self.problem.by_group(self.grower.gains(self.train, config.seed, margins))
         gains[chosen] = 0
         order = [group for group in np.argsort(-gains, kind="stable") if gains[group] > 0]
         tried = []
         for group in order[:_TRIES]:
             saved = losses - self._fit([*chosen, int(group)])[1]
-            tried.append((int(group), float(saved.mean()), self._needed(saved)))
+            level = config.fdr if chosen else config.alpha
+            tried.append((int(group), float(saved.mean()), _needed(saved, level / _TRIES)))
             if tried[-1][1] > tried[-1][2]:
                 break
         return tried
-
-    def _needed(self, saved: Floats) -> float:
-        rows = len(saved)
-        level = 1 - self.problem.config.alpha / _TRIES
-        return float(stats.t.ppf(level, rows - 1) * saved.std(ddof=1) / rows**0.5)
 
     def _fit(self, groups: list[int]) -> tuple[Table, Floats]:
         """Margins of the earlier rows and losses of the later rows, of trees on some groups."""
@@ -80,3 +76,9 @@ class _Search:
 
     def _nothing(self) -> npt.NDArray[np.float32]:
         return np.zeros((len(self.problem.table), 1), np.float32)
+
+
+def _needed(saved: Floats, level: float) -> float:
+    """What the mean of the losses saved has to exceed to be more than chance at a level."""
+    rows = len(saved)
+    return float(stats.t.ppf(1 - level, rows - 1) * saved.std(ddof=1) / rows**0.5)

@@ -86,7 +86,7 @@ def sample(target: Target, config: SelectionConfig, lots: Positions) -> Position
     """Choose rows, in order: of the rarer classes as many as fit into equal shares, then the rest.
 
     Of two classes the commoner is cut to `max_negatives` rows for each of the rarer: with eight,
-    an eighth of what the rarer tell is lost at most, and most of the time saved.
+    a ninth of what the rarer tell is lost at most, and most of the time saved.
 
     Args:
         target: the labels.

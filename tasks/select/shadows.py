@@ -18,8 +18,8 @@ def shadow(problem: Problem) -> Tested:
     """Compare each group's gain with that of the strongest shadow, time and again.
 
     Boruta counts the rounds that a feature wins and takes them for tosses of a fair coin. They are
-    not: all rounds have the same labels, so that the luckiest feature of pure noise wins nearly
-    all of them one time in ten. Here it has to exceed what the strongest of the shadows reaches by
+    not: all rounds have the same labels, so that the luckiest feature of pure noise may win nearly
+    all of them. Here the strongest has to exceed what the strongest of the shadows reaches by
     chance with probability `alpha`.
 
     Source: Kursa & Rudnicki 2010, doi:10.18637/jss.v036.i11.
