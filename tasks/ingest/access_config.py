@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tasks.core.config import Config
+from tasks.core.config import Config, Duration
 from tasks.ingest.templates import Secret, Url
 
 SCHEMES = {
@@ -22,9 +23,36 @@ SCHEMES = {
 }
 _BUCKET = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]{0,254}(@[a-z0-9]{3,24}\.dfs\.core\.[a-z.]+)?")
 _FIELDS = {
-    "s3": {"key_id", "secret", "session_token", "region", "endpoint", "ambient"},
-    "gs": {"key_id", "secret", "service_account", "token", "endpoint", "ambient"},
-    "az": {"account", "account_key", "sas", "token", "endpoint", "ambient"},
+    "s3": {
+        "key_id",
+        "secret",
+        "session_token",
+        "region",
+        "endpoint",
+        "allow_private",
+        "deadline",
+        "ambient",
+    },
+    "gs": {
+        "key_id",
+        "secret",
+        "service_account",
+        "token",
+        "endpoint",
+        "allow_private",
+        "deadline",
+        "ambient",
+    },
+    "az": {
+        "account",
+        "account_key",
+        "sas",
+        "token",
+        "endpoint",
+        "allow_private",
+        "deadline",
+        "ambient",
+    },
 }
 
 
@@ -74,6 +102,10 @@ class Access(Config):
     account_key: Secret | None = Field(None, description="Azure: the account's key")
     sas: Secret | None = Field(None, description="Azure: a shared access signature")
     token: Secret | None = Field(None, description="GCS, Azure: an OAuth 2 access token")
+    allow_private: bool = Field(
+        False, description="Whether the endpoint's name may stand for a private address"
+    )
+    deadline: Duration = Field(dt.timedelta(hours=6), description="Longest time for all of it")
     ambient: bool = Field(
         False,
         description="Whether to look for credentials where the provider's own library does: the "

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -117,20 +118,91 @@ def _zstd(path: Path) -> Iterator[IO[bytes]]:
         yield stream
 
 
+class _Streams(io.RawIOBase):
+    """Compressed streams that follow each other, and nothing behind them.
+
+    The standard library passes over what follows the first one if it cannot read it: the rest of
+    the file, where a parallel tool has written it.
+
+    Args:
+        raw: the streams.
+        make: makes what decompresses one.
+        padding: what may stand between two.
+    """
+
+    def __init__(self, raw: IO[bytes], make: Callable[[], Any], padding: bytes = b"") -> None:
+        self._raw, self._make, self._padding = raw, make, padding
+        self._stream, self._waiting = make(), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; none at the end.
+
+        Raises:
+            EOFError: a stream is cut short.
+        """
+        while True:
+            if self._stream.eof:
+                self._waiting = self._stream.unused_data or self._waiting
+                self._waiting = self._waiting.lstrip(self._padding)
+                if not self._waiting and not self._fill():
+                    return b""
+                if not self._waiting.lstrip(self._padding):
+                    self._waiting = b""
+                    continue
+                self._stream = self._make()
+            elif self._stream.needs_input and not self._waiting and not self._fill():
+                raise EOFError("a compressed stream that is cut short")
+            given, self._waiting = self._waiting, b""
+            content: bytes = self._stream.decompress(given, size)
+            if content:
+                return content
+
+    def _fill(self) -> bool:
+        self._waiting = self._raw.read(_CHUNK_BYTES)
+        return bool(self._waiting)
+
+
+def _streams(make: Callable[[], Any], padding: bytes = b"") -> _Opener:
+    @contextmanager
+    def opener(path: Path) -> Iterator[IO[bytes]]:
+        with path.open("rb") as raw:
+            yield _Streams(raw, make, padding)  # type: ignore[misc]  # it reads; no more is asked
+
+    return opener
+
+
 @contextmanager
 def _zip(path: Path) -> Iterator[IO[bytes]]:
-    with zipfile.ZipFile(path) as archive:
+    with _sound(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) != 1:
             raise zipfile.BadZipFile(f"{len(members)} files in the archive, and one is expected")
-        with archive.open(members[0]) as stream:
+        try:
+            stream = archive.open(members[0])
+        except (ValueError, RuntimeError) as error:  # a password, a method that nobody knows
+            raise zipfile.BadZipFile(str(error)) from error
+        with stream:
             yield stream
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip archive; what it raises where its directory is damaged is told as such."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (ValueError, RuntimeError, OverflowError, struct.error) as error:
+        raise zipfile.BadZipFile(str(error)) from error
+    with archive:
+        yield archive
 
 
 _OPENERS: dict[bytes, _Opener] = {
     b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\0": lzma.open,
+    b"BZh": _streams(bz2.BZ2Decompressor),
+    b"\xfd7zXZ\0": _streams(lzma.LZMADecompressor, padding=b"\0"),
     b"\x28\xb5\x2f\xfd": _zstd,
     b"PK\x03\x04": _zip,
 }

@@ -33,7 +33,7 @@ def read_csv(
         SchemaDriftError: the header does not have the declared columns.
         SourceError: the file is not text, or has no header.
     """
-    dialect = Dialect(source.delimiter or delimiter, source.quote, source.comment)
+    dialect = Dialect(source.delimiter or delimiter, source.quote, source.comment, source.escape)
     names = [] if source.header else list(source.columns)
     line, unread, seen = 1 + source.skip_lines, b"", 0
     body = Body(blocks_of_lines(stream, name, source.encoding), name, source)

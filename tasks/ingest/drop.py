@@ -34,7 +34,7 @@ ENDINGS = {
     ".xlsm": "xlsx",
     ".npz": "npz",
 }
-_COMPRESSED = {".gz", ".bz2", ".xz", ".zst", ".zip"}
+COMPRESSED = {".gz", ".bz2", ".xz", ".zst", ".zip"}
 _UNREADABLE = {
     ".xls": "save it as .xlsx",
     ".xlsb": "save it as .xlsx",
@@ -192,7 +192,7 @@ def format_of(name: str) -> str:
 
 def _ending(name: str) -> str:
     endings = [ending.lower() for ending in PurePosixPath(name).suffixes]
-    if endings and endings[-1] in _COMPRESSED:
+    if endings and endings[-1] in COMPRESSED:
         endings.pop()
     return endings[-1] if endings else ""
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic import SecretStr
+
+from tasks.ingest.avro_file import read_avro
 from tasks.ingest.compression import open_file
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.csv_file import read_csv
@@ -20,6 +23,7 @@ from tasks.ingest.json_file import read_json_file
 from tasks.ingest.manifest import check_content, check_rows
 from tasks.ingest.ndjson_file import read_ndjson
 from tasks.ingest.npz_file import read_npz
+from tasks.ingest.object_stores import open_bucket
 from tasks.ingest.parts import Part
 from tasks.ingest.places import Place
 from tasks.ingest.typed_file import read_typed
@@ -35,7 +39,7 @@ _FROM_STREAM: dict[str, Callable[[BinaryIO, str, FilesConfig], Iterator[Part]]] 
 _FROM_PATH: dict[str, Callable[[Path, str, FilesConfig], Iterator[Part]]] = {
     "parquet": functools.partial(read_typed, kind="parquet"),
     "arrow": functools.partial(read_typed, kind="arrow"),
-    "avro": functools.partial(read_typed, kind="avro"),
+    "avro": read_avro,
     "xlsx": read_xlsx,
     "npz": read_npz,
 }
@@ -50,7 +54,34 @@ def read_files(source: FilesConfig, date: dt.date, folder: Path) -> Iterator[Par
         SchemaDriftError: a file's columns are not those declared.
         SourceError: a file is damaged, or not what its manifest says.
     """
-    place = Folder(folder)
+    return _read_drop(Folder(folder), source, date)
+
+
+def read_objects(
+    source: FilesConfig,
+    date: dt.date,
+    secrets: Mapping[str, SecretStr],
+    staging: Path | None,
+    where: str,
+) -> Iterator[Part]:
+    """Read every object of a batch date, as files are read; each is fetched first.
+
+    Args:
+        source: its declaration; its path is an address of objects.
+        date: the batch date.
+        secrets: the value of each `${NAME}` it refers to.
+        staging: a folder for what is fetched.
+        where: the source's key in the pipeline file, for messages.
+
+    Raises:
+        ConfigError: a secret was not given.
+        SourceError: as files have it; or the object store refuses, or leads elsewhere.
+    """
+    with open_bucket(source, secrets, staging, where) as bucket:
+        yield from _read_drop(bucket, source, date)
+
+
+def _read_drop(place: Place, source: FilesConfig, date: dt.date) -> Iterator[Part]:
     drop = find_drop(place, source, date)
     if source.format == "idx":
         yield from _read_groups(drop, place, source)

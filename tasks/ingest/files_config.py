@@ -153,6 +153,11 @@ class FilesConfig(TextFormat, Incremental):
             raise ValueError(f"{self.format} cannot hold arrays, as {nested[0]} is one")
         return self
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the files are objects of an object store."""
+        return bool(split_url(self.path)[0])
+
 
 def check_path(path: str) -> str:
     """Hold that a pattern leads nowhere but below the pipeline's folder, or into one bucket.

@@ -13,6 +13,7 @@ import numpy as np
 from tasks.core.errors import SourceError, SourceMissingError
 from tasks.ingest.arrays import ArrayStream, read_arrays
 from tasks.ingest.compression import check_size, open_file
+from tasks.ingest.drop import COMPRESSED
 from tasks.ingest.files_config import FilesConfig
 from tasks.ingest.parts import Part
 
@@ -28,7 +29,7 @@ def group(names: Sequence[str], source: FilesConfig) -> Iterator[Mapping[str, st
         source: its declaration, whose `arrays` say which part of a name tells the column.
 
     Yields:
-        The file of each column. Their names are equal but for those parts.
+        The file of each column. Their names are equal but for those parts and their compression.
 
     Raises:
         SourceError: a name tells no column, or more than one.
@@ -45,7 +46,8 @@ def group(names: Sequence[str], source: FilesConfig) -> Iterator[Mapping[str, st
                 where=name,
                 do="Have the source's path find such files alone, or correct its arrays.",
             )
-        others = groups.setdefault(name.replace(source.arrays[told[0]], "\0"), {})
+        plain = next((name.removesuffix(e) for e in COMPRESSED if name.endswith(e)), name)
+        others = groups.setdefault(plain.replace(source.arrays[told[0]], "\0"), {})
         others[told[0]] = name
     for files in groups.values():
         missing = [source.arrays[column] for column in source.arrays if column not in files]

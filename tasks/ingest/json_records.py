@@ -37,11 +37,11 @@ def take_document(
     records = document.at(pointer)
     lines = positions(first_line, len(records))
     if document.may_have_half_characters:
-        records = [_whole(record, line) for record, line in zip(records, lines, strict=True)]
+        records = [whole(record, line) for record, line in zip(records, lines, strict=True)]
     return take_objects(records, lines, name, source, absent_is_null)
 
 
-def _whole(record: Any, line: int) -> Any:
+def whole(record: Any, line: int) -> Any:
     """A record, unless there is half a character in it, which no table can hold."""
     text = to_json(record)
     try:

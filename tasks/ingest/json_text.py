@@ -11,7 +11,7 @@ import orjson
 
 MISSING: Final = object()
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _MAX_DEPTH = 254  # orjson's own limit when it writes
 
 
@@ -26,7 +26,7 @@ class Document:
     """
 
     def __init__(self, content: bytes) -> None:
-        self._content = content.removeprefix(_BOM)
+        self._content = content.removeprefix(BOM)
         self.is_exact = False
         self.value: Any = MISSING
         try:
@@ -60,11 +60,11 @@ def read_json(content: bytes) -> Any:
         ValueError: it is not that.
     """
     try:
-        value = _DECODER.decode(content.decode())
+        value = DECODER.decode(content.decode())
     except RecursionError:
         value = None
     else:
-        if not _is_deep(value):
+        if not is_deep(value):
             return value
     raise ValueError(f"nested deeper than {_MAX_DEPTH} levels")
 
@@ -107,7 +107,8 @@ def _colons(content: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(content, dtype=np.uint8) == ord(":")))
 
 
-def _is_deep(value: Any) -> bool:
+def is_deep(value: Any) -> bool:
+    """Whether a value is nested deeper than what is written again can be."""
     level = [value]
     for _ in range(_MAX_DEPTH):
         level = [
@@ -135,4 +136,4 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_object)
+DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_object)

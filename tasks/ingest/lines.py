@@ -71,7 +71,7 @@ def suspects(lines: Lines, width: int, dialect: Dialect, recount: bool) -> Marks
     """
     marks = np.zeros(len(lines), dtype=bool)
     codes, block = lines.codes, lines.block
-    for mark in (dialect.quote, "\0"):
+    for mark in (dialect.quote, dialect.escape, "\0"):
         if mark is not None and mark.encode() in block:
             marks[np.searchsorted(lines.ends, np.flatnonzero(codes == ord(mark)))] = True
     if b"\r" in block:
@@ -134,10 +134,10 @@ def look(raw: list[bytes], width: int, dialect: Dialect) -> pl.DataFrame:
     skipped = (blank | comment).fill_null(False)
     # Polars would drop a byte order mark from the first line it is given.
     readable = text.is_not_null() & ~text.str.contains("\0", literal=True)
-    odd = (
-        readable
-        & (~regular | text.str.starts_with(_BOM))
-        & text.str.contains(f"[{quote or ''}{_BOM}]")
+    escaped = text.str.contains(dialect.escape, literal=True) if dialect.escape else pl.lit(False)
+    odd = readable & (
+        ((~regular | text.str.starts_with(_BOM)) & text.str.contains(f"[{quote or ''}{_BOM}]"))
+        | escaped
     )
     found = bare.str.count_matches(delimiter, literal=True).cast(pl.Int64) + 1
     fault = (

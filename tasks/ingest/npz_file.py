@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -40,7 +41,7 @@ def read_npz(path: Path, name: str, source: FilesConfig) -> Iterator[Part]:
             yield from read_arrays(_arrays(archive, stack, name, source), name, source)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
         raise _damaged(name, error) from error
-    except (RuntimeError, NotImplementedError, OverflowError) as error:
+    except (RuntimeError, OverflowError, struct.error) as error:
         raise _damaged(name, error) from error
 
 

@@ -8,6 +8,7 @@ as if it were not there.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,11 +29,13 @@ class Dialect:
         delimiter: between fields.
         quote: around fields that hold a delimiter, a quote (doubled) or a newline; None: never.
         comment: a line that begins with it is no record.
+        escape: takes its meaning from the character behind it, quoted or not; None: none does.
     """
 
     delimiter: str = ","
     quote: str | None = '"'
     comment: str | None = None
+    escape: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def read_record(
     raw: Sequence[bytes], index: int, dialect: Dialect, last: bool = True
 ) -> OddRecord | None:
     """Read one record; None where it goes on behind the lines and they are not the last."""
-    feed = _Feed(raw, index)
+    feed = _Feed(raw, index, dialect)
     reader = _reader(feed, dialect)
     try:
         fields = next(reader)
@@ -106,12 +109,21 @@ class _Feed:
 
     raw: Sequence[bytes]
     index: int
+    dialect: Dialect
     ran_out: bool = False
 
     def __iter__(self) -> Iterator[str]:
         for index in range(self.index, len(self.raw)):
-            yield self.raw[index].decode() + "\n"
+            yield _keep_null(self.raw[index].decode(), self.dialect) + "\n"
         self.ran_out = True
+
+
+def _keep_null(line: str, dialect: Dialect) -> str:
+    r"""Escape the escape of a field that is `\N` alone: it means null, and not N."""
+    if not dialect.escape or f"{dialect.escape}N" not in line:
+        return line
+    escape, delimiter = re.escape(dialect.escape), re.escape(dialect.delimiter)
+    return re.sub(rf"(^|{delimiter}){escape}N(?={delimiter}|\r?$)", rf"\1{escape}{escape}N", line)
 
 
 def _reader(lines: Iterable[str], dialect: Dialect) -> Reader:
@@ -119,6 +131,7 @@ def _reader(lines: Iterable[str], dialect: Dialect) -> Reader:
         lines,
         delimiter=dialect.delimiter,
         quotechar=dialect.quote,
+        escapechar=dialect.escape,
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         strict=True,
     )

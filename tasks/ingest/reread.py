@@ -51,7 +51,7 @@ def _of_line(raw: str, name: str, source: SourceConfig, folder: Path) -> dict[st
     if not isinstance(source, FilesConfig):
         return None
     for delimiter in (source.delimiter,) if source.delimiter else (",", "\t"):
-        dialect = Dialect(delimiter, source.quote, source.comment)
+        dialect = Dialect(delimiter, source.quote, source.comment, source.escape)
         record = read_record([line.encode() for line in raw.split("\n")], 0, dialect)
         names = _names(folder / name, name, source, dialect)
         if record and not record.fault and len(record.fields) == len(names) > 1:

@@ -66,6 +66,24 @@ class ColumnType(Config):
     leading_zeros: bool = Field(
         False, description="For a whole number: read 007 as 7 in place of holding its row back"
     )
+    decimal: str = Field(
+        ".",
+        pattern="^[.,]$",
+        description="For a number written as text: what stands before its fraction",
+    )
+    thousands: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        pattern=r"^[., '_\u00a0\u2009\u202f\u2019]$",
+        description="For a number written as text: what may stand between groups of three digits",
+    )
+    true: tuple[str, ...] = Field(
+        (), description="For a bool written as text: what means true, beside true and 1"
+    )
+    false: tuple[str, ...] = Field(
+        (), description="For a bool written as text: what means false, beside false and 0"
+    )
 
     @field_validator("type")
     @classmethod
@@ -86,13 +104,22 @@ class ColumnType(Config):
     def _options_fit(self) -> ColumnType:
         temporal = self.type in {"date", "datetime", "time"}
         whole = self.type[0] in "iu"
+        number = whole or self.type[0] == "f" or self.type.startswith("decimal")
         for option, given, fits in (
             ("format", self.format is not None, temporal),
             ("timezone", self.timezone is not None, self.type == "datetime"),
             ("leading_zeros", self.leading_zeros, whole),
+            ("decimal", self.decimal != ".", number),
+            ("thousands", self.thousands is not None, number),
+            ("true", bool(self.true), self.type == "bool"),
+            ("false", bool(self.false), self.type == "bool"),
         ):
             if given and not fits:
                 raise ValueError(f"{option} says nothing about a column of type {self.type}")
+        if self.decimal == self.thousands:
+            raise ValueError("decimal and thousands are two different characters")
+        if {*self.true, "true", "1"} & {*self.false, "false", "0"}:
+            raise ValueError("a text cannot mean both true and false")
         return self
 
     @property

@@ -18,7 +18,7 @@ from tasks.ingest.arrivals import Feed, Inputs, Take
 from tasks.ingest.business import before
 from tasks.ingest.config import FilesConfig, SourceConfig
 from tasks.ingest.coverage import Stretch, plan
-from tasks.ingest.files import read_files
+from tasks.ingest.files import read_files, read_objects
 from tasks.ingest.http import read_http
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.incremental import Watermark
@@ -59,7 +59,7 @@ def ingest(
     for attempt in _attempts(source):
         with attempt:
             date, memory = dt.date.fromisoformat(run.batch), _memory(run, name, source)
-            parts = _read(name, source, secrets, folder, date, timezone, memory)
+            parts = _read(run, name, source, secrets, folder, date, timezone, memory)
             done = land(run, name, source, parts)
             if memory:
                 memory.keep(done)
@@ -98,7 +98,7 @@ def take(
     watermark = before(stretch.since, source) if stretch else None
     for attempt in _attempts(source):
         with attempt:
-            parts = _read(feed.name, source, secrets, folder, night, zone, None, watermark)
+            parts = _read(run, feed.name, source, secrets, folder, night, zone, None, watermark)
             return keep(run, feed, night, parts, stretch, takes)
     raise AssertionError("stamina gives at least one attempt")
 
@@ -145,6 +145,7 @@ def _memory(run: Run, name: str, source: SourceConfig) -> Memory | None:
 
 
 def _read(
+    run: Run,
     name: str,
     source: SourceConfig,
     secrets: Mapping[str, SecretStr],
@@ -155,6 +156,8 @@ def _read(
     watermark: Watermark | None = None,
 ) -> Iterator[Part]:
     if isinstance(source, FilesConfig):
+        if source.is_remote:
+            return read_objects(source, date, secrets, run.staging, f"sources.{name}")
         return read_files(source, date, folder)
     if isinstance(source, HttpConfig):
         return read_http(source, secrets, date, f"sources.{name}", folder, memory, watermark)

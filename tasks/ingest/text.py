@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from tasks.ingest.schema import ColumnType
+from tasks.ingest.spelling import plain
 
 _SHOWN_CHARACTERS = 80
 _LEADING_ZERO = "^[+-]?0[0-9]"
@@ -98,6 +99,8 @@ def phrase(column: ColumnType) -> str:
     """What a value was expected to be."""
     if column.format:
         return f"a {column.type} written {column.format}"
+    if column.decimal != "." or column.thousands:
+        return f"{column.type} written 1{column.thousands or ''}234{column.decimal}5"
     if column.type == "datetime" and not column.timezone:
         return "a datetime without an offset"
     if column.type[0] in "iu" and not column.leading_zeros:
@@ -137,6 +140,7 @@ def _expression(text: pl.Expr, column: ColumnType) -> pl.Expr:
     kind = column.type
     if kind == "str":
         return text
+    text = plain(text, column)
     if kind == "bool":
         low = text.str.to_lowercase()
         return (
@@ -161,12 +165,12 @@ def _expression(text: pl.Expr, column: ColumnType) -> pl.Expr:
 def _moment(text: pl.Expr, column: ColumnType) -> pl.Expr:
     """A date, a datetime or a time."""
     if column.format:
-        plain = (text.str.strip_chars() == text) & ~text.str.contains(":60")
+        bare = (text.str.strip_chars() == text) & ~text.str.contains(":60")
         if column.timezone and "%z" not in column.format.lower():
             value = text.str.strptime(pl.Datetime("us"), column.format, strict=False)
-            return pl.when(plain).then(_local(value, column.timezone))
+            return pl.when(bare).then(_local(value, column.timezone))
         value = text.str.strptime(_temporal(column), column.format, strict=False)
-        return pl.when(plain).then(value)
+        return pl.when(bare).then(value)
     if column.type == "date":
         shaped = text.str.contains(f"{_DATE}$") & _has_year(text)
         return pl.when(shaped).then(text.str.strptime(pl.Date, "%Y-%m-%d", strict=False))

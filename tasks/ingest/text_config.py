@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from tasks.core.config import Config
+
+_NUMBER = re.compile("[iuf](8|16|32|64)|decimal.*")
+
+
+def _spelled(column: Any, source: Mapping[str, Any]) -> Any:
+    kind = column.get("type") if isinstance(column, Mapping) else column
+    options = ("decimal", "thousands") if _NUMBER.fullmatch(str(kind)) else ("true", "false")
+    given = {name: source[name] for name in options if name in source}
+    if not given or not (options[0] == "decimal" or kind == "bool"):
+        return column
+    return {**given, **(column if isinstance(column, Mapping) else {"type": column})}
 
 
 class TextFormat(Config):
@@ -24,6 +36,13 @@ class TextFormat(Config):
     )
     quote: str | None = Field(
         '"', min_length=1, max_length=1, description="CSV: around fields; null where none is used"
+    )
+    escape: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        description="CSV: takes its meaning from the character behind it, as a backslash does; a "
+        "doubled quote is always taken as one",
     )
     comment: str | None = Field(
         None, min_length=1, description="CSV: a line that begins with it is no record"
@@ -47,6 +66,23 @@ class TextFormat(Config):
         description="Whether a last line without its newline counts as cut short and is held back",
     )
 
+    decimal: str = Field(".", pattern="^[.,]$", description="Of every number, unless it says so")
+    thousands: str | None = Field(None, description="Of every number, unless it says so")
+    true: tuple[str, ...] = Field((), description="Of every bool, unless it says so")
+    false: tuple[str, ...] = Field((), description="Of every bool, unless it says so")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled_everywhere(cls, given: Any) -> Any:
+        """Have each column say how it is spelled; what it says itself stands."""
+        columns = given.get("schema", given.get("columns")) if isinstance(given, Mapping) else None
+        if not isinstance(columns, Mapping):
+            return given
+        return {
+            **{name: value for name, value in given.items() if name != "columns"},
+            "schema": {name: _spelled(column, given) for name, column in columns.items()},
+        }
+
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, encoding: str) -> str:
@@ -67,7 +103,9 @@ class TextFormat(Config):
 
     @model_validator(mode="after")
     def _marks_differ(self) -> TextFormat:
-        marks = [m for m in (self.delimiter or ",", self.quote) if m]
+        marks = [m for m in (self.delimiter or ",", self.quote, self.escape) if m]
         if len(set(marks)) < len(marks) or any(m in "\r\n\0" or ord(m) > 127 for m in marks):
-            raise ValueError("delimiter and quote are two different ASCII characters, no newlines")
+            raise ValueError(
+                "delimiter, quote and escape are different ASCII characters, no newlines"
+            )
         return self

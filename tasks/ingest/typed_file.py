@@ -1,4 +1,4 @@
-"""Read Parquet, Arrow and Avro files: typed already, in the declared types or ones that fit."""
+"""Read Parquet and Arrow files: typed already, in the declared types or ones that fit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core.errors import SourceError
+from tasks.ingest.arrow_file import arrow_frames
 from tasks.ingest.compression import check_size
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.evolving import new_names
@@ -17,7 +18,6 @@ from tasks.ingest.parts import Part, check_columns
 from tasks.ingest.typed_frames import take_frame
 
 _BATCH_ROWS = 131_072
-_ARROW_FILE = b"ARROW1"
 
 
 def read_typed(path: Path, name: str, source: FilesConfig, kind: str) -> Iterator[Part]:
@@ -30,7 +30,7 @@ def read_typed(path: Path, name: str, source: FilesConfig, kind: str) -> Iterato
         path: the file.
         name: what it is called in messages and in `_source`.
         source: its declaration.
-        kind: parquet, arrow or avro.
+        kind: parquet or arrow.
 
     Raises:
         SchemaDriftError: columns or their kinds are not those declared.
@@ -41,7 +41,7 @@ def read_typed(path: Path, name: str, source: FilesConfig, kind: str) -> Iterato
         for frame in _FRAMES[kind](path, name, source):
             yield take_frame(frame, line, name, source)
             line += frame.height
-    except (pa.ArrowException, pl.exceptions.PolarsError) as error:
+    except (pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _damaged(kind, name, error) from error
     except OSError as error:
         if error.errno is not None:
@@ -60,35 +60,36 @@ def _damaged(kind: str, name: str, error: Exception) -> SourceError:
 
 def _parquet(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        groups = range(file.metadata.num_row_groups)
-        size = sum(file.metadata.row_group(group).total_byte_size for group in groups)
-        check_size(size, name, source.max_file_bytes)
+        check_size(_declared_size(file.metadata), name, source.max_file_bytes)
         check_columns(file.schema_arrow.names, source, name)
         new = new_names(file.schema_arrow.names, source)
+        read = 0
         for batch in file.iter_batches(_BATCH_ROWS, columns=[*source.columns, *new]):
+            batch.validate(full=True)
+            read += batch.num_rows
             yield pl.DataFrame(pa.Table.from_batches([batch]))
+        if read != file.metadata.num_rows:
+            raise pa.ArrowInvalid(f"{read} rows, where the footer declares more or fewer")
 
 
-def _arrow(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFrame]:
-    with path.open("rb") as raw:
-        is_file = raw.read(len(_ARROW_FILE)) == _ARROW_FILE
-    opener = pa.ipc.open_file if is_file else pa.ipc.open_stream
-    with pa.OSFile(str(path)) as raw, opener(raw) as reader:
-        check_columns(reader.schema.names, source, name)
-        count = reader.num_record_batches if is_file else None
-        batches = map(reader.get_batch, range(count)) if count is not None else reader
-        size = 0
-        for batch in batches:
-            size += batch.nbytes
-            check_size(size, name, source.max_file_bytes)
-            yield pl.DataFrame(pa.Table.from_batches([batch]))
+def _declared_size(footer: pq.FileMetaData) -> int:
+    """Bytes a file holds, decompressed, by a footer whose counts agree with each other.
+
+    Raises:
+        pa.ArrowInvalid: they do not.
+    """
+    size = rows = 0
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        size += group.total_byte_size
+        rows += group.num_rows
+        for place in range(group.num_columns):
+            # Of a column that repeats nothing, each row is one value, missing or not.
+            is_flat = footer.schema.column(place).max_repetition_level == 0
+            if is_flat and group.column(place).num_values != group.num_rows:
+                raise pa.ArrowInvalid("a column of another number of values than its row group")
+    if rows != footer.num_rows:
+        raise pa.ArrowInvalid(f"row groups of {rows} rows, where {footer.num_rows} are declared")
+    return size
 
 
-def _avro(path: Path, name: str, source: FilesConfig) -> Iterator[pl.DataFrame]:
-    check_size(path.stat().st_size, name, source.max_file_bytes)
-    frame = pl.read_avro(path)
-    check_columns(frame.columns, source, name)
-    yield frame
-
-
-_FRAMES = {"parquet": _parquet, "arrow": _arrow, "avro": _avro}
+_FRAMES = {"parquet": _parquet, "arrow": arrow_frames}

@@ -141,7 +141,7 @@ def _take_spelled(values: Sequence[Any], column: ColumnType) -> tuple[pl.Series,
     read = text.read_series(texts, column)
     if any(not isinstance(value, str) for value in values):
         others = pl.Series([_spell(value, column) for value in values], dtype=pl.String)
-        plain = column.model_copy(update={"format": None})
+        plain = column.model_copy(update={"format": None, "decimal": ".", "thousands": None})
         read = pl.select(pl.coalesce(read, text.read_series(others, plain))).to_series()
     given = pl.Series([value is not None and value != "" for value in values], dtype=pl.Boolean)
     return read, (given & read.is_null()).arg_true().to_list()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +68,7 @@ def open_book(path: Path) -> Iterator[Book]:
             yield _book(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, expat.ExpatError) as error:
         raise DamagedError(str(error) or type(error).__name__) from error
-    except (RuntimeError, NotImplementedError, OverflowError) as error:
+    except (RuntimeError, OverflowError, UnicodeDecodeError, struct.error) as error:
         raise DamagedError(f"an archive that cannot be read: {error}") from error
 
 

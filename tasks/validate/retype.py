@@ -83,13 +83,18 @@ def _record(
         return {}
     faults += [Fault(position, f"{name} is missing") for name in schema if name not in content]
     faults += [Fault(position, f"{n!r} is no column") for n in content if n not in schema]
-    nested = [name for name, value in content.items() if isinstance(value, (dict, list))]
+    nested = [
+        name
+        for name, value in content.items()
+        if isinstance(value, dict)
+        or (isinstance(value, list) and not (name in schema and schema[name].is_nested()))
+    ]
     faults += [Fault(position, f"{name} is no single value") for name in nested]
     return {name: _text(value) for name, value in content.items() if name not in nested}
 
 
 def _text(value: Any) -> str | None:
-    return json.dumps(value) if isinstance(value, bool) else value
+    return json.dumps(value) if isinstance(value, bool | list) else value
 
 
 def _typed(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
@@ -97,6 +102,8 @@ def _typed(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
         return _parsed(texts, dtype, lambda text: _moment(text, dtype.time_zone is not None))
     if isinstance(dtype, pl.Decimal):
         return _parsed(texts, dtype, lambda text: _exact(text, dtype))
+    if isinstance(dtype, pl.Array | pl.List):
+        return _parsed(texts, dtype, lambda text: _items(json.loads(text), dtype))
     parse = _PARSERS.get(type(dtype))
     if parse is not None:
         return _parsed(texts, dtype, parse)
@@ -111,6 +118,20 @@ def _parsed(texts: pl.Series, dtype: pl.DataType, parse: Callable[[str], object]
             return None
 
     return pl.Series(texts.name, [attempt(text) for text in texts], dtype=dtype)
+
+
+def _items(value: Any, dtype: Any) -> Any:
+    """A list, or a list of lists, as an array or a list has them."""
+    if not isinstance(dtype, pl.Array | pl.List):
+        text = _text(value)
+        typed = _typed(pl.Series([text], dtype=pl.String), dtype)
+        if typed.is_null().all() and (text is not None or isinstance(value, list)):
+            raise ValueError(f"no {dtype}")
+        return typed.item()
+    if not isinstance(value, list) or (isinstance(dtype, pl.Array) and len(value) != dtype.size):
+        raise ValueError("a list of another length")
+    # Of an array only the outermost axis is its own type's.
+    return [_items(item, dtype.inner) for item in value]
 
 
 def _exact(text: str, dtype: pl.Decimal) -> Decimal:
