@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import glob
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ import polars as pl
 
 from tasks.core import lease, parquet
 from tasks.core.artifacts import Ref
-from tasks.core.errors import BusyError, IntegrityError
+from tasks.core.errors import BusyError, IntegrityError, StoreError
 from tasks.core.files import make_folder, replace, sync_folder, write_new, write_over
 from tasks.core.keys import canonical_json, digest_bytes, digest_file
 from tasks.core.store import FORMAT, Store, confine
@@ -31,6 +33,8 @@ from tasks.core.store import FORMAT, Store, confine
 S = TypeVar("S")
 
 _JOURNAL = "written.jsonl"
+_SEAL = "sha256"
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _PUBLISHER_WAIT_SECONDS = 30.0
 
 
@@ -185,6 +189,7 @@ def open_run(
 
     Raises:
         BusyError: another run holds the lease.
+        StoreError: the disk is full or fails while the run writes.
     """
     store.check_format()
     make_folder(store.root)
@@ -196,8 +201,29 @@ def open_run(
         run = Run(store, pipeline, batch, attempt, fence)
         try:
             yield run
+        except OSError as error:
+            if error.errno not in _DISK_FAULTS:
+                raise
+            raise StoreError(
+                "a store that can be written",
+                found=os.strerror(error.errno),
+                where=str(error.filename or store.root),
+                do="Free space or mend the disk, and run again; what was published before stays.",
+            ) from error
         finally:
-            shutil.rmtree(_staging(store, pipeline, batch), ignore_errors=True)
+            if not _is_half_published(run):
+                shutil.rmtree(_staging(store, pipeline, batch), ignore_errors=True)
+
+
+def _is_half_published(run: Run) -> bool:
+    """Whether the batch's record is this run's, and what is staged still has to be moved."""
+    if not run.staging.is_dir():
+        return False
+    try:
+        record = _read_record(run.store, run.pipeline, run.batch)
+    except IntegrityError:
+        return True  # nobody can say: what is staged may be all there is
+    return record is not None and record.attempt == run.attempt
 
 
 def commit(run: Run, facts: Mapping[str, Any]) -> Commit:
@@ -218,7 +244,7 @@ def commit(run: Run, facts: Mapping[str, Any]) -> Commit:
     previous = _read_record(run.store, run.pipeline, run.batch)
     superseded = _superseded(previous, record)
     content = {**dataclasses.asdict(record), "superseded": superseded}
-    write_over(_record(run.store, run.pipeline, run.batch), canonical_json(content))
+    write_over(_record(run.store, run.pipeline, run.batch), _sealed(content))
     _publish(run.store, record, superseded)
     return record
 
@@ -263,7 +289,7 @@ def _recover(store: Store, pipeline: str, batch: str) -> None:
     record = _read_record(store, pipeline, batch)
     folder = _staging(store, pipeline, batch)
     if record is not None and (folder / record.attempt).is_dir():
-        content = json.loads(_record(store, pipeline, batch).read_text())
+        content = _unsealed(_record(store, pipeline, batch).read_bytes())
         _publish(store, record, content["superseded"])
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -298,7 +324,7 @@ def _superseded(previous: Commit | None, record: Commit) -> list[str]:
 def _read_record(store: Store, pipeline: str, batch: str) -> Commit | None:
     path = _record(store, pipeline, batch)
     try:
-        content = json.loads(path.read_text())
+        content = _unsealed(path.read_bytes())
         content.pop("superseded")
         files: tuple[Ref[Any], ...] = tuple(Ref(**ref) for ref in content.pop("files"))
         return Commit(files=files, **content)
@@ -306,11 +332,29 @@ def _read_record(store: Store, pipeline: str, batch: str) -> Commit | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
-            "a commit record",
+            "a commit record with the digest of its content",
             found=f"{type(error).__name__}: {error}",
             where=str(path),
             do="Restore the record from a copy, or delete it and run the batch again.",
         ) from error
+
+
+def _sealed(content: Mapping[str, Any]) -> bytes:
+    """A record's bytes: its content, and the digest that tells a flipped bit of it."""
+    return canonical_json({**content, _SEAL: digest_bytes(canonical_json(content))})
+
+
+def _unsealed(sealed: bytes) -> dict[str, Any]:
+    """A record's content; its bytes are the ones that were written.
+
+    Raises:
+        ValueError: they are not.
+    """
+    content: dict[str, Any] = json.loads(sealed)
+    seal = content.pop(_SEAL)
+    if seal != digest_bytes(canonical_json(content)) or sealed != _sealed(content):
+        raise ValueError("the content is not what its digest says")
+    return content
 
 
 def _record(store: Store, pipeline: str, batch: str) -> Path:
