@@ -27,7 +27,7 @@ from tasks.core import lease, parquet
 from tasks.core.artifacts import Ref
 from tasks.core.errors import BusyError, IntegrityError, StoreError
 from tasks.core.files import make_folder, replace, sync_folder, write_new, write_over
-from tasks.core.keys import canonical_json, digest_bytes, digest_file
+from tasks.core.keys import canonical_json, digest_bytes
 from tasks.core.store import FORMAT, Store, confine
 
 S = TypeVar("S")
@@ -111,8 +111,8 @@ class Run:
     ) -> Ref[S]:
         """Write a table aside; it is published when the run commits."""
         path = confine(self.staging, uri)
-        rows = parquet.write(frame, path, metadata)
-        return self._note(Ref(uri, digest_file(path), rows, made.__name__.lower()))
+        written = parquet.write(frame, path, metadata)
+        return self._note(Ref(uri, written.sha256, written.rows, made.__name__.lower()))
 
     @contextlib.contextmanager
     def open_table(
@@ -127,7 +127,7 @@ class Run:
         with parquet.open_table(path, schema, metadata) as writer:
             table: OpenTable[S] = OpenTable(writer.add)
             yield table
-        table.ref = self._note(Ref(uri, digest_file(path), writer.rows, made.__name__.lower()))
+        table.ref = self._note(Ref(uri, writer.sha256, writer.rows, made.__name__.lower()))
 
     def write_bytes(self, made: type[S], content: bytes, uri: str) -> Ref[S]:
         """Write a file that is not a table aside; it is published when the run commits."""
