@@ -55,6 +55,11 @@ class Lines(Sequence[bytes]):
         return b"".join(self.block[start : end + 1] for start, end in slices)
 
 
+def count_lines(block: bytes) -> int:
+    """The newlines in a block."""
+    return int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == _NEWLINE))
+
+
 def suspects(lines: Lines, width: int, dialect: Dialect, recount: bool) -> Marks:
     """Mark the lines that a plain reader might get wrong.
 
@@ -83,7 +88,7 @@ def suspects(lines: Lines, width: int, dialect: Dialect, recount: bool) -> Marks
     if dialect.comment:
         marks |= first == dialect.comment.encode()[0]
     if recount:
-        marks |= _undecodable(lines)
+        marks |= undecodable(lines)
     delimiters = codes == ord(dialect.delimiter)
     plain = len(lines) - int(marks.sum())
     in_plain = (
@@ -96,7 +101,8 @@ def suspects(lines: Lines, width: int, dialect: Dialect, recount: bool) -> Marks
     return marks
 
 
-def _undecodable(lines: Lines) -> Marks:
+def undecodable(lines: Lines) -> Marks:
+    """Mark the lines that are not UTF-8."""
     marks = np.zeros(len(lines), dtype=bool)
     try:
         lines.block.decode()

@@ -1,16 +1,49 @@
-"""Read newline-delimited JSON: one object a line."""
+"""Read newline-delimited JSON: one object a line.
+
+Lines of one shape, as a program writes them, are read as columns (`tasks.ingest.json_columns`);
+lines of which this says nothing are parsed one by one (`tasks.ingest.records`). Both give the same.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
 
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.decoding import blocks_of_lines
 from tasks.ingest.delimited import CUT_SHORT, show
+from tasks.ingest.in_order import in_order
+from tasks.ingest.json_columns import read_even
+from tasks.ingest.json_shape import SEPARATOR, Shape, shape_of
 from tasks.ingest.json_text import read_json
-from tasks.ingest.parts import Held, Part
+from tasks.ingest.lines import Lines, Marks, count_lines, undecodable
+from tasks.ingest.parts import LINE, Held, Part
 from tasks.ingest.records import take_objects
+
+_SHAPES = 4  # that are looked for among a block's lines
+_WORTHWHILE = 64  # lines; fewer are sooner parsed than cut apart
+_ASKED = 3  # lines for their shape, before the others are held to have none
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Some lines of a file, each with its newline, and their numbers."""
+
+    content: bytes
+    numbers: npt.NDArray[np.int64]
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        return zip(self.numbers.tolist(), self.content.split(b"\n"), strict=False)
+
+    def chosen(self, marks: Marks) -> _Lines:
+        """Those that are marked."""
+        return _Lines(Lines(self.content).chosen(marks), self.numbers[marks])
 
 
 def read_ndjson(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator[Part]:
@@ -21,21 +54,88 @@ def read_ndjson(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator[Pa
         name: what the file is called in messages and in `_source`.
         source: its declaration.
     """
-    line = 1
+    work = functools.partial(_read, name=name, source=source)
+    for _, part in in_order(work, _blocks(stream, name, source)):
+        yield part
+
+
+def _blocks(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator[tuple[_Lines, int]]:
+    """Blocks of lines; and the number of the last line, where it is cut short."""
+    first = 1
     for block, _, cut in blocks_of_lines(stream, name, source.encoding):
-        raw = block.split(b"\n")[:-1]
-        numbered = [(n, text) for n, text in enumerate(raw, line) if text.strip()]
-        cut_line = line + len(raw) - 1 if cut and source.final_newline == "required" else 0
-        objects = [
-            Held(n, [CUT_SHORT], show(text)) if n == cut_line else _object(text, n)
-            for n, text in numbered
-        ]
-        yield take_objects(objects, [n for n, _ in numbered], name, source)
-        line += len(raw)
+        content = block.replace(b"\r\n", b"\n") if b"\r" in block else block
+        behind = first + count_lines(content)
+        is_cut = cut and source.final_newline == "required"
+        yield _Lines(content, np.arange(first, behind)), behind - 1 if is_cut else 0
+        first = behind
 
 
-def _object(text: bytes, line: int) -> Any:
+def _read(block: tuple[_Lines, int], name: str, source: FilesConfig) -> Part:
+    """Read a block: what can be as columns, shape by shape, and the rest line by line."""
+    lines, cut = block
+    frames, left = _read_columns(lines, cut, source)
+    objects = {n: _object(line, n, n == cut) for n, line in left if line.strip()}
+    part = take_objects(list(objects.values()), list(objects), name, source)
+    if not frames:
+        return part
+    seen = part.seen + sum(frame.height for frame in frames)
+    rows = pl.concat([*frames, part.rows], how="diagonal").sort(LINE) if left else frames[0]
+    return Part(name, seen, rows, part.held)
+
+
+def _read_columns(
+    lines: _Lines, cut: int, source: FilesConfig
+) -> tuple[list[pl.DataFrame], list[tuple[int, bytes]]]:
+    """What can be read as columns, and the lines that are left."""
+    frames: list[pl.DataFrame] = []
+    unreadable = _Lines(b"", lines.numbers[:0])
+    tried: list[Shape] = []
+    while len(lines.numbers) >= _WORTHWHILE and len(tried) < _SHAPES:
+        shape = _new_shape(lines, tried, source)
+        if shape is None:
+            break
+        even = read_even(lines.content, shape, source)
+        if even is None:
+            marks = _unreadable(lines.content)
+            if not marks.any():
+                break
+            unreadable, lines = lines.chosen(marks), lines.chosen(~marks)
+            continue
+        tried.append(shape)
+        numbers = pl.Series(LINE, lines.numbers, dtype=pl.Int64)
+        suspect = even.suspect | (numbers == cut)
+        frames.append(even.rows.with_columns(numbers).filter(~suspect))
+        if suspect.any():
+            lines = lines.chosen(suspect.to_numpy())
+        else:
+            lines = _Lines(b"", lines.numbers[:0])
+    return frames, sorted([*lines, *unreadable])
+
+
+def _new_shape(lines: _Lines, tried: list[Shape], source: FilesConfig) -> Shape | None:
+    """A shape that the first lines have, with the columns that the source may have."""
+    for line in lines.content.split(b"\n", _ASKED)[:_ASKED]:
+        shape = shape_of(line)
+        if shape is None or shape in tried or not source.columns.keys() <= set(shape.names):
+            continue
+        if source.drift != "refuse" or len(shape.names) == len(source.columns):
+            return shape
+    return None
+
+
+def _unreadable(content: bytes) -> Marks:
+    """The lines that stand in the way of the others' being read as columns."""
+    lines = Lines(content)
+    marks = undecodable(lines)
+    separators = np.flatnonzero(lines.codes == ord(SEPARATOR))
+    marks[np.searchsorted(lines.ends, separators)] = True
+    return marks
+
+
+def _object(line: bytes, number: int, is_cut: bool) -> Any:
+    if is_cut:
+        return Held(number, [CUT_SHORT], show(line))
     try:
-        return read_json(text)
+        return read_json(line)
     except ValueError as error:
-        return Held(line, [f"not JSON: {error}"], show(text))
+        return Held(number, [f"not JSON: {error}"], show(line))
