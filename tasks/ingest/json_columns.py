@@ -7,7 +7,6 @@ wrong, or right but takes a parser, is a suspect: it is left to that.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,9 +59,7 @@ def read_even(block: bytes, shape: Shape, source: Source) -> Even | None:
     marks = (pl.col(name).is_not_null() | part.is_null for name, part in parts.items())
     good = read.select(pl.all_horizontal(pl.col(_REST) == "", *marks)).to_series()
     spelled = {
-        name: column
-        for name, column in source.columns.items()
-        if read.schema[name] == pl.String
+        name: column for name, column in source.columns.items() if read.schema[name] == pl.String
     }
     read, good = _prove_texts(read, good, parts, block)
     typed = text.read(read.select(list(spelled)), spelled, keep_empty=source.empty_text == "keep")
@@ -222,7 +219,7 @@ def _has_no_other_quote(
     A line has at least these quotes, so it is enough to count those of all lines.
     """
     codes = np.frombuffer(block, dtype=np.uint8)
-    if np.count_nonzero(codes < 0x20) != read.height:
+    if int(np.count_nonzero(codes < 0x20)) != read.height:
         return False
     found = int(np.count_nonzero(codes == ord('"')))
     if not good.all():
@@ -232,7 +229,8 @@ def _has_no_other_quote(
     for name, marks in escaped.items():
         if marks.any():
             found -= int(read[name].filter(marks).str.count_matches('"', literal=True).sum())
-    return found == 2 * (len(parts) * int(good.sum()) + sum(quoted.row(0)))
+    expected: int = 2 * (len(parts) * int(good.sum()) + sum(quoted.row(0)))
+    return found == expected
 
 
 def _escaped(read: pl.DataFrame, good: pl.Series, texts: list[str]) -> dict[str, pl.Series]:

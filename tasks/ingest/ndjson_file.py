@@ -7,6 +7,7 @@ lines of which this says nothing are parsed one by one (`tasks.ingest.records`).
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -79,7 +80,7 @@ def _read(block: tuple[_Lines, int], name: str, source: FilesConfig) -> Part:
     if not frames:
         return part
     seen = part.seen + sum(frame.height for frame in frames)
-    rows = pl.concat([*frames, part.rows], how="diagonal").sort(LINE) if left else frames[0]
+    rows = pl.concat([*frames, part.rows], how="diagonal").sort(LINE)
     return Part(name, seen, rows, part.held)
 
 
@@ -136,6 +137,11 @@ def _object(line: bytes, number: int, is_cut: bool) -> Any:
     if is_cut:
         return Held(number, [CUT_SHORT], show(line))
     try:
-        return read_json(line)
+        value = read_json(line)
+        if b"\\ud" in line.lower():
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return Held(number, ["half a surrogate pair, which is no character"], show(line))
     except ValueError as error:
         return Held(number, [f"not JSON: {error}"], show(line))
+    return value
