@@ -172,6 +172,22 @@ def monitor(name: str, date: dt.date | None, as_json: bool) -> None:
     commands.monitor(name, date, as_json)
 
 
+@cli.command("prove-no-leak")
+@click.argument("name")
+@click.option("--date", "date", type=Date(), help="Last date; default: the last that has data.")
+@click.option("--cut-offs", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@as_json
+def prove_no_leak(name: str, date: dt.date | None, cut_offs: int, seed: int, as_json: bool) -> None:
+    """Change the future of events of the pipeline NAME: its features must not move.
+
+    Ends with code 2 where one does.
+    """
+    from flows import commands
+
+    commands.prove_no_leak(name, date, cut_offs, seed, as_json)
+
+
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def lineage(file: Path) -> None:
@@ -321,9 +337,7 @@ def main() -> None:
     wants_json = "--json" in sys.argv
     configure_libraries()
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as leave:
-        sys.exit(leave.exit_code)
+        sys.exit(cli(standalone_mode=False))  # a command's own exit code, or None
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
+from click.exceptions import Exit
 
 from flows import terminal
 from flows.pipeline import Pipeline, PipelineConfig, load
@@ -145,6 +146,22 @@ def monitor(name: str, date: dt.date | None, as_json: bool) -> None:
         terminal.print_json(asdict(realised))
     else:
         tell_realised(realised)
+
+
+def prove_no_leak(name: str, date: dt.date | None, cut_offs: int, seed: int, as_json: bool) -> None:
+    """Prove that no feature sees the future; leave with code 2 where one does."""
+    load(name)
+    from flows.proving import prove
+    from flows.summaries import tell_proof
+
+    with served(name, f"proving {name} at {cut_offs} cut-offs", as_json):
+        proved = prove(name, date, cut_offs, seed)
+    if as_json:
+        terminal.print_json(asdict(proved))
+    else:
+        tell_proof(proved)
+    if proved.proof.leaks:
+        raise Exit(ConfigError.exit_code)
 
 
 def lineage(file: Path) -> None:

@@ -73,7 +73,8 @@ def _night(
     prepared = prepare(run, config.prepare, learned, config.event, events, (day, day))
     labels = past_labels(run, pipeline, events, day)
     read = inputs(pipeline, prepared.table, past, tables, labels)
-    built = build_features(run, config.features, config.event, read, (day, day))
+    states = facts.preparation.features
+    built = build_features(run, config.features, config.event, read, (day, day), states)
     scored = score(run, config.decision, built.table, aliases)
 
     ledger = (*landing.ledger, *prepared.ledger, *built.ledger, *scored.ledger)

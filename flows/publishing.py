@@ -15,6 +15,7 @@ from flows.history import History
 from flows.landing import Landing
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
+from flows.proving import proved_sentence
 from tasks.core.artifacts import LedgerLine, Quality, Ref, Report, Scored
 from tasks.core.commit import Commit, Run, commit, committed_batches, open_run
 from tasks.core.store import table_uri
@@ -134,6 +135,7 @@ def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightRepo
             *landing.warnings,
             *(f"History lacks {gap}" for gap in outcome.gaps),
         ),
+        proof=proved_sentence(pipeline),
         config=pipeline.config.report,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from flows.proving import Proved
 from flows.publishing import Night
 from flows.terminal import out, table, tell_paths
 from flows.training_report import Training
@@ -71,6 +72,23 @@ def tell_training(training: Training, folder: Path) -> None:
     _warn(f"history lacks {gap}" for gap in training.gaps)
     out.print(table("On the part kept for the test", list(_metric_rows(training.trained.metrics))))
     tell_paths({"report": folder / training.report})
+
+
+def tell_proof(proved: Proved) -> None:
+    """Say what moved when the future did."""
+    out.print(proved.sentence)
+    rows = [
+        {
+            "feature": leak.feature,
+            "cut-off": leak.cut_off,
+            "future": leak.change,
+            "before": leak.before,
+            "after": leak.after,
+        }
+        for leak in proved.proof.leaks
+    ]
+    if rows:
+        out.print(table("Features that moved when the future did, the first case of each", rows))
 
 
 def tell_nights(nights: Sequence[Night], realised: Realised) -> None:

@@ -29,8 +29,9 @@ from tasks.core.commit import Run, open_run
 from tasks.core.errors import DataError
 from tasks.core.keys import code_digest, run_id
 from tasks.core.ledger import check_balance
-from tasks.core.treatments import Learned
-from tasks.features.task import build_features
+from tasks.core.treatments import FeatureState, Learned
+from tasks.features.inputs import Inputs
+from tasks.features.task import build_features, learn_features
 from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH
 from tasks.models.records import Metric, TrainingReference
@@ -139,8 +140,24 @@ def _features(
     prepared = prepare(run, config.prepare, learned, config.event, past, dates)
     asked = labels if config.features.reads_labels else None
     read = inputs(pipeline, prepared.table, material.past, material.dimensions, asked)
-    built = build_features(run, config.features, config.event, read, dates)
-    return learned, prepared, built
+    states = _states(run, pipeline, dataclasses.replace(read, labels=labels), dates, divided)
+    built = build_features(run, config.features, config.event, read, dates, states)
+    record = dataclasses.replace(learned.record, features=states)
+    return dataclasses.replace(learned, record=record), prepared, built
+
+
+def _states(
+    run: Run,
+    pipeline: Pipeline,
+    read: Inputs,
+    dates: tuple[dt.date, dt.date],
+    divided: Divided,
+) -> tuple[FeatureState, ...]:
+    """What families of features learn from the events the model is fitted on."""
+    config = pipeline.config
+    if not config.features.learns:
+        return ()
+    return learn_features(run, config.features, config.event, read, dates, divided)
 
 
 def _measured_on_folds(

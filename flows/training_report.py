@@ -11,6 +11,7 @@ from flows import clock
 from flows.costs import Costs
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
+from flows.proving import proved_sentence
 from tasks.core.artifacts import LedgerLine, Report, Selection
 from tasks.core.commit import Run, commit, last_commit, open_run
 from tasks.core.errors import DataError, IntegrityError
@@ -121,7 +122,15 @@ def publish_trained(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs
         pipeline, reference.known_by, reference.inputs, trained.version, reference.run_id
     )
     warnings = tuple(_warnings(trained, outcome.selection))
-    report = TrainingReport(made, trained, outcome.selection, ledger, warnings, outcome.treated)
+    report = TrainingReport(
+        made,
+        trained,
+        outcome.selection,
+        ledger,
+        warnings,
+        outcome.treated,
+        proved_sentence(pipeline),
+    )
     page = publish_training(run, report)
     record = RunRecord(
         provenance=made,

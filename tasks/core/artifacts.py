@@ -63,6 +63,10 @@ class Scores:
     """One row for each scored event: score, probability, decision, reasons, provenance."""
 
 
+class Proven:
+    """The result of a proof that no feature sees the future."""
+
+
 class Report:
     """A public table or page under `reports/`."""
 

@@ -228,10 +228,31 @@ def files_of(treatment: Treatment) -> tuple[Stored, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureState:
+    """What one family of features learned from training time.
+
+    Args:
+        family: digest of the family's configuration; another one would have learned otherwise.
+        numbers: finite numbers, by what they are.
+        texts: categories, by what they are.
+    """
+
+    family: str
+    numbers: Mapping[str, tuple[float, ...]]
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Preparation:
-    """All that `prepare` learned from training time, in the order of the chain."""
+    """All that was learned from training time before the model.
+
+    Args:
+        treatments: what `prepare` learned, in the order of the chain.
+        features: what families of features learned.
+    """
 
     treatments: tuple[Treatment, ...] = ()
+    features: tuple[FeatureState, ...] = ()
 
     @property
     def files(self) -> tuple[Stored, ...]:

@@ -7,9 +7,28 @@ from collections.abc import Iterator
 import polars as pl
 
 from tasks.features.table_config import BasketFamily
+from tasks.features.timeline import Timeline
+
+_WANTED = "_wanted"
 
 
-def basket(family: BasketFamily, time: str) -> Iterator[pl.Expr]:
+def basket(family: BasketFamily, timeline: Timeline) -> pl.DataFrame:
+    """Features of the wanted rows' transactions; of no others are they computed."""
+    wanted = pl.Series(_WANTED, timeline.wanted)
+    names = [*family.by, timeline.time]
+    rows = timeline.rows.with_columns(wanted)
+    together = rows.join(
+        timeline.asking.select(names).unique(),
+        on=names,
+        how="semi",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+    made = together.select(*_expressions(family, timeline.time), _WANTED)
+    return made.filter(_WANTED).drop(_WANTED)
+
+
+def _expressions(family: BasketFamily, time: str) -> Iterator[pl.Expr]:
     """Rows, sums, shares and ranks within the transaction; null where it is not named."""
     prefix = "+".join(family.by)
     named = pl.all_horizontal(pl.col(family.by).is_not_null())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from tasks.core.errors import ConfigError
 from tasks.core.event import EVENT_TIME, EventConfig
+from tasks.core.treatments import FeatureState
 from tasks.features import basket, buckets, events, history, holiday, lookup, own, row, sequence
-from tasks.features.config import Family, FeaturesConfig
+from tasks.features.config import FeaturesConfig
+from tasks.features.learned import apply, learning
+from tasks.features.learned_config import LearnedFamily
 from tasks.features.streaks import streaks
 from tasks.features.timeline import Timeline
 
@@ -40,7 +43,7 @@ FAMILIES: Mapping[str, Builder] = {
     "streaks": streaks,
     "sequence": sequence.sequence,
     "series": sequence.series,
-    "basket": lambda f, t: t.rows.select(basket.basket(f, t.time)).filter(t.wanted),
+    "basket": basket.basket,
     "lookup": lookup.lookup,
     "events": events.events,
     "own": own.own,
@@ -58,12 +61,15 @@ def build(
     return build_on(config, Timeline(rows, event, wanted, dimensions))
 
 
-def build_on(config: FeaturesConfig, timeline: Timeline) -> pl.DataFrame:
+def build_on(
+    config: FeaturesConfig, timeline: Timeline, states: Sequence[FeatureState] = ()
+) -> pl.DataFrame:
     """Compute all features of the wanted rows.
 
     Args:
         config: the families.
         timeline: the rows and what else features are computed from.
+        states: what training learned, for the families that learn.
 
     Returns:
         (n_wanted, n_features) Float32, null where a feature is not defined; in the order of
@@ -73,10 +79,22 @@ def build_on(config: FeaturesConfig, timeline: Timeline) -> pl.DataFrame:
         ConfigError: two families give a feature the same name, or a column is not there.
         DataError: the rows are not in the order of time.
     """
+    plain = build_plain(config, timeline)
+    parts = [plain, *(apply(f, timeline, plain, states) for f in learning(config))]
+    _check_names((name for part in parts for name in part.columns), timeline.event)
+    return pl.concat(parts, how="horizontal")
+
+
+def build_plain(config: FeaturesConfig, timeline: Timeline) -> pl.DataFrame:
+    """The features of the families that learn nothing; see `build_on`."""
     config.check(timeline.event)
     timeline.check_order()
     try:
-        parts = [_features(family, timeline) for family in config.root]
+        parts = [
+            FAMILIES[family.family](family, timeline)
+            for family in config.root
+            if not isinstance(family, LearnedFamily)
+        ]
     except (pl.exceptions.ColumnNotFoundError, pl.exceptions.SchemaError) as error:
         raise ConfigError(
             "features of columns that the prepared table has, of types they can be taken of",
@@ -84,8 +102,13 @@ def build_on(config: FeaturesConfig, timeline: Timeline) -> pl.DataFrame:
             where="features",
             do="Correct the names in the pipeline file.",
         ) from error
-    names = [name for part in parts for name in part.columns]
-    names += [column.meta.output_name() for column in identity(timeline.event)]
+    _check_names((name for part in parts for name in part.columns), timeline.event)
+    whole = pl.concat(parts, how="horizontal") if parts else pl.DataFrame()
+    return whole.select(pl.all().cast(pl.Float32).fill_nan(None))
+
+
+def _check_names(features: Iterable[str], event: EventConfig) -> None:
+    names = [*features, *(column.meta.output_name() for column in identity(event))]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(
@@ -94,7 +117,6 @@ def build_on(config: FeaturesConfig, timeline: Timeline) -> pl.DataFrame:
             where="features",
             do="Remove the repetition, or use `expressions` or `name` to call it otherwise.",
         )
-    return pl.concat(parts, how="horizontal").select(pl.all().cast(pl.Float32).fill_nan(None))
 
 
 def identity(event: EventConfig) -> list[pl.Expr]:
@@ -108,7 +130,3 @@ def identity(event: EventConfig) -> list[pl.Expr]:
         *map(pl.col, others),
         pl.col("batch_date"),
     ]
-
-
-def _features(family: Family, timeline: Timeline) -> pl.DataFrame:
-    return FAMILIES[family.family](family, timeline)

@@ -9,6 +9,13 @@ from pydantic import Field, RootModel
 
 from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
+from tasks.features.learned_config import (
+    ClustersFamily,
+    ComponentsFamily,
+    LearnedFamily,
+    QuantileBinsFamily,
+    TargetRateFamily,
+)
 from tasks.features.past_config import (
     FrequencyFamily,
     HistoryFamily,
@@ -55,7 +62,11 @@ Family = Annotated[
     | BasketFamily
     | LookupFamily
     | EventsFamily
-    | OwnFamily,
+    | OwnFamily
+    | ComponentsFamily
+    | ClustersFamily
+    | QuantileBinsFamily
+    | TargetRateFamily,
     Field(discriminator="family"),
 ]
 
@@ -97,11 +108,21 @@ class FeaturesConfig(RootModel[tuple[Family, ...]]):
         """Whether a family takes the past labels of the pipeline."""
         return any(isinstance(f, RiskFamily) and f.where is None for f in self.root)
 
+    @property
+    def learns(self) -> bool:
+        """Whether a family learns from training time."""
+        return any(isinstance(family, LearnedFamily) for family in self.root)
+
+    @property
+    def learns_from_labels(self) -> bool:
+        """Whether a family learns from the labels of training time."""
+        return any(isinstance(family, TargetRateFamily) for family in self.root)
+
     def with_label_delay(self, delay: dt.timedelta) -> Self:
         """The families with the label's delay where they name none of their own."""
         families = (
             family.model_copy(update={"delay": delay})
-            if isinstance(family, RiskFamily) and family.delay is None
+            if isinstance(family, (RiskFamily, TargetRateFamily)) and family.delay is None
             else family
             for family in self.root
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 import polars as pl
@@ -41,10 +42,11 @@ def _rows(family: EventsFamily, timeline: Timeline, asking: pl.DataFrame) -> pl.
             where=f"features, events in {family.table}",
             do="Correct the name in the pipeline file.",
         )
-    own = [name for name in names if not name.startswith("_")]
+    # Only the columns and the time that are needed are read from the store.
+    own = [name for name in names if name in _needed(family)]
     ordered = (
         table.select(own)
-        .drop_nulls(family.time)
+        .filter(_within(family, asking[timeline.time]))
         .sort(family.time, *(name for name in own if name != family.time), nulls_last=True)
     )
     if family.key:
@@ -56,3 +58,19 @@ def _rows(family: EventsFamily, timeline: Timeline, asking: pl.DataFrame) -> pl.
         for ours, theirs in called.items()
     ]
     return ordered.select(*keys, *rest).collect()
+
+
+def _needed(family: EventsFamily) -> set[str]:
+    """The columns of the other table that the family names."""
+    expressions = [*family.values.values(), *([family.where] if family.where else [])]
+    roots = {name for text in expressions for name in pl.sql_expr(text).meta.root_names()}
+    return {*family.on.values(), family.time, *family.key, *family.distinct, *roots}
+
+
+def _within(family: EventsFamily, asked: pl.Series) -> pl.Expr:
+    """Whether a row can be in the past of any event."""
+    at = pl.col(family.time).cast(pl.Datetime("us"))
+    first, last = asked.cast(pl.Datetime("us")).min(), asked.cast(pl.Datetime("us")).max()
+    if not isinstance(first, dt.datetime) or not isinstance(last, dt.datetime):
+        return pl.lit(False)
+    return (at >= first - family.lookback) & (at < last)

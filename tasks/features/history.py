@@ -43,12 +43,16 @@ def novelty(family: NoveltyFamily, timeline: Timeline) -> pl.DataFrame:
 
 def frequency(family: FrequencyFamily, timeline: Timeline) -> pl.DataFrame:
     """Share of the window's rows that had the event's value; null over an empty window."""
-    everything = timeline.past(()).windows(family.windows)
+    everyone = timeline.past(())
+    everything = everyone.windows(family.windows)
     parts = []
     for column in family.columns:
         before = timeline.past((column,))
         shares = [
-            (f"{column}.frequency_{window.name}", divide(window.count, whole.count))
+            (
+                f"{column}.frequency_{window.name}",
+                divide(window.count, before.align(everyone.restore(whole.count))),
+            )
             for window, whole in zip(before.windows(family.windows), everything, strict=True)
         ]
         parts.append(named(before, shares))
@@ -68,22 +72,21 @@ def risk(family: RiskFamily, timeline: Timeline) -> pl.DataFrame:
     prefix = "+".join(family.entity)
     features = []
     for window, (n, k), rate in zip(windows, counts, rates, strict=True):
-        share = np.nan_to_num(divide(k + family.smoothing * rate, n + family.smoothing))
+        base = family.smoothing * before.align(rate)
+        share = np.nan_to_num(divide(k + base, n + family.smoothing))
         features.append((f"{prefix}.risk_{window.name}", share))
     return named(before, features)
 
 
 def named(before: Past, features: Iterable[tuple[str, Floats]]) -> pl.DataFrame:
     """The features as a table, missing where the event does not name its entity."""
-    everyone = before.named.all()
-    return pl.DataFrame(
-        {
-            name: (values if everyone else np.where(before.named, values, np.nan)).astype(
-                np.float32
-            )
-            for name, values in features
-        }
-    )
+    unnamed = np.flatnonzero(~before.named)
+    made = {}
+    for name, values in features:
+        single = values.astype(np.float32)
+        single[unnamed] = np.nan
+        made[name] = before.restore(single)
+    return pl.DataFrame(made)
 
 
 def _outcomes(family: RiskFamily, timeline: Timeline) -> tuple[Bools | None, Bools]:
@@ -125,13 +128,14 @@ def _counts(
 def _base_rates(
     family: RiskFamily, timeline: Timeline, known: Bools | None, positive: Bools
 ) -> list[Floats]:
-    """Share of positives among all rows, in each window; 0 where it is not asked for."""
+    """Share of positives among all rows, for the events as they came; 0 where not asked for."""
     if not family.smoothing:
         return [np.zeros(timeline.asking.height) for _ in family.windows]
     everything = timeline.past(())
     windows = everything.windows(family.windows, _delay(family))
     counts = _counts(everything, windows, known, positive)
-    return [np.nan_to_num(divide(k, n)) for n, k in zip(*counts, strict=True)]
+    shares = (np.nan_to_num(divide(k, n)) for n, k in zip(*counts, strict=True))
+    return [everything.restore(share) for share in shares]
 
 
 def _velocities(windows: Sequence[Window]) -> Iterator[tuple[str, Floats]]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,7 @@ from tasks.features.order import kth_smallest
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+T = TypeVar("T", bound=np.generic)
 
 _FRACTION = 2.0**32
 _LARGEST = 2.0**52
@@ -59,15 +61,20 @@ class Window:
 class Past:
     """Observations by entity and time, and the events that ask for those before them.
 
+    What is taken of the past is in the order of entity and time as well, so that neighbours lie
+    together in memory; `align` and `restore` go from the order of the events and back.
+
     Args:
         rows: row of each observation in its table; sorted by entity, then time.
         entities: code of each observation's entity.
         times: time of each observation, microseconds.
         keys: number of each observation in the order of entity and time.
         instants: the different times in the table, in order.
-        asked: time of each event, microseconds.
-        asking: code of each event's entity; negative where it is not named.
-        order: the events by entity, then time: in this order searches touch neighbours.
+        asked: time of each event, microseconds; the events by entity, then time.
+        asking: code of each event's entity, in the same order; negative where it is not named.
+        order: place of each of these among the events as they came, which is by time.
+        edges: index of the first observation not before a time, by how long it lies before the
+            event: families of one entity ask for the same ones.
     """
 
     rows: Ints
@@ -78,11 +85,22 @@ class Past:
     asked: Ints
     asking: Ints
     order: Ints
+    edges: dict[int, Ints] = field(default_factory=dict, repr=False)
 
     @property
     def named(self) -> Bools:
         """Whether each event's entity is named; those without have no past in common."""
         return self.asking >= 0
+
+    def align(self, values: NDArray[T]) -> NDArray[T]:
+        """Values of the events as they came, by entity and time."""
+        return values[self.order]
+
+    def restore(self, values: NDArray[T]) -> NDArray[T]:
+        """Values by entity and time, for the events as they came."""
+        restored = np.empty_like(values)
+        restored[self.order] = values
+        return restored
 
     def windows(
         self,
@@ -100,16 +118,9 @@ class Past:
         Returns:
             A window for each span, then one for each number of rows.
         """
-        until = self.asked - _microseconds(delay)
-        high = self._first_not_before(until)
+        high = self._edge(delay)
         timed = [
-            Window(
-                self._first_not_before(until - _microseconds(span)),
-                high,
-                format_duration(span),
-                span,
-            )
-            for span in spans
+            Window(self._edge(delay + span), high, format_duration(span), span) for span in spans
         ]
         longest = max(timed, key=lambda window: window.span)
         return timed + [
@@ -119,10 +130,7 @@ class Past:
 
     def steps(self, every: dt.timedelta, count: int) -> list[Window]:
         """Windows of one length, one before the other; the oldest first."""
-        edges = [
-            self._first_not_before(self.asked - back * _microseconds(every))
-            for back in range(count, -1, -1)
-        ]
+        edges = [self._edge(back * every) for back in range(count, -1, -1)]
         return [
             Window(low, high, str(number - count), every)
             for number, (low, high) in enumerate(pairwise(edges))
@@ -137,6 +145,7 @@ class Past:
             entities=self.entities[kept],
             times=self.times[kept],
             keys=self.keys[kept],
+            edges={},
         )
 
     def count(self, marked: Bools, windows: Sequence[Window]) -> list[Floats]:
@@ -292,12 +301,15 @@ class Past:
                 total += part * 2.0 ** (56 - 16 * place)
         return totals
 
-    def _first_not_before(self, instants: Ints) -> Ints:
-        """Index of the first observation of each event's entity at an instant or after."""
-        asked = _keys(self.asking, np.searchsorted(self.instants, instants), self.instants)
-        found = np.empty_like(asked)
-        found[self.order] = np.searchsorted(self.keys, asked[self.order])
-        return found
+    def _edge(self, before: dt.timedelta) -> Ints:
+        """Index of the first observation of each event's entity not before a time."""
+        back = _microseconds(before)
+        if back not in self.edges:
+            # Sorted needles are found fast: instants as the events came, keys by entity.
+            ranks = np.searchsorted(self.instants, self.restore(self.asked) - back)
+            keys = _keys(self.asking, self.align(ranks), self.instants)
+            self.edges[back] = np.searchsorted(self.keys, keys)
+        return self.edges[back]
 
     def _gaps(self, values: Ints) -> tuple[Ints, Ints]:
         """Microseconds to its entity's last and next observation of the same value."""
@@ -328,15 +340,16 @@ def past(observed: pl.DataFrame, asking: pl.DataFrame, entity: Sequence[str], ti
     times = instants(observed, time)
     new = np.diff(times, prepend=times[:1] - 1) > 0
     ranks = np.cumsum(new) - 1
+    order = _by_code(asking_codes + 1)
     return Past(
         rows,
         seen[taken],
         times[rows],
         _keys(seen[taken], ranks[rows], times[new]),
         times[new],
-        instants(asking, time),
-        asking_codes,
-        _by_code(asking_codes + 1),
+        instants(asking, time)[order],
+        asking_codes[order],
+        order,
     )
 
 

@@ -2,40 +2,24 @@
 
 At each cut-off one event is picked. Everything that was not known strictly before it is removed,
 or replaced by rows that never were; the features of that event, and of the events before it, may
-not move. What is known together with an event, the rows of its own transaction, stays.
+not move. What is known together with an event, the rows of its own transaction, stays. Where
+events have no time, one must not depend on any other row.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from tasks.features.knowledge import Knowledge
+
 Builder = Callable[[pl.DataFrame, pl.Series, Mapping[str, pl.DataFrame]], pl.DataFrame]
 
 _ROW = "_row"
-
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """When what the features are built from is known.
-
-    Args:
-        time: the time column of the rows.
-        key: columns that identify a row; the future keeps no key of the past.
-        together: columns that name a transaction, whose rows of one time are known together.
-        late: columns that are known only some time after their row, labels for example.
-        dimensions: the column, by dimension table, with the time a row was known from.
-    """
-
-    time: str
-    key: tuple[str, ...]
-    together: tuple[str, ...] = ()
-    late: Mapping[str, dt.timedelta] = field(default_factory=dict)
-    dimensions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +36,8 @@ class Leak:
     """
 
     feature: str
-    cut_off: dt.datetime
-    event_time: dt.datetime
+    cut_off: dt.datetime | None
+    event_time: dt.datetime | None
     change: str
     before: float | None
     after: float | None
@@ -113,7 +97,7 @@ def prove_no_leak(
     compared = 0
     names: tuple[str, ...] = ()
     for pick in sorted(picks.tolist()):
-        cut = numbered[known.time][pick]
+        cut = None if known.time is None else numbered[known.time][pick]
         near = _near(numbered, known.time, cut, span)
         asked = _asked(near, wanted, known, cut, pick, events)
         truth = _features(build, near, asked, dimensions)
@@ -121,23 +105,31 @@ def prove_no_leak(
         compared += truth.height
         for change, future in _futures(near, dimensions, known, pick, generator):
             moved = _features(build, future[0], asked, future[1])
-            times = near.filter(pl.col(_ROW).is_in(asked.implode()))[known.time]
+            times = near.filter(pl.col(_ROW).is_in(asked.implode()))[known.time or _ROW]
             for leak in _leaks(truth, moved, times, cut, change):
                 leaks.setdefault(leak.feature, leak)
     return Proof(len(picks), compared, names, tuple(leaks[name] for name in sorted(leaks)))
 
 
 def _near(
-    rows: pl.DataFrame, time: str, cut: dt.datetime, span: dt.timedelta | None
+    rows: pl.DataFrame, time: str | None, cut: dt.datetime | None, span: dt.timedelta | None
 ) -> pl.DataFrame:
-    return rows if span is None else rows.filter(pl.col(time).is_between(cut - span, cut + span))
+    if span is None or time is None or cut is None:
+        return rows
+    return rows.filter(pl.col(time).is_between(cut - span, cut + span))
 
 
 def _asked(
-    rows: pl.DataFrame, wanted: pl.Series, known: Knowledge, cut: dt.datetime, pick: int, most: int
+    rows: pl.DataFrame,
+    wanted: pl.Series,
+    known: Knowledge,
+    cut: dt.datetime | None,
+    pick: int,
+    most: int,
 ) -> pl.Series:
     """The picked event and the last ones strictly before it, as row numbers."""
-    events = rows.filter(wanted.gather(rows[_ROW]) & (rows[known.time] < cut))[_ROW]
+    before = pl.lit(False) if known.time is None else pl.col(known.time) < cut
+    events = rows.filter(wanted.gather(rows[_ROW])).filter(before)[_ROW]
     return events.tail(most).append(pl.Series([pick], dtype=events.dtype))
 
 
@@ -158,33 +150,58 @@ def _futures(
     generator: np.random.Generator,
 ) -> Iterator[tuple[str, tuple[pl.DataFrame, Mapping[str, pl.DataFrame]]]]:
     picked = rows.filter(pl.col(_ROW) == pick)
-    cut = picked[known.time].item()
     own = _of_transaction(picked, known) | (pl.col(_ROW) == pick)
-    is_past = (pl.col(known.time) < cut) | own
-    past, future = rows.filter(is_past), rows.filter(~is_past)
-    past = _unlearn(past, known, cut, generator)
-    timed = {name: known.dimensions[name] for name in dimensions if name in known.dimensions}
-    fixed = {name: table for name, table in dimensions.items() if name not in timed}
-    told = {name: _until(dimensions[name], column, cut) for name, column in timed.items()}
-    yield "removed", (past, {**fixed, **told})
+    if known.time is None:
+        past, future, told, later = rows.filter(own), rows.filter(~own), dimensions, dimensions
+    else:
+        cut = picked[known.time].item()
+        is_past = (pl.col(known.time) < cut) | own
+        past, future = rows.filter(is_past), rows.filter(~is_past)
+        past = _unlearn(past, known, cut, generator)
+        told, later = _dimensions(dimensions, known, cut, generator)
+    yield "removed", (past, told)
     invented = _invent(future, rows, known, generator).filter(~_of_transaction(picked, known))
-    replaced = {
-        name: pl.concat(
-            [told[name], _scramble(_since(dimensions[name], column, cut), [column], generator)]
+    invented = invented.join(past, on=list(known.key), how="anti", nulls_equal=True)
+    order = [*([known.time] if known.time else []), *known.key, _ROW]
+    yield "replaced", (pl.concat([past, invented]).sort(order, nulls_last=True), later)
+
+
+def _dimensions(
+    tables: Mapping[str, pl.DataFrame],
+    known: Knowledge,
+    cut: dt.datetime,
+    generator: np.random.Generator,
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
+    """The other tables as they were known at the cut-off, and with another future."""
+    told, replaced = dict(tables), dict(tables)
+    for name, column in known.dimensions.items():
+        if name not in tables:
+            continue
+        end, is_known = known.ends.get(name), pl.col(column) < cut
+        past, future = (
+            tables[name].filter(is_known),
+            tables[name].filter(~is_known.fill_null(False)),
         )
-        for name, column in timed.items()
-    }
-    merged = pl.concat([past, invented]).sort(known.time, *known.key, _ROW, nulls_last=True)
-    yield "replaced", (merged, {**fixed, **replaced})
+        told[name] = past if end is None else _open(past, end, cut)
+        replaced[name] = pl.concat([told[name], _scramble(future, [column], generator)])
+    return told, replaced
+
+
+def _open(table: pl.DataFrame, end: str, cut: dt.datetime) -> pl.DataFrame:
+    """Rows whose end was not known yet have none."""
+    return table.with_columns(pl.when(pl.col(end) < cut).then(pl.col(end)))
 
 
 def _of_transaction(picked: pl.DataFrame, known: Knowledge) -> pl.Expr:
-    """Whether a row is of the picked event's transaction, and so known with it."""
-    if not known.together:
+    """Whether a row is of a transaction of the picked event, and so known with it."""
+    if known.time is None or not known.together:
         return pl.lit(False)
-    return pl.all_horizontal(
-        pl.col(column).eq_missing(pl.lit(picked[column].item(), picked[column].dtype))
-        for column in (*known.together, known.time)
+    return pl.any_horizontal(
+        pl.all_horizontal(
+            pl.col(column).eq_missing(pl.lit(picked[column].item(), picked[column].dtype))
+            for column in (*columns, known.time)
+        )
+        for columns in known.together
     )
 
 
@@ -192,6 +209,7 @@ def _unlearn(
     past: pl.DataFrame, known: Knowledge, cut: dt.datetime, generator: np.random.Generator
 ) -> pl.DataFrame:
     """Shuffle the values that late columns of past rows had not got yet."""
+    assert known.time is not None
     for column, delay in known.late.items():
         open_ = past[known.time] >= cut - delay
         values = past[column].to_list()
@@ -216,18 +234,12 @@ def _invent(
         c: rows[c].gather(generator.integers(rows.height, size=future.height)) for c in rows.columns
     }
     numbers = future[_ROW]
+    if known.time is None:
+        return pl.DataFrame({**drawn, _ROW: numbers}).select(rows.columns)
     first = future[known.time].min()
     early = pl.Series(generator.random(future.height) < 1 / 3)
     times = pl.select(pl.when(early).then(pl.lit(first)).otherwise(future[known.time])).to_series()
     return pl.DataFrame({**drawn, _ROW: numbers, known.time: times}).select(rows.columns)
-
-
-def _until(table: pl.DataFrame, column: str, cut: dt.datetime) -> pl.DataFrame:
-    return table.filter(pl.col(column) < cut)
-
-
-def _since(table: pl.DataFrame, column: str, cut: dt.datetime) -> pl.DataFrame:
-    return table.filter(pl.col(column) >= cut)
 
 
 def _scramble(
@@ -244,11 +256,14 @@ def _leaks(
     truth: pl.DataFrame,
     moved: pl.DataFrame,
     times: pl.Series,
-    cut: dt.datetime,
+    cut: dt.datetime | None,
     change: str,
 ) -> Iterator[Leak]:
+    if truth.equals(moved, null_equal=True):
+        return
     for name in truth.columns:
         differs = (truth[name].fill_nan(None).ne_missing(moved[name].fill_nan(None))).arg_true()
         if len(differs):
             row = int(differs[0])
-            yield Leak(name, cut, times[row], change, truth[name][row], moved[name][row])
+            at = None if cut is None else times[row]
+            yield Leak(name, cut, at, change, truth[name][row], moved[name][row])

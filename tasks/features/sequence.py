@@ -30,16 +30,18 @@ def sequence(family: SequenceFamily, timeline: Timeline) -> pl.DataFrame:
     at = (timeline.rows[timeline.time].cast(pl.Datetime("us")).cast(pl.Int64)).to_numpy()
     hours = (at - at[:1]) / _MICROSECONDS
 
+    now = before.align(hours[wanted])
+
     def steps() -> Iterator[tuple[str, Floats]]:
         for back in range(family.steps, 0, -1):
             for name, values in channels.items():
                 yield f"{name}@{-back}", before.step(values, window, back)
             if family.gaps:
-                next_at = before.step(hours, window, back - 1) if back > 1 else hours[wanted]
+                next_at = before.step(hours, window, back - 1) if back > 1 else now
                 yield f"gap_hours@{-back}", next_at - before.step(hours, window, back)
         if family.current:
             for name, values in channels.items():
-                yield f"{name}@0", values[wanted]
+                yield f"{name}@0", before.align(values[wanted])
             if family.gaps:
                 yield "gap_hours@0", np.zeros(int(wanted.sum()))
         yield "length", np.minimum(window.count, family.steps)

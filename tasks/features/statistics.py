@@ -60,7 +60,7 @@ def _measure(
 ) -> list[Floats]:
     if statistic not in OF_OWN_VALUE:
         return measure(statistic, before, values, windows)
-    own, means = values[timeline.wanted.to_numpy()], before.mean(values, windows)
+    own, means = before.align(values[timeline.wanted.to_numpy()]), before.mean(values, windows)
     if statistic == "ratio":
         return [divide(own, mean) for mean in means]
     spreads = before.std(values, windows)

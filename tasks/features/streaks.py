@@ -39,7 +39,8 @@ def _unchanged(
     family: StreaksFamily, timeline: Timeline, before: Past, windows: list[Window]
 ) -> Iterator[tuple[str, Floats]]:
     for column in family.unchanged:
-        values, own = codes(timeline.rows, timeline.asking, (column,))
+        values, asking = codes(timeline.rows, timeline.asking, (column,))
+        own = before.align(asking)
         starts = before.run_starts(values)
         for window in windows:
             start, some = _start(starts, window), window.high > window.low

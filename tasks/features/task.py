@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
 
-from tasks.core.artifacts import Built, Features, LedgerLine
+from tasks.core.artifacts import Built, Divided, Features, LedgerLine
 from tasks.core.batches import stack
 from tasks.core.commit import Run
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.store import table_uri
-from tasks.features.build import build_on, identity
+from tasks.core.treatments import FeatureState
+from tasks.features.build import build_on, build_plain, identity
 from tasks.features.config import FeaturesConfig
 from tasks.features.inputs import Inputs
+from tasks.features.learned import learn
 from tasks.features.timeline import Timeline
 from tasks.task import stage
 
@@ -22,11 +26,37 @@ BATCH_DATE, _EVENT, _LABEL = "batch_date", "_event", "label"
 
 @stage("features")
 def build_features(
-    run: Run, config: FeaturesConfig, event: EventConfig, inputs: Inputs, dates: tuple[date, date]
+    run: Run,
+    config: FeaturesConfig,
+    event: EventConfig,
+    inputs: Inputs,
+    dates: tuple[date, date],
+    states: Sequence[FeatureState] = (),
 ) -> Built:
     """Build the features of the events whose batch dates lie within two dates, both included."""
     timeline = _timeline(run, event, inputs, dates)
-    features = build_on(config, timeline)
+    return _write(run, timeline, build_on(config, timeline, states), dates)
+
+
+@stage("learn_features")
+def learn_features(
+    run: Run,
+    config: FeaturesConfig,
+    event: EventConfig,
+    inputs: Inputs,
+    dates: tuple[date, date],
+    divided: Divided,
+) -> tuple[FeatureState, ...]:
+    """Learn, for the families that do, from the events the model is fitted on, and no others."""
+    fitted = run.scan(divided.parts).filter(part="fit").select(EVENT_ID).collect()[EVENT_ID]
+    timeline = _timeline(run, event, inputs, dates)
+    is_fitted = timeline.rows.select(event.id()).to_series().is_in(fitted.implode())
+    seen = replace(timeline, wanted=timeline.wanted & is_fitted)
+    return learn(config, seen, build_plain(config, seen))
+
+
+def _write(run: Run, timeline: Timeline, features: pl.DataFrame, dates: tuple[date, date]) -> Built:
+    event = timeline.event
     events = timeline.asking.select(identity(event))
     table = run.write_table(
         Features,

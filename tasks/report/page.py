@@ -9,10 +9,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tasks.core.artifacts import Selection
 from tasks.core.treatments import step_of
 from tasks.report import curves, pictures, treatments, trends, view, words
-from tasks.report.records import Incident, TrainingReport
+from tasks.report.records import Incident, NightReport, TrainingReport
 
 _REASONS_SHOWN = 3
 _TEST = "test"
@@ -35,7 +34,7 @@ def night_page(seen: view.NightView) -> bytes:
         treated=night.treated,
         metrics=view.see_metrics(night.metrics),
         pictures=[*([spread] if spread else []), *drawings],
-        **_features(night.selection, night.config.features_shown),
+        **_features(night),
     )
 
 
@@ -56,7 +55,7 @@ def training_page(report: TrainingReport) -> bytes:
             *pictures.draw_learning(trained.history),
             *curves.draw_curves(trained.curves, _TEST, base.value if base else None),
         ],
-        **_features(report.selection, report.config.features_shown),
+        **_features(report),
     )
 
 
@@ -87,8 +86,9 @@ def index_page(pipeline: str, lines: Sequence[trends.NightLine]) -> bytes:
     )
 
 
-def _features(selection: Selection, limit: int) -> Mapping[str, Any]:
-    return {"selection": selection, "features": view.see_features(selection, limit)}
+def _features(report: NightReport | TrainingReport) -> Mapping[str, Any]:
+    features = view.see_features(report.selection, report.config.features_shown)
+    return {"selection": report.selection, "features": features, "proof": report.proof}
 
 
 def _training_verdict(report: TrainingReport) -> str:

@@ -85,6 +85,7 @@ class NightReport:
         usual: the range between the 5th and 95th percentile of a feature in training, by name.
         treated: the treatments of columns, with the rows of the night they touched.
         warnings: what a reader should know before trusting the night, one sentence each.
+        proof: whether features were proved to see the past only; empty where nothing was tried.
         config: how it is told.
     """
 
@@ -102,6 +103,7 @@ class NightReport:
     usual: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     treated: tuple[Treated, ...] = ()
     warnings: tuple[str, ...] = ()
+    proof: str = ""
     config: ReportConfig = field(default_factory=ReportConfig)
 
 
@@ -116,6 +118,7 @@ class TrainingReport:
         ledger: every stage's lines, in the order the stages ran.
         warnings: what a reader should know before trusting the model, one sentence each.
         treated: the treatments of columns, with the rows of the training's dates they touched.
+        proof: whether features were proved to see the past only; empty where nothing was tried.
         config: how it is told.
     """
 
@@ -125,6 +128,7 @@ class TrainingReport:
     ledger: tuple[LedgerLine, ...] = ()
     warnings: tuple[str, ...] = ()
     treated: tuple[Treated, ...] = ()
+    proof: str = ""
     config: ReportConfig = field(default_factory=ReportConfig)
 
 

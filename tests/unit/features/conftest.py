@@ -75,3 +75,19 @@ def products() -> pl.DataFrame:
         ],
         schema_overrides={"ends_at": pl.Datetime("us")},
     ).sample(fraction=1, shuffle=True, seed=3)
+
+
+@pytest.fixture
+def logins() -> pl.DataFrame:
+    """Log-ins, some at the instant of an event; keys as wider integers, in no order."""
+    generator = np.random.default_rng(5)
+    hours = generator.integers(0, 40 * 24, 300)
+    return pl.DataFrame(
+        {
+            "who": generator.integers(0, 8, 300),
+            "when": [dt.datetime(2010, 1, 1) + dt.timedelta(hours=int(hour)) for hour in hours],
+            "score": generator.random(300),
+            "device": generator.choice(["a", "b", "c"], 300),
+            "number": np.arange(300),
+        }
+    )
