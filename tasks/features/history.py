@@ -120,7 +120,7 @@ def _counts(
 ) -> tuple[list[Floats], list[Floats]]:
     """Rows with an outcome, and positives among them, in each window."""
     positives = before.count(positive, windows)
-    if known is None:
+    if known is None or known.all():
         return [window.count for window in windows], positives
     return before.count(known, windows), positives
 
