@@ -8,7 +8,8 @@ import polars as pl
 
 from tasks.core.errors import DataError, SchemaDriftError
 from tasks.core.keys import canonical_json
-from tasks.report.contract import VERSION, Table
+from tasks.report.columns import Table
+from tasks.report.contract import VERSION
 from tasks.report.records import Provenance
 
 _DEFECT = "This is a defect of the stage that made it: please report it with this message."

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import polars as pl
 from polars._typing import PolarsDataType
 
-from tasks.report.contract import TABLES, VERSION, Column, Table
+from tasks.report.columns import Column, Table
+from tasks.report.contract import TABLES, VERSION
 
 _PREFACE = f"""# The output tables
 

@@ -26,7 +26,7 @@ from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Carry, Conversion, Fence, Fill, Grouping, Scaling, Treated
 from tasks.models.base import Epoch, History
 from tasks.models.records import Curve, Metric, PartCount, Trained, TrainingReference
-from tasks.report.contract import REASONS
+from tasks.report.columns import REASONS
 from tasks.report.records import (
     Histogram,
     Incident,
