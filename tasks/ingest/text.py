@@ -60,7 +60,7 @@ def read(
         for name, column in columns.items()
     )
     rows = meant.select(
-        *(_fast(pl.col(name), column).alias(name) for name, column in columns.items()),
+        *(_fast(meant[name], column).alias(name) for name, column in columns.items()),
         *(pl.col(name) for name in texts.columns if name not in columns),
     )
     doubtful = {n: c for n, c in columns.items() if _fails(meant, rows, n)}
@@ -122,11 +122,14 @@ def without_nulls(name: str, nulls: Collection[str], keep_empty: bool = False) -
     return pl.when(~is_none).then(text).alias(name)
 
 
-def _fast(text: pl.Expr, column: ColumnType) -> pl.Expr:
+def _fast(texts: pl.Series, column: ColumnType) -> pl.Expr:
     """The reading of the usual spelling; it may miss others, which `_full` then reads."""
+    text = pl.col(texts.name)
     if column.type == "datetime" and not (column.format or column.timezone):
-        usual = text.str.contains("^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9]$")
-        value = text.str.strptime(pl.Datetime("us"), "%Y-%m-%d %H:%M:%S", strict=False)
+        index = texts.is_not_null().arg_max()
+        between = "T" if index is not None and "T" in (texts[index] or "") else " "
+        usual = text.str.contains(f"{_DATE}{between}[0-9]{{2}}:[0-9]{{2}}:[0-5][0-9]$")
+        value = text.str.strptime(pl.Datetime("us"), f"%Y-%m-%d{between}%H:%M:%S", strict=False)
         return pl.when(usual & _has_year(text)).then(value)
     return _expression(text, column)
 
