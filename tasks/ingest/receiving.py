@@ -105,7 +105,9 @@ def format_of(answer: Answer, source: HttpConfig) -> str:
     if source.format == "auto" and not source.needs_json:
         return said or _BY_ENDING.get(_ending(answer.url.path), "json")
     wanted = "json" if source.format == "auto" else source.format
-    if told in _PAGES_FOR_PEOPLE or (said and said != wanted):
+    # Many an API calls lines of JSON simply JSON.
+    fits = said in {None, wanted} or (said, wanted) == ("json", "ndjson")
+    if told in _PAGES_FOR_PEOPLE or not fits:
         raise FlawError(f"not {wanted.upper()}: the Content-Type is {told[:60]!r}")
     return wanted
 

@@ -51,6 +51,7 @@ def _source(api: Api, **more: Any) -> dict[str, Any]:
         (FRAME.write_csv(separator="\t").encode(), "text/tab-separated-values", "auto"),
         (_parquet(FRAME), "application/vnd.apache.parquet", "auto"),
         (NDJSON, "text/plain", "ndjson"),
+        (NDJSON, "application/json", "ndjson"),
         (CSV, "application/octet-stream", "csv"),
         (_parquet(FRAME), "application/octet-stream", "parquet"),
         (gzip.compress(CSV), "application/gzip", "csv"),

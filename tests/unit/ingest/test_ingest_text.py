@@ -187,3 +187,23 @@ def test_every_failing_column_of_a_row_is_named() -> None:
 def test_a_type_that_cannot_be_is_refused(column: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ColumnType(**column)
+
+
+def test_datetimes_of_both_spellings_stand_in_one_column() -> None:
+    column = ColumnType(type="datetime")
+    for first, second in (("T", " "), (" ", "T")):
+        written = [
+            None,
+            f"2024-01-02{first}03:04:05",
+            f"2024-01-02{second}03:04:06",
+            "0000-01-01T00:00:00",
+        ]
+        typed = read(pl.DataFrame({"at": written}), {"at": column})
+        assert typed.rows["at"].to_list() == [
+            None,
+            dt.datetime(2024, 1, 2, 3, 4, 5),
+            dt.datetime(2024, 1, 2, 3, 4, 6),
+            None,
+        ]
+        assert typed.failed is not None
+        assert typed.failed.to_list() == [False, False, False, True]
