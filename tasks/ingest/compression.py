@@ -177,6 +177,7 @@ def _streams(make: Callable[[], Any], padding: bytes = b"") -> _Opener:
 @contextmanager
 def _zip(path: Path) -> Iterator[IO[bytes]]:
     with _sound(path) as archive:
+        check_nothing_before(archive)
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) != 1:
             raise zipfile.BadZipFile(f"{len(members)} files in the archive, and one is expected")
@@ -186,6 +187,19 @@ def _zip(path: Path) -> Iterator[IO[bytes]]:
             raise zipfile.BadZipFile(str(error)) from error
         with stream:
             yield stream
+
+
+def check_nothing_before(archive: zipfile.ZipFile) -> None:
+    """Hold that an archive's files begin where its bytes do.
+
+    Python reads the last of several archives in one file, and passes over those before it.
+
+    Raises:
+        zipfile.BadZipFile: something stands before them.
+    """
+    first = min((member.header_offset for member in archive.infolist()), default=0)
+    if first:
+        raise zipfile.BadZipFile(f"{first} bytes before the archive's first file")
 
 
 @contextmanager
@@ -204,5 +218,6 @@ _OPENERS: dict[bytes, _Opener] = {
     b"BZh": _streams(bz2.BZ2Decompressor),
     b"\xfd7zXZ\0": _streams(lzma.LZMADecompressor, padding=b"\0"),
     b"\x28\xb5\x2f\xfd": _zstd,
+    **{bytes([first]) + b"\x2a\x4d\x18": _zstd for first in range(0x50, 0x60)},  # frames to skip
     b"PK\x03\x04": _zip,
 }

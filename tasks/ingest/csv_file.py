@@ -39,11 +39,13 @@ def read_csv(
     body = Body(blocks_of_lines(stream, name, source.encoding), name, source)
     for block, last, cut in body:
         block = unread + block
+        is_cut = cut and source.final_newline == "required"
         if not names:
             names, lines = _header(block, name, source, dialect)
             line += lines
             block = block.split(b"\n", lines)[lines]
-        is_cut = cut and source.final_newline == "required"
+            if is_cut and not block:
+                raise _cut_header(name)
         done = split(block, names, dialect, line, last, is_cut)
         yield _typed(done, block, line, name, source)
         seen += done.seen
@@ -71,6 +73,15 @@ def _no_header(name: str, found: str) -> SourceError:
         found=found,
         where=name,
         do="Ask who sends the file; if it never has a header, set header: false.",
+    )
+
+
+def _cut_header(name: str) -> SourceError:
+    return SourceError(
+        "records behind the columns' names, or a newline",
+        found="a file that ends within its first line, and may be cut short there",
+        where=name,
+        do="Have the file sent again; if it is whole, set final_newline: optional.",
     )
 
 

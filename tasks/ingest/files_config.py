@@ -12,6 +12,7 @@ from tasks.core.config import Config, Duration
 from tasks.ingest.access_config import Access, split_url
 from tasks.ingest.http_config import Pointer
 from tasks.ingest.incremental import Incremental
+from tasks.ingest.names import matcher
 from tasks.ingest.templates import expand_date
 from tasks.ingest.text_config import TextFormat
 
@@ -172,4 +173,8 @@ def check_path(path: str) -> str:
     if place and any(mark in place for mark in "*?[{"):
         raise ValueError("a bucket is named, not found by a pattern")
     expand_date(pattern, dt.date(2000, 1, 1))
+    try:
+        matcher(pattern)
+    except re.error as error:
+        raise ValueError(f"not a pattern: {error}") from error
     return path

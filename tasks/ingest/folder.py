@@ -14,6 +14,7 @@ from pathlib import Path
 from tasks.core.errors import SourceError, SourceUnavailableError
 from tasks.ingest.names import is_data, is_wild
 from tasks.ingest.places import Found
+from tasks.ingest.walking import walk
 
 _DO = "Run again once whoever writes the file is done; have it renamed into place."
 
@@ -33,10 +34,12 @@ class Folder:
         return str(self._folder)
 
     def find(self, pattern: str) -> list[Found]:
-        return [found for found in self._glob(pattern) if is_data(found.key, pattern)]
+        paths = [path for path in walk(self._folder, pattern) if is_data(self._key(path), pattern)]
+        return [self._found(path) for path in paths]
 
     def find_one(self, pattern: str) -> Found | None:
-        return next(iter(self._glob(pattern)), None)
+        paths = (path for path in walk(self._folder, pattern) if path.exists())
+        return next((self._found(path) for path in paths), None)
 
     def nearest(self, pattern: str) -> str:
         """The first part of a pattern that is not there."""
@@ -65,21 +68,19 @@ class Folder:
                 do="Check the file's permissions and its disk.",
             ) from error
 
-    def _glob(self, pattern: str) -> list[Found]:
-        inside = self._folder.resolve()
-        files = sorted(path for path in self._folder.glob(pattern) if path.is_file())
-        for path in files:
-            if not path.resolve().is_relative_to(inside):
-                raise SourceError(
-                    "files below the pipeline's folder",
-                    found="a link out of it",
-                    where=str(path),
-                    do="Put the file itself there, or move the pipeline file above it.",
-                )
-        return [self._found(path) for path in files]
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
 
     def _found(self, path: Path) -> Found:
-        key, state = path.relative_to(self._folder).as_posix(), path.stat()
+        is_inside = path.exists() and path.resolve().is_relative_to(self._folder.resolve())
+        if not is_inside:
+            raise SourceError(
+                "files below the pipeline's folder",
+                found="a link out of it" if path.exists() else "a link to a file that is not there",
+                where=str(path),
+                do="Put the file itself there, or move the pipeline file above it.",
+            )
+        key, state = self._key(path), path.stat()
         return Found(key, key, state.st_size, _version(state))
 
 

@@ -55,6 +55,6 @@ def _translated(piece: str) -> str:
     if piece == "?":
         return "[^/]"
     if len(piece) > 1:
-        inside = piece[1:-1].replace("\\", r"\\")
+        inside = re.sub(r"([\\\[&~|^])", r"\\\1", piece[1:-1])
         return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
     return re.escape(piece)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -16,6 +18,7 @@ from tasks.ingest.schema import Source
 
 LINE = quarantine.LINE
 SOURCE = quarantine.SOURCE
+_NUMBER = re.compile(r'"\\u0000(\d+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +126,17 @@ def _perhaps(name: str, candidates: list[str]) -> str:
 
 
 def to_json(record: Mapping[str, Any] | Any) -> str:
-    """A record as JSON, for the quarantine."""
-    return json.dumps(record, ensure_ascii=False, default=str)
+    """A record as JSON, for the quarantine; a number stays one, with all its digits."""
+    numbers: list[str] = []
+
+    def spell(value: Any) -> str:
+        if not (isinstance(value, Decimal) and value.is_finite()):
+            return str(value)
+        numbers.append(str(value))
+        return f"\0{len(numbers) - 1}"
+
+    text = json.dumps(record, ensure_ascii=False, default=spell)
+    if not numbers:
+        return text
+    spelled, found = _NUMBER.subn(lambda match: numbers[int(match[1])], text)
+    return spelled if found == len(numbers) else json.dumps(record, default=str)

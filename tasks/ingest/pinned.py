@@ -18,7 +18,16 @@ import httpcore
 from tasks.core.errors import SourceError
 from tasks.ingest.wire import Deadline, WatchedStream
 
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+# By IANA's registries; what Python calls global differs from one of its versions to another.
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        *("192.0.0.0/24", "192.88.99.0/24"),
+        *("::ffff:0:0:0/96", "64:ff9b:1::/48", "3fff::/20", "5f00::/16"),
+    )
+)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_ISATAP, _ISATAP_BITS = 0x00005EFE, 0xFCFFFFFF
 _COMPATIBLE = ipaddress.ip_network("::/96")
 _UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")
 _LOW_32_BITS = 0xFFFFFFFF
@@ -102,10 +111,15 @@ class PinnedNetwork(httpcore.NetworkBackend):
 
 def is_public(address: Address) -> bool:
     """Whether an address is one of the public internet, through any embedding of IPv4 in IPv6."""
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _COMPATIBLE or any(address in network for network in _NAT64):
-            inner = ipaddress.IPv4Address(int(address) & _LOW_32_BITS)
+        low = ipaddress.IPv4Address(int(address) & _LOW_32_BITS)
+        if int(address) >> 32 & _ISATAP_BITS == _ISATAP and not is_public(low):
+            return False
+        if address in _COMPATIBLE or address in _NAT64:
+            inner = low
         if inner is not None:
             return is_public(inner)
         if address.is_site_local:

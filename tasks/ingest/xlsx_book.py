@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO, Literal
 from xml.parsers import expat
 
+from tasks.ingest.compression import check_nothing_before
+
 _CHUNK_BYTES = 1 << 16
 _MAX_KEPT_BYTES = 1 << 28
 _MAX_TEXT = 1 << 20
@@ -65,6 +67,7 @@ def open_book(path: Path) -> Iterator[Book]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            check_nothing_before(archive)
             yield _book(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, expat.ExpatError) as error:
         raise DamagedError(str(error) or type(error).__name__) from error

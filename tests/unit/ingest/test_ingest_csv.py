@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from tasks.core.errors import SchemaDriftError, SourceError, SourceMissingError
@@ -272,3 +275,33 @@ def test_a_row_group_of_many_blocks_keeps_its_order(
     assert landing.rows["id"].to_list() == list(range(500))
     numbers = pl.Series([1 + line.count("\n") for line in lines]).cum_sum() + 2
     assert landing.rows["_line"].to_list() == [2, *numbers.to_list()[:-1]]
+
+
+def test_a_file_cut_within_its_header_is_refused(drop: Any, land: Land) -> None:
+    drop("id,name,price")
+    with pytest.raises(SourceError, match="ends within its first line"):
+        land(SOURCE)
+    assert land({**SOURCE, "final_newline": "optional"}).ledger.rows_in == 0
+    drop("id,name,price\n")
+    assert land(SOURCE).ledger.rows_in == 0
+
+
+def test_a_zip_archive_behind_another_is_refused(drop: Any, land: Land) -> None:
+    """Python's zipfile reads the last one alone."""
+
+    def zipped(text: str) -> bytes:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr("a.csv", text)
+        return content.getvalue()
+
+    drop(zipped("id,name,price\n1,a,1\n2,b,2\n") + zipped("id,name,price\n3,c,3\n"), "a.csv.zip")
+    with pytest.raises(SourceError, match="bytes before the archive's first file"):
+        land(SOURCE)
+
+
+def test_zstandard_that_begins_with_a_frame_to_skip(drop: Any, land: Land) -> None:
+    """Parallel tools write one first."""
+    skipped = b"\x50\x2a\x4d\x18\x04\0\0\0size"
+    drop(skipped + pa.compress(b"id,name,price\n1,a,1\n", "zstd", asbytes=True), "a.csv.zst")
+    assert land(SOURCE).rows["id"].to_list() == [1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -243,3 +244,56 @@ def test_many_files_are_read_while_others_are_written_elsewhere(files: Path, lan
     finally:
         stop.set()
         writer.join()
+
+
+@pytest.mark.parametrize("path", ["in/*.csv", "in", "in/**/*.csv"])
+def test_a_link_to_a_file_that_is_not_there_is_not_passed_over(
+    files: Path, land: Land, path: str
+) -> None:
+    (files / ".#editing.csv").symlink_to("somebody@somewhere")
+    assert land({**SOURCE, "path": path}).rows.height == 3
+    (files / "c.csv").symlink_to(files / "gone.csv")
+    with pytest.raises(SourceError, match="a link to a file that is not there"):
+        land({**SOURCE, "path": path})
+
+
+def test_a_link_to_a_folder_is_not_passed_over(files: Path, land: Land) -> None:
+    (files.parent / "more").mkdir()
+    (files.parent / "more" / "c.csv").write_text("id\n4\n")
+    (files / "link").symlink_to(files.parent / "more")
+    for path in ("in", "in/**/*.csv"):
+        with pytest.raises(SourceError, match="a link to a folder"):
+            land({**SOURCE, "path": path})
+    assert land({**SOURCE, "path": "in/*/*.csv"}).rows["id"].to_list() == [4]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(
+    files: Path, land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("deep", "_hidden"):
+        (files / name).mkdir()
+    scan = os.scandir
+
+    def denied(folder: Path | int) -> Any:
+        if not isinstance(folder, int) and Path(folder).name in {"deep", "_hidden"}:
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr("tasks.ingest.walking.os.scandir", denied)
+    for path in ("in", "in/**/*.csv", "in/*/*.csv"):
+        with pytest.raises(SourceError, match="Permission denied"):
+            land({**SOURCE, "path": path})
+    (files / "deep").rmdir()
+    assert land({**SOURCE, "path": "in"}).rows.height == 3
+
+
+@pytest.mark.parametrize("path", ["**", "in/**", "in**.csv", "in/**.csv", "in/[ab].csv", "."])
+def test_patterns_find_the_same_everywhere(files: Path, land: Land, path: str) -> None:
+    assert land({**SOURCE, "path": path}).rows.height == 3
+    if path != ".":
+        assert all(matcher(path)(f"in/{name}.csv") for name in "ab")
+
+
+def test_a_pattern_that_is_none(files: Path) -> None:
+    with pytest.raises(ValueError, match="not a pattern"):
+        FilesConfig.model_validate({**SOURCE, "path": "in/[z-a].csv"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from tasks.ingest import json_file, json_stream
 from tasks.ingest.json_stream import NoListError, stream_records
 from tasks.ingest.json_text import MISSING, point, read_json
+from tasks.ingest.parts import to_json
 from tests.unit.ingest.conftest import Land
 
 
@@ -129,3 +131,20 @@ def test_a_large_document_gives_the_same_rows(
     assert whole.rows.height == 51_000
     (folder / "a.json").write_text(json.dumps(["\ud800", {"id": 1, "name": "\ud800"}] * 10_000))
     assert land({**source, "records": ""}).held.height == 20_000
+
+
+def test_numbers_of_a_held_record_stay_numbers(folder: Path, land: Land) -> None:
+    """So that a person mends what is wrong, and not what is right."""
+    text = '[{"id": 1.5, "x": 2.50, "note": "\\u00000"}, {"id": 2, "x": 12345678901234567890.1}]'
+    (folder / "a.json").write_text(text)
+    schema = {"id": "i32", "x": "f64", "note": "str"}
+    raws = land({"kind": "files", "path": "a.json", "schema": schema}).held["raw"].to_list()
+    assert raws[1] == '{"id": 2, "x": 12345678901234567890.1}'
+    mended = json.loads(raws[0])
+    assert mended["note"] == "\0" + "0"
+
+
+def test_the_digits_of_a_held_number_are_kept() -> None:
+    record = {"a": Decimal("2.50"), "b": [Decimal("1E+40")], "c": "2.50", "d": Decimal("NaN")}
+    assert to_json(record) == '{"a": 2.50, "b": [1E+40], "c": "2.50", "d": "NaN"}'
+    assert json.loads(to_json({"a": Decimal(1), "b": "\0" + "0"}))["b"] == "\0" + "0"

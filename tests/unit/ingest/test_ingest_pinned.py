@@ -110,6 +110,16 @@ def test_a_name_that_leads_nowhere_is_a_failed_connection() -> None:
         ("255.255.255.255", False),
         ("224.0.0.1", False),
         ("0.0.0.0", False),
+        ("192.0.0.192", False),
+        ("192.88.99.1", False),
+        ("::ffff:0:169.254.169.254", False),
+        ("64:ff9b:1:a9fe:a9:fe00:808:808", False),
+        ("2620:0:1::5efe:10.0.0.1", False),
+        ("2620:0:1::200:5efe:10.0.0.1", False),
+        ("2620:0:1::5efe:93.184.216.34", True),
+        ("fe80::5efe:93.184.216.34", False),
+        ("5f00::1", False),
+        ("3fff::1", False),
     ],
 )
 def test_what_is_public(address: str, public: bool) -> None:
