@@ -135,9 +135,10 @@ class _Document:
                 raise ValueError("nested too deep") from error
             if is_deep(value):
                 raise ValueError("nested too deep")
-            # A number that ends with the text may go on behind it.
-            if end < len(self._text) or not self._more():
-                self._at = end
+            # A number may go on behind the text: of 1.5e+3, all but the last is there.
+            length = end - self._at
+            if end + 2 < len(self._text) or not self._more():
+                self._at += length
                 return value
 
     def _more(self) -> bool:

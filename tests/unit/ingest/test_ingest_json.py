@@ -148,3 +148,11 @@ def test_the_digits_of_a_held_number_are_kept() -> None:
     record = {"a": Decimal("2.50"), "b": [Decimal("1E+40")], "c": "2.50", "d": Decimal("NaN")}
     assert to_json(record) == '{"a": 2.50, "b": [1E+40], "c": "2.50", "d": "NaN"}'
     assert json.loads(to_json({"a": Decimal(1), "b": "\0" + "0"}))["b"] == "\0" + "0"
+
+
+@pytest.mark.parametrize("number", ["0.0", "12.5", "1e3", "1.5E+3", "-2.5e-3", "7"])
+def test_a_number_may_be_cut_anywhere(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = f'{{"b": {number}, "a": [{number}, {number}]}}'.encode()
+    for size in range(1, len(content)):
+        monkeypatch.setattr(json_stream, "_CHUNK_BYTES", size)
+        assert _streamed(content, "/a") == [Decimal(number)] * 2
