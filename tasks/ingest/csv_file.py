@@ -1,8 +1,13 @@
-"""Read a delimited file: bytes to lines, lines to fields, fields to typed rows."""
+"""Read a delimited file: bytes to lines, lines to fields, fields to typed rows.
+
+Blocks of lines are read at once, each as if a record began with it. Where one does not, because a
+quoted text goes on from the block before, it is read again, behind the lines that the other left.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import polars as pl
@@ -14,6 +19,8 @@ from tasks.ingest.config import FilesConfig
 from tasks.ingest.decoding import blocks_of_lines
 from tasks.ingest.delimited import Split, read_header, show, split
 from tasks.ingest.evolving import new_names
+from tasks.ingest.in_order import in_order
+from tasks.ingest.lines import count_lines
 from tasks.ingest.odd_records import Dialect
 from tasks.ingest.parts import LINE, Held, Part, check_columns
 
@@ -34,24 +41,76 @@ def read_csv(
         SourceError: the file is not text, or has no header.
     """
     dialect = Dialect(source.delimiter or delimiter, source.quote, source.comment, source.escape)
-    names = [] if source.header else list(source.columns)
-    line, unread, seen = 1 + source.skip_lines, b"", 0
     body = Body(blocks_of_lines(stream, name, source.encoding), name, source)
-    for block, last, cut in body:
-        block = unread + block
-        is_cut = cut and source.final_newline == "required"
-        if not names:
-            names, lines = _header(block, name, source, dialect)
-            line += lines
-            block = block.split(b"\n", lines)[lines]
-            if is_cut and not block:
-                raise _cut_header(name)
-        done = split(block, names, dialect, line, last, is_cut)
-        yield _typed(done, block, line, name, source)
-        seen += done.seen
-        unread = done.unread
-        line += block.count(b"\n") - unread.count(b"\n")
+    reading = _Reading(name, source, dialect)
+    unread, seen = b"", 0
+    for block, (part, behind) in in_order(reading.read, reading.blocks(body)):
+        if unread:  # the block was read as if it began with a record, and it does not
+            part, behind = reading.read(block.joined_to(unread))
+        yield part
+        seen += part.seen
+        unread = behind
     body.check(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Some lines of a file.
+
+    Args:
+        content: the lines, each with its newline.
+        first_line: number of the first.
+        last: whether nothing follows them.
+        is_cut: whether the last record is held to be cut short.
+    """
+
+    content: bytes
+    first_line: int
+    last: bool
+    is_cut: bool
+
+    def joined_to(self, before: bytes) -> _Block:
+        """The block with lines that stand before it."""
+        first = self.first_line - before.count(b"\n")
+        return _Block(before + self.content, first, self.last, self.is_cut)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How a file's blocks are read, each on its own.
+
+    Args:
+        name: what the file is called.
+        source: its declaration.
+        dialect: how its records are written.
+        names: of its fields, known from its first block on.
+    """
+
+    name: str
+    source: FilesConfig
+    dialect: Dialect
+    names: list[str] = field(default_factory=list)
+
+    def blocks(self, body: Body) -> Iterator[_Block]:
+        """The blocks of records, with the numbers of their lines."""
+        self.names = [] if self.source.header else list(self.source.columns)
+        line = 1 + self.source.skip_lines
+        for block, last, cut in body:
+            is_cut = cut and self.source.final_newline == "required"
+            if not self.names:
+                self.names, lines = _header(block, self.name, self.source, self.dialect)
+                block = block.split(b"\n", lines)[lines]
+                line += lines
+                if is_cut and not block:
+                    raise _cut_header(self.name)
+            yield _Block(block, line, last, is_cut)
+            line += count_lines(block)
+
+    def read(self, block: _Block) -> tuple[Part, bytes]:
+        """Its records, and the bytes at its end that begin one that it does not finish."""
+        content, line = block.content, block.first_line
+        done = split(content, self.names, self.dialect, line, block.last, block.is_cut)
+        return _typed(done, content, line, self.name, self.source), done.unread
 
 
 def _header(

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 
+import tasks.ingest.decoding as decoding
 from tasks.ingest.config import FilesConfig
 from tasks.ingest.csv_file import read_csv
 from tasks.ingest.parts import Part
@@ -19,7 +21,7 @@ TEXT = st.text(st.sampled_from("ab,;\"'\n\r#é \t0\ufeff€"), max_size=6)
 ROWS = st.lists(st.tuples(TEXT, TEXT, TEXT), max_size=12)
 
 
-def _read(content: bytes, blocks: int = 1 << 20, **more: object) -> tuple[pl.DataFrame, list[Part]]:
+def _read(content: bytes, **more: object) -> tuple[pl.DataFrame, list[Part]]:
     source = FilesConfig.model_validate(
         {
             "kind": "files",
@@ -112,20 +114,28 @@ def _check_as_written(row: dict[str, object], lines: list[bytes], starts: list[i
     assert next(reader, None) is None
 
 
-@given(ROWS, st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
-def test_the_size_of_the_blocks_makes_no_difference(
-    rows: list[tuple[str, str, str]], size: int
-) -> None:
-    import tasks.ingest.decoding as decoding
+QUOTED = st.lists(
+    st.sampled_from(
+        [b"a,b,c", b'"a\n,\nb"', b'"x', b'y"', b',"', b'""', b",", b"\n", b"\r\n", b"\xff"]
+    ),
+    max_size=40,
+)
 
-    content = _write(rows, csv.QUOTE_MINIMAL, "\n") + b'x,"y\nlast'
+
+@given(
+    st.one_of(ROWS.map(lambda rows: _write(rows, csv.QUOTE_MINIMAL, "\n")), QUOTED.map(b"".join))
+)
+@example(b'a,b,"c\nd"\ne,f,"g\n\nh"\n' * 5)
+@example(b'a,b,"c\n' + b"d,e,f\n" * 9)
+@settings(max_examples=100, deadline=None)
+def test_blocks_read_at_once_give_what_one_block_gives(content: bytes) -> None:
+    """Whatever a block's beginning belongs to, and whether its quotes are ever closed."""
     whole, parts = _read(content)
-    before = decoding._BLOCK_BYTES
-    decoding._BLOCK_BYTES = size
-    try:
-        small, smaller_parts = _read(content)
-    finally:
-        decoding._BLOCK_BYTES = before
-    assert small.equals(whole)
-    assert [h for p in smaller_parts for h in p.held] == [h for p in parts for h in p.held]
+    held = [one for part in parts for one in part.held]
+    for size in (1, 3, 7, 16, 40):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(decoding, "_BLOCK_BYTES", size)
+            frame, smaller = _read(content)
+        assert frame.equals(whole)
+        assert [one for part in smaller for one in part.held] == held
+        assert sum(part.seen for part in smaller) == sum(part.seen for part in parts)
