@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +21,7 @@ from tasks.core.quarantine import LINE
 
 ROW_GROUP_ROWS = 131_072
 _ROW_GROUP_CELLS = 2**24
+_STEPPED = (pl.Int32, pl.Int64, pl.UInt32, pl.UInt64, pl.Date, pl.Datetime)
 _COMPRESSION: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 3,
@@ -114,25 +115,38 @@ def group_rows(columns: int) -> int:
 
 
 def _row_group(group: pl.DataFrame, schema: pa.Schema) -> bytes:
-    return _file(schema, _arrow(group).cast(schema))
+    return _file(schema, _arrow(group).cast(schema), _growing(group))
 
 
-def _file(schema: pa.Schema, table: pa.Table | None = None) -> bytes:
+def _file(schema: pa.Schema, table: pa.Table | None = None, growing: Sequence[str] = ()) -> bytes:
     """A Parquet file of one row group, or none."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, **_COMPRESSION, **_encodings(schema)) as writer:
+    with pq.ParquetWriter(sink, schema, **_COMPRESSION, **_encodings(schema, growing)) as writer:
         if table is not None:
             writer.write_table(table)
     content: bytes = sink.getvalue().to_pybytes()
     return content
 
 
-def _encodings(schema: pa.Schema) -> dict[str, Any]:
-    """Dictionaries, but for the position in a source, which grows from row to row."""
-    if LINE not in schema.names:
+def _growing(group: pl.DataFrame) -> list[str]:
+    """The columns whose steps are stored: positions in a source, and numbers that never fall."""
+    return [
+        column.name
+        for column in group
+        if column.name == LINE
+        or (column.dtype in _STEPPED and not column.null_count() and column.is_sorted())
+    ]
+
+
+def _encodings(schema: pa.Schema, growing: Sequence[str]) -> dict[str, Any]:
+    """Dictionaries, but for columns that grow: theirs would hold each of their values."""
+    if not growing:
         return {"use_dictionary": True}
-    others = [name for name in schema.names if name != LINE]
-    return {"use_dictionary": others, "column_encoding": {LINE: "DELTA_BINARY_PACKED"}}
+    others = [name for name in schema.names if name not in growing]
+    return {
+        "use_dictionary": others,
+        "column_encoding": dict.fromkeys(growing, "DELTA_BINARY_PACKED"),
+    }
 
 
 @contextlib.contextmanager

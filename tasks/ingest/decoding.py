@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from tasks.core.errors import SourceError
 
-_BLOCK_BYTES = 16 * 1024 * 1024
+_BLOCK_BYTES = 4 * 1024 * 1024
 _MAX_LINE_BYTES = 64 * 1024 * 1024
 
 

@@ -141,7 +141,8 @@ class _Splitting:
             return None
         if frame.height != good.size:
             return None
-        return frame.with_columns(pl.Series(LINE, good, dtype=pl.Int64))
+        # Polars' reader gives many chunks, and each query of them would join them anew.
+        return frame.rechunk().with_columns(pl.Series(LINE, good, dtype=pl.Int64))
 
     def finish(self, fields: pl.DataFrame, first_line: int, cut: bool) -> Split:
         """Add the odd records, and the held ones, and number them."""

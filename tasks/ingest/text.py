@@ -129,7 +129,9 @@ def _fast(texts: pl.Series, column: ColumnType) -> pl.Expr:
         index = texts.is_not_null().arg_max()
         between = "T" if index is not None and "T" in (texts[index] or "") else " "
         usual = text.str.contains(f"{_DATE}{between}[0-9]{{2}}:[0-9]{{2}}:[0-5][0-9]$")
-        value = text.str.strptime(pl.Datetime("us"), f"%Y-%m-%d{between}%H:%M:%S", strict=False)
+        value = text.str.strptime(
+            pl.Datetime("us"), f"%Y-%m-%d{between}%H:%M:%S", strict=False, cache=False
+        )
         return pl.when(usual & _has_year(text)).then(value)
     return _expression(text, column)
 
