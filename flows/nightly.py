@@ -45,12 +45,12 @@ def nightly(
     day = date or due_date(loaded.config.timezone)
     if not loaded.config.calendar.is_open(day):
         return closed_night(loaded, day)
-    aliases = read_aliases(loaded.store, loaded.name)
     with (
         counting() as costs,
         open_run(loaded.store, loaded.name, str(day), clock.attempt_name()) as run,
     ):
         try:
+            aliases = read_aliases(loaded.store, loaded.name)
             arrivals.take_night(loaded, day, loaded.config.sources)
             past = history(loaded, day, day - _DAY)
             night = _night(run, loaded, day, past, aliases, costs)

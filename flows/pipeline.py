@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,15 +21,16 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 
 from expectations.marked_yaml import MarkedYaml
 from flows.yaml_file import build, read_yaml
-from tasks.core.config import Config
+from tasks.core.config import Config, format_duration
 from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest
 from tasks.core.store import Store
 from tasks.features import own
 from tasks.features.config import FeaturesConfig
+from tasks.features.unseen import early_readers
 from tasks.ingest.config import SourceConfig
-from tasks.labels.config import LabelConfig
+from tasks.labels.config import LabelColumn, LabelConfig
 from tasks.models.config import ModelConfig, TabMConfig
 from tasks.prepare.config import PrepareConfig
 from tasks.report.config import ReportConfig
@@ -123,11 +124,37 @@ class PipelineConfig(Config):
             raise ValueError("a folder is required: object stores are not supported yet")
         return text
 
+    @field_validator("label")
+    @classmethod
+    def _events_do_not_depend_on_it(cls, label: LabelConfig, info: ValidationInfo) -> LabelConfig:
+        event: EventConfig | None = info.data.get("event")
+        if isinstance(label, LabelColumn) and event and label.column in event.columns_of_where:
+            raise _early(label, [("event.where", f"reads the label's column {label.column!r}")])
+        return label
+
+    @field_validator("prepare")
+    @classmethod
+    def _is_not_told_the_label(cls, prepare: PrepareConfig, info: ValidationInfo) -> PrepareConfig:
+        label: LabelConfig | None = info.data.get("label")
+        if isinstance(label, LabelColumn):
+            does = f"reads the label's column {label.column!r}"
+            readers = [(f"prepare.{place}", does) for place in prepare.readers(label.column)]
+            if readers:
+                raise _early(label, readers)
+        return prepare
+
     @field_validator("features")
     @classmethod
     def _know_the_label(cls, features: FeaturesConfig, info: ValidationInfo) -> FeaturesConfig:
         label: LabelConfig | None = info.data.get("label")
-        return features.with_label_delay(label.delay) if label else features
+        event: EventConfig | None = info.data.get("event")
+        if label is None or event is None:
+            return features
+        column = label.column if isinstance(label, LabelColumn) else None
+        readers = list(early_readers(features, event.table, column, label.delay))
+        if readers:
+            raise _early(label, readers)
+        return features.with_label_delay(label.delay)
 
     @model_validator(mode="after")
     def _tables_are_declared(self) -> Self:
@@ -151,6 +178,14 @@ class PipelineConfig(Config):
         except ConfigError as error:
             raise ValueError(f"{error.where}: {error.required} is required. {error.do}") from error
         return self
+
+
+def _early(label: LabelConfig, readers: Sequence[tuple[str, str]]) -> ValueError:
+    found = "; ".join(f"{where} {does}" for where, does in readers)
+    return ValueError(
+        f"a night knows no label before its delay ({format_duration(label.delay)}) has passed, but "
+        f"{found}. Take it out; past labels are told by the family `risk`"
+    )
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from tasks.core.ledger import check_balance
 from tasks.core.treatments import FeatureState, Learned
 from tasks.features.inputs import Inputs
 from tasks.features.task import build_features, learn_features
+from tasks.labels.config import LabelColumn
 from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH
 from tasks.models.records import Metric, TrainingReference
@@ -135,7 +136,8 @@ def _features(
     config, dates = pipeline.config, (material.first, material.last)
     events = material.past.events
     seen = events.between(*dates)
-    learned = fit_preparation(run, config.prepare, config.event, seen, divided)
+    label = config.label.column if isinstance(config.label, LabelColumn) else None
+    learned = fit_preparation(run, config.prepare, config.event, seen, divided, label)
     past = events.between(material.first - config.lookback, material.last)
     prepared = prepare(run, config.prepare, learned, config.event, past, dates)
     asked = labels if config.features.reads_labels else None

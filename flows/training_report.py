@@ -16,6 +16,7 @@ from tasks.core.artifacts import LedgerLine, Report, Selection
 from tasks.core.commit import Run, commit, last_commit, open_run
 from tasks.core.errors import DataError, IntegrityError
 from tasks.core.treatments import Treated
+from tasks.models.aliases import UNSELECTED, find_aliases
 from tasks.models.records import Trained, TrainingReference
 from tasks.report.records import RunRecord, TrainingReport
 from tasks.report.task import publish_run, publish_training, publish_verdicts
@@ -95,15 +96,21 @@ def publish_unselected(
         DataError: always.
     """
     made = provenance(pipeline, reference.known_by, reference.inputs, known_as=reference.run_id)
-    unit = f"unselected-{reference.known_by}"
+    unit = f"{UNSELECTED}{reference.known_by}"
     with open_run(run.store, pipeline.name, unit, clock.attempt_name()) as aside:
         table = publish_verdicts(aside, selection, made)
         commit(aside, commit_facts(made, "incident", ()))
     level = pipeline.config.selection.alpha
+    models = last_commit(run.store, pipeline.name, run.batch)
+    has_champion = find_aliases(run.store, models) is not None
     raise DataError(
         f"a feature that tells labels better than chance, at level {level}",
         found=f"none of {len(selection.verdicts)} candidates, by {selection.method}; "
-        "the champion, where there is one, goes on scoring",
+        + (
+            "the champion goes on scoring"
+            if has_champion
+            else "there is no model, and no night is scored before a training that finds one"
+        ),
         where=str(run.store.path(table.uri)),
         do="Train on a longer window, add features, name some in selection.keep, "
         "or train on all of them with selection.if_none: all.",

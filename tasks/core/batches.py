@@ -6,6 +6,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from tasks.core.event import EventConfig
+from tasks.core.quarantine import LINE, SOURCE
+
+BATCH_DATE = "batch_date"
+
 
 def stack(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
     """Put the batch dates of a table together, in the columns that the newest of them has.
@@ -19,6 +24,20 @@ def stack(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
     """
     schema = parts[-1].collect_schema()
     return pl.concat([_as(schema, part) for part in parts])
+
+
+def in_order(rows: pl.LazyFrame, event: EventConfig) -> pl.LazyFrame:
+    """Sort by event time, key and batch date: an order that the input's order has no part in.
+
+    Rows that these do not tell apart are sorted by what else they say, and last by where they were
+    read from.
+    """
+    first = [*([event.time] if event.time else []), *event.key, BATCH_DATE]
+    origin = [SOURCE, LINE]
+    names = rows.collect_schema().names()
+    said = [name for name in names if name not in {*first, *origin}]
+    read = [name for name in origin if name in names and name not in first]
+    return rows.sort([*first, *said, *read], nulls_last=True)
 
 
 def _as(schema: pl.Schema, part: pl.LazyFrame) -> pl.LazyFrame:

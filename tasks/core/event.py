@@ -6,6 +6,7 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from tasks.core.config import Config
+from tasks.core.sql import RowExpression
 
 EVENT_ID = "event_id"
 EVENT_TIME = "event_time"
@@ -43,7 +44,7 @@ class EventConfig(Config):
     time: str | None = Field(
         None, description="Column with the time of the event; empty where the data have none"
     )
-    where: str | None = Field(
+    where: RowExpression | None = Field(
         None,
         description="SQL condition for the rows that are scored; the others still feed features",
     )
@@ -68,12 +69,7 @@ class EventConfig(Config):
             return pl.lit(True)
         return pl.sql_expr(self.where).fill_null(False)
 
-    @field_validator("where")
-    @classmethod
-    def _parses(cls, where: str | None) -> str | None:
-        if where is not None:
-            try:
-                pl.sql_expr(where)
-            except Exception as error:
-                raise ValueError(f"not a SQL condition that Polars reads: {error}") from error
-        return where
+    @property
+    def columns_of_where(self) -> frozenset[str]:
+        """The columns that decide which rows are events."""
+        return frozenset(pl.sql_expr(self.where).meta.root_names() if self.where else ())

@@ -153,11 +153,12 @@ def _futures(
     own = _of_transaction(picked, known) | (pl.col(_ROW) == pick)
     if known.time is None:
         past, future, told, later = rows.filter(own), rows.filter(~own), dimensions, dimensions
+        past = _unlearn(past, rows, known, None, generator)
     else:
         cut = picked[known.time].item()
         is_past = (pl.col(known.time) < cut) | own
         past, future = rows.filter(is_past), rows.filter(~is_past)
-        past = _unlearn(past, known, cut, generator)
+        past = _unlearn(past, rows, known, cut, generator)
         told, later = _dimensions(dimensions, known, cut, generator)
     yield "removed", (past, told)
     invented = _invent(future, rows, known, generator).filter(~_of_transaction(picked, known))
@@ -206,16 +207,24 @@ def _of_transaction(picked: pl.DataFrame, known: Knowledge) -> pl.Expr:
 
 
 def _unlearn(
-    past: pl.DataFrame, known: Knowledge, cut: dt.datetime, generator: np.random.Generator
+    past: pl.DataFrame,
+    rows: pl.DataFrame,
+    known: Knowledge,
+    cut: dt.datetime | None,
+    generator: np.random.Generator,
 ) -> pl.DataFrame:
-    """Shuffle the values that late columns of past rows had not got yet."""
-    assert known.time is not None
+    """Give late columns of past rows, where they had no value yet, others that occur."""
     for column, delay in known.late.items():
-        open_ = past[known.time] >= cut - delay
-        values = past[column].to_list()
-        places = np.flatnonzero(open_.to_numpy())
-        for place, source in zip(places, generator.permutation(len(values)), strict=False):
-            values[place] = values[source]
+        values, others = past[column].to_list(), rows[column].unique().sort().to_list()
+        is_open = (
+            past[known.time] >= cut - delay
+            if known.time is not None and cut is not None
+            else pl.repeat(True, past.height, eager=True)
+        )
+        for place in np.flatnonzero(is_open.to_numpy()):
+            other = [value for value in others if value != values[place]]
+            if other:
+                values[place] = other[int(generator.integers(len(other)))]
         past = past.with_columns(pl.Series(column, values, past[column].dtype))
     return past
 

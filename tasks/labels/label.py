@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from tasks.core.batches import BATCH_DATE, in_order
 from tasks.core.errors import ConfigError, SchemaDriftError
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
 from tasks.labels.config import FollowedBy, LabelColumn
 
-BATCH_DATE, LABEL, KNOWN_AT = "batch_date", "label", "known_at"
+LABEL, KNOWN_AT = "label", "known_at"
 
 
 def label(
@@ -43,7 +44,7 @@ def label(
     timed = rows.with_columns(
         event.id(), _time(event).alias(EVENT_TIME), _happened(event).alias("_at")
     ).filter(pl.col("_at") <= end)
-    events = timed.filter(event.is_event()).unique(EVENT_ID, keep="first", maintain_order=True)
+    events = _first_of_each(timed.filter(event.is_event()), event)
     known = events.with_columns((pl.col("_at") + config.delay).alias(KNOWN_AT)).filter(
         pl.col(KNOWN_AT) <= end
     )
@@ -62,6 +63,14 @@ def label(
         .sort(EVENT_TIME, EVENT_ID)
         .collect()
     )
+
+
+def _first_of_each(events: pl.LazyFrame, event: EventConfig) -> pl.LazyFrame:
+    """Of rows with one key the one that preparation keeps, whatever the order they come in."""
+    again = pl.col(EVENT_ID).is_duplicated()
+    repeated = in_order(events.filter(again), event)
+    first = repeated.unique(EVENT_ID, keep="first", maintain_order=True)
+    return pl.concat([events.filter(~again), first])
 
 
 def _time(event: EventConfig) -> pl.Expr:

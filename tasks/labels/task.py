@@ -8,13 +8,13 @@ from datetime import date
 import polars as pl
 
 from tasks.core.artifacts import Labels, Ref, Valid
-from tasks.core.batches import stack
+from tasks.core.batches import BATCH_DATE, stack
 from tasks.core.commit import Run
 from tasks.core.errors import DataError
 from tasks.core.event import EventConfig
 from tasks.core.store import batch_date, table_uri
 from tasks.labels.config import LabelConfig
-from tasks.labels.label import BATCH_DATE, label
+from tasks.labels.label import label
 from tasks.task import stage
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.core.artifacts import Model, Ref
-from tasks.core.commit import Commit, last_commit
+from tasks.core.commit import Commit, committed_batches, last_commit
 from tasks.core.errors import IntegrityError, ModelMissingError
 from tasks.core.keys import canonical_json
 from tasks.core.store import Store
 
 BATCH = "models"
+UNSELECTED = "unselected-"  # the unit of a training that selected nothing, before its date
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,25 @@ def read_aliases(store: Store, pipeline: str) -> Aliases:
     """
     aliases = find_aliases(store, last_commit(store, pipeline, BATCH))
     if aliases is None:
-        raise ModelMissingError(
+        raise _missing(store, pipeline)
+    return aliases
+
+
+def _missing(store: Store, pipeline: str) -> ModelMissingError:
+    """That there is no model; and why, where a training found nothing to build one on."""
+    tried = [record.batch for record in committed_batches(store, pipeline, UNSELECTED)]
+    if not tried:
+        return ModelMissingError(
             "a trained model",
             found="none was registered yet",
             where=f"models/{pipeline}",
             do=f"Train one first: lamplighter train {pipeline}",
         )
-    return aliases
+    date = tried[-1].removeprefix(UNSELECTED)
+    return ModelMissingError(
+        "a trained model",
+        found=f"none: in the training by {date} no feature told labels better than chance",
+        where=f"models/{pipeline}; the verdicts in incidents/{pipeline}/batch_date={date}",
+        do="Add features or time to learn from, or accept a model of all candidates with "
+        f"selection.if_none: all; then train again: lamplighter train {pipeline}",
+    )

@@ -40,7 +40,8 @@ class Held:
     """Columns whose values may not change.
 
     Args:
-        identity: keys, times, entities and batch date: they name and order the events.
+        identity: keys, times, entities and batch date: they name and order the events; and the
+            label's column, of which no treatment may tell.
         condition: columns of `event.where`: they decide which rows are events.
     """
 
@@ -48,12 +49,11 @@ class Held:
     condition: frozenset[str]
 
     @classmethod
-    def of(cls, event: EventConfig) -> Held:
-        """The columns an event is made of."""
+    def of(cls, event: EventConfig, label: str | None = None) -> Held:
+        """The columns an event is made of, and the label's."""
         time = [event.time] if event.time else []
-        condition = pl.sql_expr(event.where).meta.root_names() if event.where else []
-        identity = {*time, *event.key, *event.entities, BATCH_DATE}
-        return cls(frozenset(identity), frozenset(condition))
+        identity = {*time, *event.key, *event.entities, BATCH_DATE, *([label] if label else [])}
+        return cls(frozenset(identity), event.columns_of_where)
 
 
 def kind_of(dtype: Type) -> Kind | None:
@@ -153,7 +153,7 @@ def _check(
         )
     if column in held.identity:
         raise ConfigError(
-            "no treatment of keys, times and entities",
+            "no treatment of keys, times and entities, nor of the label",
             found=f"a rule for {column}",
             where=where,
             do="Remove the rule; a changed key would name another event.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -99,6 +100,26 @@ class PrepareConfig(Config):
     categories: CategoriesConfig = Field(CategoriesConfig(), description="What is rare")
     missing: MissingConfig = Field(MissingConfig(), description="How missing values are filled")
     scaling: ScalingConfig = Field(ScalingConfig(), description="Scaled copies of columns")
+
+    def readers(self, column: str) -> Iterator[str]:
+        """The rules that read or treat a column, by their place in the pipeline file."""
+        by_column: Mapping[str, Mapping[str, object]] = {
+            "types": self.types,
+            "outliers.columns": self.outliers.columns,
+            "categories.columns": self.categories.columns,
+            "missing.columns": self.missing.columns,
+            "scaling.columns": self.scaling.columns,
+        }
+        yield from (f"{step}.{column}" for step, rules in by_column.items() if column in rules)
+        for rule in self.outliers.together:
+            if column in rule.columns:
+                yield f"outliers.together, {rule.name}"
+        by_type = {kind: getattr(self.missing, kind) for kind in ("numeric", "text", "boolean")}
+        columns = {f"columns.{name}": rule for name, rule in self.missing.columns.items()}
+        for place, rule in (by_type | {"date": self.missing.date} | columns).items():
+            read = (*getattr(rule, "inputs", ()), *getattr(rule, "by", ()))
+            if column in read:
+                yield f"missing.{place}"
 
     @property
     def lookback(self) -> dt.timedelta:

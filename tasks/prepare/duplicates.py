@@ -1,4 +1,4 @@
-"""Order the rows of many batch dates, and drop those that repeat an earlier one."""
+"""Of the ordered rows of many batch dates, those that repeat an earlier one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,6 @@ from tasks.prepare.config import DuplicatesConfig
 
 REPEATED_KEY = "duplicate key"
 REPEATED_ROW = "duplicate"
-
-
-def in_order(rows: pl.LazyFrame, event: EventConfig) -> pl.LazyFrame:
-    """Sort by event time, key and batch date: an order that the input's order has no part in."""
-    time = [event.time] if event.time else []
-    rest = [c for c in rows.collect_schema().names() if c not in {*time, *event.key, BATCH_DATE}]
-    return rows.sort([*time, *event.key, BATCH_DATE, *rest], nulls_last=True)
 
 
 def repeated(rows: pl.LazyFrame, event: EventConfig, config: DuplicatesConfig | None) -> pl.Expr:

@@ -24,13 +24,16 @@ _SEED = 0
 _Found = Iterator[tuple[Treatment, bytes | None]]
 
 
-def fit(rows: pl.LazyFrame, config: PrepareConfig, event: EventConfig) -> Learned:
+def fit(
+    rows: pl.LazyFrame, config: PrepareConfig, event: EventConfig, label: str | None = None
+) -> Learned:
     """Learn the treatments of every column that needs one.
 
     Args:
         rows: rows of training time, de-duplicated, in order.
         config: what to learn.
         event: its key, time and entities stay as they are.
+        label: the label's column, which stays as it is too; None where it is no column.
 
     Returns:
         The treatments in the order of the chain, within a step in the table's order. Rows that a
@@ -46,7 +49,7 @@ def fit(rows: pl.LazyFrame, config: PrepareConfig, event: EventConfig) -> Learne
         schema = {
             name: dtype for name, dtype in seen.collect_schema().items() if name in _own(rows)
         }
-        learned = _with(learned, step(seen, schema, config, Held.of(event)))
+        learned = _with(learned, step(seen, schema, config, Held.of(event, label)))
     return learned
 
 

@@ -161,13 +161,21 @@ def _check_entity(column: str, schema: Schema, rule: Missing) -> None:
 def _fits(value: Scalar, dtype: Type) -> bool:
     match kind_of(dtype):
         case "numeric":
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            return number and _within(value, dtype)
         case "boolean":
             return isinstance(value, bool)
         case "date":
             return isinstance(value, str) and _is_iso(value)
         case _:
             return isinstance(value, str)
+
+
+def _within(value: Scalar, dtype: Type) -> bool:
+    """Whether an integer column can hold a whole number; a fraction makes it one of floats."""
+    if not dtype.is_integer() or not float(value).is_integer():
+        return True
+    return pl.select(pl.lit(value).cast(dtype, strict=False)).item() is not None
 
 
 def _is_iso(text: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from tasks.core.artifacts import Divided, LedgerLine, Prepared, PreparedTable, Ref, Valid
-from tasks.core.batches import stack
+from tasks.core.batches import in_order, stack
 from tasks.core.commit import Run
 from tasks.core.errors import DataError
 from tasks.core.event import EVENT_ID, EventConfig
@@ -20,7 +20,7 @@ from tasks.prepare import fit as fitting
 from tasks.prepare.apply import apply_counted, touched_columns
 from tasks.prepare.columns import BATCH_DATE
 from tasks.prepare.config import PrepareConfig
-from tasks.prepare.duplicates import in_order, repeated
+from tasks.prepare.duplicates import repeated
 from tasks.task import stage
 
 _REASON = "_repeated"
@@ -34,11 +34,13 @@ def fit_preparation(
     event: EventConfig,
     tables: Sequence[Ref[Valid]],
     divided: Divided,
+    label: str | None = None,
 ) -> Learned:
     """Learn the treatments from the rows of training time, and of no other.
 
     Rows that are no labelled event are learned from as well, unless they came after the fitted
-    part; the events of the other parts never are.
+    part; the events of the other parts never are. `label` names the label's column, if it is one:
+    no rule by type treats it.
     """
     rows = _ordered(run, config, event, tables)
     kept = rows.filter(pl.col(_REASON).is_null()).drop(_REASON)
@@ -48,7 +50,7 @@ def fit_preparation(
     seen = kept.with_columns(event.id()).join(
         judged, on=EVENT_ID, how="anti", maintain_order="left"
     )
-    return fitting.fit(seen.drop(EVENT_ID).collect().lazy(), config, event)
+    return fitting.fit(seen.drop(EVENT_ID).collect().lazy(), config, event, label)
 
 
 @stage("prepare")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -159,6 +160,22 @@ def test_a_planted_leak_is_found(lines: pl.DataFrame, wanted: pl.Series, leak: s
     proof = prove_no_leak(builder, lines, wanted, {}, KNOWN, cut_offs=30)
     assert [leak.feature for leak in proof.leaks] == ["planted"]
     assert proof.leaks[0].event_time <= proof.leaks[0].cut_off
+
+
+@pytest.mark.parametrize(("time", "seed"), [(None, 0), ("at", 1)])
+def test_the_own_label_of_an_event_is_found_though_it_is_rare(
+    lines: pl.DataFrame, wanted: pl.Series, time: str | None, seed: int
+) -> None:
+    rare = lines.with_columns(fraud=(pl.int_range(pl.len()) % 50 == 0).cast(pl.Int64))
+    known = replace(KNOWN, time=time, late={"fraud": dt.timedelta(0)}, together=())
+
+    def builder(
+        rows: pl.DataFrame, asked: pl.Series, tables: Mapping[str, pl.DataFrame]
+    ) -> pl.DataFrame:
+        return rows.select(pl.col("fraud").alias("own"), "quantity").filter(asked)
+
+    proof = prove_no_leak(builder, rare, wanted, {}, known, cut_offs=3, seed=seed)
+    assert [leak.feature for leak in proof.leaks] == ["own"]
 
 
 def test_a_lookup_that_takes_the_present_is_found(

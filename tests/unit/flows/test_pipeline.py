@@ -43,6 +43,7 @@ def test_the_shipped_pipelines_load(name: str) -> None:
         ("event.key", ["score"], "names already"),
         ("decision", {"kind": "budget", "per_day": 0}, "greater than or equal to 1"),
         ("sources.lines.kind", "ftp", "files"),
+        ("event.where", "Quantity > AVG(Quantity)", "its own row only"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, told: str) -> None:
@@ -50,6 +51,112 @@ def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, told: s
         load(str(_pipeline(tmp_path, {key: value})))
     assert told in str(caught.value)
     assert "retail.yaml:" in caught.value.where
+
+
+COUNT = {"family": "columns", "columns": ["Quantity"]}
+OF_LINES = {"family": "events", "table": "lines", "on": {"CustomerID": "CustomerID"}}
+RETURNED = {
+    "label": {"kind": "column", "column": "Returned", "positive": [1], "delay": "7d"},
+    "features": [COUNT],
+}
+
+
+def _reading(**family: Any) -> dict[str, Any]:
+    return {"features": [COUNT, family]}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_reading(family="columns", log=["Returned"]), "features[1], family columns reads"),
+        (_reading(family="columns", missing="Returned"), "in `missing`"),
+        (_reading(family="expressions", expressions={"x": "2 * Returned"}), "in `expressions`"),
+        (_reading(family="pairs", ratios=[["Quantity", "Returned"]]), "in `ratios`"),
+        (_reading(family="crosses", hashed=[["Country", "Returned"]]), "in `hashed`"),
+        (_reading(family="bins", edges={"Returned": [0]}), "in `edges`"),
+        (_reading(family="categories", one_hot={"Returned": [1]}), "in `one_hot`"),
+        (_reading(family="frequency", columns="Returned", windows=["7d"]), "in `columns`"),
+        (_reading(family="target_rate", columns="Returned"), "in `columns`"),
+        (_reading(family="novelty", entity="CustomerID", of="Returned", windows=["7d"]), "`of`"),
+        (
+            _reading(
+                family="history",
+                entity="CustomerID",
+                windows=["7d"],
+                statistics=["mean"],
+                values=["Returned"],
+                delay="6d",
+            ),
+            "in `values`",
+        ),
+        (
+            _reading(
+                family="sequence", entity="CustomerID", steps=2, within="9d", values="Returned"
+            ),
+            "in `values`",
+        ),
+        (
+            _reading(**OF_LINES, time="InvoiceDate", windows=["7d"], where="Returned = 1"),
+            "in `where`",
+        ),
+        (
+            _reading(family="risk", entity="CustomerID", windows=["7d"], delay="1d"),
+            "takes labels with a `delay` shorter",
+        ),
+        (
+            {
+                "prepare": {
+                    "missing": {
+                        "columns": {"UnitPrice": {"method": "xgboost", "inputs": "Returned"}}
+                    }
+                }
+            },
+            "prepare.missing.columns.UnitPrice",
+        ),
+        (
+            {"prepare": {"outliers": {"together": [{"columns": ["Quantity", "Returned"]}]}}},
+            "prepare.outliers.together, isolation",
+        ),
+        (
+            {"prepare": {"scaling": {"columns": {"Returned": "standard"}}}},
+            "prepare.scaling.columns",
+        ),
+        ({"event.where": "Returned = 0"}, "event.where reads"),
+    ],
+)
+def test_what_would_read_the_label_before_it_is_known_is_refused(
+    tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match="a night knows no label before its delay") as caught:
+        load(str(_pipeline(tmp_path, RETURNED | change)))
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        {"family": "risk", "entity": "CustomerID", "windows": ["7d"]},
+        {
+            "family": "risk",
+            "entity": "CustomerID",
+            "windows": ["7d"],
+            "where": "Returned = 1",
+            "delay": "7d",
+        },
+        {
+            "family": "history",
+            "entity": "CustomerID",
+            "windows": ["7d"],
+            "statistics": ["mean"],
+            "values": ["Returned"],
+            "delay": "8d",
+        },
+        {"family": "target_rate", "columns": "Country"},
+        {"family": "columns", "missing": ["Country"]},
+    ],
+)
+def test_labels_that_are_known_may_be_read(tmp_path: Path, family: dict[str, Any]) -> None:
+    assert load(str(_pipeline(tmp_path, RETURNED | {"features": [family]})))
 
 
 def test_a_secret_written_in_clear_is_refused_and_not_repeated(tmp_path: Path) -> None:

@@ -116,6 +116,16 @@ def test_nothing_after_the_day_is_used(match: str) -> None:
         assert known.items() <= whole.items()
 
 
+def test_of_a_repeated_key_the_first_row_in_time_gives_the_label_in_any_order() -> None:
+    config = LabelColumn(column="quantity", positive=(1,))
+    rows = lines(("a", 2, "a", "x", 1), ("a", 1, "b", "x", 0), ("b", 1, "b", "x", 1)).collect()
+    for given in (rows, rows.reverse()):
+        found = label(given.lazy(), config, EVENT, dt.date(2010, 2, 1))
+        assert found["event_id"].to_list() == ["a", "b"]
+        assert found["label"].to_list() == [0, 1]
+        assert found["batch_date"].to_list() == [dt.date(2010, 1, 2)] * 2
+
+
 def test_labels_equal_the_plain_reading_of_the_rule() -> None:
     rows = random_lines(200, seed=1)
     everything = rows.collect().sort("at", "id").to_dicts()

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tasks.core import ledger
 from tasks.core.artifacts import Divided, Parts, Ref, Valid
+from tasks.core.batches import in_order
 from tasks.core.commit import Run, open_run
 from tasks.core.errors import ConfigError, DataError, SchemaDriftError
 from tasks.core.event import EventConfig
@@ -235,3 +236,29 @@ def test_a_column_of_the_name_of_an_indicator_is_refused(event: EventConfig) -> 
     rows = pl.LazyFrame({"x": [1.0], "x_missing": [True]})
     with pytest.raises(ConfigError, match="x_missing"):
         apply(rows, learned, event)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series("v", [[2, 1], [1], None, [1, 3]]),
+        pl.Series("v", [[2, 1], [1, 3], None, [1, 0]], pl.Array(pl.Int16, 2)),
+        pl.Series("v", [[2.0], [float("nan")], None, [1.0]], pl.Array(pl.Float32, 1)),
+        pl.Series("v", [{"a": 2}, {"a": 1}, None, {"a": 0}]),
+        pl.Series("v", [b"b", b"a", None, b""]),
+    ],
+)
+def test_rows_with_nested_values_have_one_order(event: EventConfig, values: pl.Series) -> None:
+    rows = pl.DataFrame({"id": 1, "at": dt.datetime(2010, 1, 1), "v": values, "batch_date": FIRST})
+    ordered = in_order(rows.lazy(), event).collect()
+    assert ordered["v"][-1] is None
+    for places in ([3, 2, 1, 0], [1, 3, 0, 2]):
+        assert in_order(rows[places].lazy(), event).collect().equals(ordered)
+
+
+def test_no_rule_by_type_treats_the_label(store: Store, event: EventConfig) -> None:
+    rules = config(outliers={"numeric": "zscore"}, scaling={"numeric": "standard"})
+    with open_run(store, "p", "models", "a") as run:
+        tables = land(run)
+        learned = fit_preparation(run, rules, event, tables, parts(run, {"1": "fit"}), "x")
+    assert learned.record.treatments == ()

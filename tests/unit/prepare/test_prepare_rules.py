@@ -78,6 +78,7 @@ def test_the_columns_that_tell_events_apart_are_left_by_defaults(treat: Treat) -
         ({"missing": {"columns": {"who": "mode"}}}, "keys, times and entities"),
         ({"missing": {"columns": {"t": "median"}}}, "a numeric column"),
         ({"missing": {"columns": {"t": {"method": "constant", "value": 1.5}}}}, "hold 1.5"),
+        ({"missing": {"columns": {"n": {"method": "constant", "value": 2**70}}}}, f"hold {2**70}"),
         ({"missing": {"columns": {"b": {"method": "constant", "value": 1}}}}, "hold 1"),
         ({"missing": {"columns": {"d": {"method": "constant", "value": "soon"}}}}, "hold 'soon'"),
         ({"missing": {"columns": {"images": "drop"}}}, "a column of type numeric or text"),
