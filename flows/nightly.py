@@ -12,17 +12,17 @@ from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs, past_labels
 from flows.incident import publish_stopped
-from flows.landing import land
+from flows.landing import Landing, land
 from flows.options import NightOptions
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night, Outcome, closed_night, publish_night, refresh_index
 from tasks.core.commit import Run, open_run
-from tasks.core.errors import LamplighterError
+from tasks.core.errors import ConfigError, LamplighterError, ModelError, SchemaDriftError
 from tasks.core.ledger import check_balance
 from tasks.features.task import build_features
 from tasks.models.aliases import Aliases, read_aliases
 from tasks.prepare.task import prepare
-from tasks.score.ladder import first_facts
+from tasks.score.ladder import Footing, footings, nothing_left
 from tasks.score.task import score
 
 _DAY = dt.timedelta(days=1)
@@ -64,20 +64,41 @@ def nightly(
 def _night(
     run: Run, pipeline: Pipeline, day: dt.date, past: History, aliases: Aliases, costs: Costs
 ) -> Night:
-    config = pipeline.config
-    facts, learned = first_facts(pipeline.store, aliases)
-    landing = land(run, pipeline, list(config.sources), past.events)
+    landing = land(run, pipeline, list(pipeline.config.sources), past.events)
+    passed: list[str] = []
+    for footing in footings(pipeline.store, aliases, passed):
+        try:
+            outcome = _outcome(run, pipeline, day, past, landing, footing)
+        except ModelError as error:
+            passed.append(error.found)
+            continue
+        except (ConfigError, SchemaDriftError) as error:
+            if not passed:
+                raise  # the champion may be able to score: it is the night that is not as it was
+            passed.append(f"{footing.rungs[0].source}: {error.found}")
+            continue
+        degraded = "; ".join(filter(None, [*passed, outcome.scored.degraded]))
+        check_balance(outcome.ledger)
+        told = replace(outcome, scored=replace(outcome.scored, degraded=degraded))
+        return publish_night(run, pipeline, told, costs)
+    raise nothing_left(passed)
+
+
+def _outcome(
+    run: Run, pipeline: Pipeline, day: dt.date, past: History, landing: Landing, footing: Footing
+) -> Outcome:
+    """Prepare, build and score with what the rungs of a footing learned, and with nothing else."""
+    config, learned = pipeline.config, footing.learned
     tables = landing.validated.tables
     events = (*past.events.tables.values(), tables[config.event.table])
 
     prepared = prepare(run, config.prepare, learned, config.event, events, (day, day))
     labels = past_labels(run, pipeline, events, day)
     read = inputs(pipeline, prepared.table, past, tables, labels)
-    states = facts.preparation.features
+    states = learned.record.features
     built = build_features(run, config.features, config.event, read, (day, day), states)
-    scored = score(run, config.decision, built.table, aliases)
+    scored = score(run, config.decision, built.table, footing)
 
+    facts = footing.facts[scored.model_version]
     ledger = (*landing.ledger, *prepared.ledger, *built.ledger, *scored.ledger)
-    check_balance(ledger)
-    outcome = Outcome(landing, past, scored, facts, prepared.treated, ledger)
-    return publish_night(run, pipeline, outcome, costs)
+    return Outcome(landing, past, scored, facts, prepared.treated, ledger)

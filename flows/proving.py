@@ -31,7 +31,7 @@ from tasks.labels.config import LabelColumn
 from tasks.labels.label import LABEL, label
 from tasks.models.aliases import BATCH, find_aliases
 from tasks.prepare.task import prepare
-from tasks.score.ladder import first_facts
+from tasks.score.ladder import first_footing
 
 UNIT = "no-leak"
 _NAMED = 5
@@ -173,7 +173,7 @@ def _labels(pipeline: Pipeline, rows: pl.DataFrame) -> pl.Series | None:
 def _learned(pipeline: Pipeline) -> Learned:
     """The champion's, so that the features are the ones it reads; nothing before a training."""
     aliases = find_aliases(pipeline.store, last_commit(pipeline.store, pipeline.name, BATCH))
-    return first_facts(pipeline.store, aliases)[1] if aliases else Learned()
+    return first_footing(pipeline.store, aliases).learned if aliases else Learned()
 
 
 def _last_landed(pipeline: Pipeline) -> dt.date:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError, StoreError
+from tasks.core.keys import digest
 from tasks.core.treatments import Learned
 from tasks.models.aliases import Aliases
 from tasks.models.base import Vector
@@ -26,6 +28,33 @@ class Rung:
     source: str
     ref: Ref[Model]
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """Rungs that follow each other and read the same rows and features, for they learned the same.
+
+    Args:
+        facts: what their models say of themselves, by version.
+        learned: the preparation that they share; none of them scores what another one made.
+        rungs: best first, the first of them with weights that can be read.
+        beside: every XGBoost rung of the same preparation, for its score beside the answer's.
+    """
+
+    facts: Mapping[str, Facts]
+    learned: Learned
+    rungs: tuple[Rung, ...]
+    beside: tuple[Rung, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """A rung whose preparation can be read; rungs of one key have the same."""
+
+    rung: Rung
+    bundle: Bundle
+    learned: Learned
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +81,65 @@ def rungs(aliases: Aliases) -> Iterator[Rung]:
     yield Rung("champion", aliases.champion, "model")
     if aliases.previous is not None:
         yield Rung("previous", aliases.previous, "model")
-    yield from fallback_rungs(aliases)
-
-
-def fallback_rungs(aliases: Aliases) -> Iterator[Rung]:
-    """The XGBoost models, the champion's first."""
     yield Rung("fallback", aliases.champion, "fallback")
     if aliases.previous is not None:
         yield Rung("fallback", aliases.previous, "fallback")
 
 
-def first_facts(reader: Reader, aliases: Aliases) -> tuple[Facts, Learned]:
-    """What the best model that can be read says of itself, and the preparation it learned.
+def footings(reader: Reader, aliases: Aliases, passed: list[str]) -> Iterator[Footing]:
+    """The ladder, cut where the preparation changes, best rung first.
 
-    A model whose weights are damaged will not score, so its preparation must not be used either;
-    and one whose preparation is damaged is passed over for the same reason, save by the fallback.
+    A rung that cannot be read has no footing: neither what its weights nor what its preparation
+    would have needed is made for it. Only the fallback's preparation may have gaps.
+
+    Args:
+        reader: what bundles are read through.
+        aliases: which versions serve.
+        passed: takes, for each rung that cannot be read, why.
+    """
+    stands = [stand for rung in rungs(aliases) if (stand := _stand(reader, rung, passed))]
+    for key, group in itertools.groupby(stands, key=lambda stand: stand.key):
+        own = list(itertools.dropwhile(lambda stand: not _reads(stand, passed), group))
+        if own:
+            facts = {stand.bundle.version: stand.bundle.facts for stand in own}
+            same = (s.rung for s in stands if s.key == key and s.rung.role == "fallback")
+            yield Footing(facts, own[0].learned, tuple(s.rung for s in own), tuple(same))
+
+
+def first_footing(reader: Reader, aliases: Aliases) -> Footing:
+    """What the best model that can be read stands on.
 
     Raises:
         ModelError: no model can be read.
     """
-    reasons: list[str] = []
-    for rung in rungs(aliases):
-        try:
-            bundle = open_bundle(reader, rung.ref)
-            bundle.read(rung.role)
-            return bundle.facts, _preparation(bundle, rung)
-        except _BROKEN as error:
-            reasons.append(f"{rung.source} {rung.ref.sha256[:12]}: {_in_short(error)}")
-    raise _nothing_left(reasons)
+    passed: list[str] = []
+    for footing in footings(reader, aliases, passed):
+        return footing
+    raise nothing_left(passed)
 
 
-def climb(reader: Reader, places: Iterator[Rung], events: Events) -> tuple[Answer, str]:
+def _stand(reader: Reader, rung: Rung, passed: list[str]) -> _Stand | None:
+    try:
+        bundle = open_bundle(reader, rung.ref)
+        learned = _preparation(bundle, rung)
+    except _BROKEN as error:
+        passed.append(_why(rung, error))
+        return None
+    key = digest({"record": asdict(learned.record), "files": sorted(learned.files)})
+    return _Stand(rung, bundle, learned, key)
+
+
+def _reads(stand: _Stand, passed: list[str]) -> bool:
+    """Whether the rung's weights can be read."""
+    try:
+        stand.bundle.read(stand.rung.role)
+    except _BROKEN as error:
+        passed.append(_why(stand.rung, error))
+        return False
+    return True
+
+
+def climb(reader: Reader, places: Iterable[Rung], events: Events) -> tuple[Answer, str]:
     """Ask one rung after the other until one answers.
 
     Returns:
@@ -96,8 +153,8 @@ def climb(reader: Reader, places: Iterator[Rung], events: Events) -> tuple[Answe
         try:
             return ask(reader, rung, events), "; ".join(reasons)
         except _BROKEN as error:
-            reasons.append(f"{rung.source} {rung.ref.sha256[:12]}: {_in_short(error)}")
-    raise _nothing_left(reasons)
+            reasons.append(_why(rung, error))
+    raise nothing_left(reasons)
 
 
 def ask(reader: Reader, rung: Rung, events: Events) -> Answer:
@@ -109,7 +166,6 @@ def ask(reader: Reader, rung: Rung, events: Events) -> Answer:
     """
     bundle = open_bundle(reader, rung.ref)
     _check_features(bundle, events)
-    _preparation(bundle, rung)  # a model does not score what another's preparation made
     member = bundle.read(rung.role)
     features = bundle.facts.features
     parts = [member.scorer.score(matrix) for matrix in events.matrices(features)]
@@ -138,13 +194,18 @@ def _check_features(bundle: Bundle, events: Events) -> None:
         )
 
 
-def _nothing_left(reasons: list[str]) -> ModelError:
+def nothing_left(reasons: Sequence[str]) -> ModelError:
+    """No rung gave scores, with the reason of each."""
     return ModelError(
         "one model that can score",
         found="; ".join(reasons),
         where="models/",
         do="Train the pipeline again, or restore the models' files from a copy.",
     )
+
+
+def _why(rung: Rung, error: Exception) -> str:
+    return f"{rung.source} {rung.ref.sha256[:12]}: {_in_short(error)}"
 
 
 def _in_short(error: Exception) -> str:

@@ -9,10 +9,9 @@ from tasks.core.commit import Run
 from tasks.core.errors import ModelError
 from tasks.core.event import EVENT_ID
 from tasks.core.store import table_uri
-from tasks.models.aliases import Aliases
 from tasks.score.config import DecisionConfig
 from tasks.score.decide import ALERT, decide
-from tasks.score.ladder import Answer, climb, fallback_rungs, rungs
+from tasks.score.ladder import Answer, Footing, climb
 from tasks.score.reasons import DTYPE, explain
 from tasks.score.stream import Events, as_matrix
 from tasks.task import stage
@@ -31,11 +30,21 @@ COLUMNS = (
 
 
 @stage("score")
-def score(run: Run, decision: DecisionConfig, features: Ref[Features], ladder: Aliases) -> Scored:
-    """Score a night's events, decide, and explain the alerts."""
+def score(run: Run, decision: DecisionConfig, features: Ref[Features], footing: Footing) -> Scored:
+    """Score a night's events, decide, and explain the alerts.
+
+    Args:
+        run: the run.
+        decision: which events become alerts.
+        features: what the footing's preparation made.
+        footing: the rungs that may be asked.
+
+    Raises:
+        ModelError: none of them answered.
+    """
     events = Events.of(run.scan(features), features.rows)
-    answer, degraded = climb(run.store, rungs(ladder), events)
-    scored = _judge(events, answer, _fallback_scores(run, ladder, events, answer))
+    answer, degraded = climb(run.store, footing.rungs, events)
+    scored = _judge(events, answer, _fallback_scores(run, footing, events, answer))
     table = _with_reasons(decide(scored, decision), events, answer)
     uri = table_uri("scores", run.pipeline, "scores", run.batch)
     ref = run.write_table(Scores, table, uri)
@@ -55,12 +64,12 @@ def _judge(events: Events, answer: Answer, fallback: pl.Series) -> pl.DataFrame:
     )
 
 
-def _fallback_scores(run: Run, ladder: Aliases, events: Events, answer: Answer) -> pl.Series:
-    """What XGBoost says beside the answer; null where it cannot."""
+def _fallback_scores(run: Run, footing: Footing, events: Events, answer: Answer) -> pl.Series:
+    """What XGBoost says beside the answer, of the same features; null where it cannot."""
     if answer.source == "fallback":
         return pl.Series(answer.scores, dtype=pl.Float64)
     try:
-        beside, _ = climb(run.store, fallback_rungs(ladder), events)
+        beside, _ = climb(run.store, footing.beside, events)
     except ModelError:
         return pl.repeat(None, events.rows, dtype=pl.Float64, eager=True)
     return pl.Series(beside.scores, dtype=pl.Float64)

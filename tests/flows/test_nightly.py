@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
+import yaml
 
 from flows.demo.api import TOKEN
 from flows.demo.services import demo_services
@@ -25,7 +26,7 @@ from tasks.core.errors import (
 )
 from tasks.models.aliases import read_aliases
 from tasks.models.bundle import version_of
-from tasks.score.ladder import first_facts
+from tasks.score.ladder import first_footing
 from tests.flows.conftest import NIGHT, TRAINED_BY, Shop
 
 NEXT = NIGHT + dt.timedelta(days=1)
@@ -229,7 +230,41 @@ def test_the_champion_before_scores_with_its_own_preparation(shop: Shop) -> None
     night = shop.run()
     assert (night.score_source, night.model_version) == ("previous", first)
     aliases = read_aliases(shop.store, "retail")
-    assert first_facts(shop.store, aliases)[0].reference.known_by == str(TRAINED_BY)
+    assert version_of(first_footing(shop.store, aliases).rungs[0].ref) == first
+
+
+def test_a_champion_that_lost_a_feature_leaves_nothing_of_its_preparation(shop: Shop) -> None:
+    config = yaml.safe_load(shop.file.read_text())
+    text = {"family": "text", "columns": ["Description"], "measures": ["length"]}
+    own = {**config, "features": [*config["features"], text]}
+    own["selection"] = {**config["selection"], "keep": ["Description.length"]}
+    _train(shop, own, TRAINED_BY)
+    alone, at_first = shop.run(), _scores(shop)
+
+    taught = {**own, "prepare": {"categories": {"columns": {"Description": {"share": 0.5}}}}}
+    taught["features"] = [*own["features"], {"family": "columns", "columns": ["Quantity"]}]
+    taught["selection"] = {**config["selection"], "keep": ["Description.length", "Quantity"]}
+    _train(shop, taught, TRAINED_BY + dt.timedelta(days=1))
+    assert shop.run().score_source == "champion"
+
+    shop.file.write_text(yaml.safe_dump({**taught, "features": own["features"]}, sort_keys=False))
+    below = shop.run()
+    assert (below.score_source, below.model_version) == ("previous", alone.model_version)
+    assert "none named Quantity" in below.degraded
+    assert _scores(shop).equals(at_first)
+
+
+def _train(shop: Shop, config: dict[str, object], known_by: dt.date) -> None:
+    shop.file.write_text(yaml.safe_dump(config, sort_keys=False))
+    with demo_services(str(shop.file)):
+        train.fn(str(shop.file), known_by)
+
+
+def _scores(shop: Shop) -> pl.DataFrame:
+    """What the night's events scored, by the model and by XGBoost beside it, and why."""
+    folder = shop.store.root / f"reports/retail/scores/batch_date={NIGHT}"
+    scores = pl.read_parquet(folder / "night.parquet", hive_partitioning=False)
+    return scores.select("event_id", "score", "fallback_score", "probability", "rank", "reasons")
 
 
 def test_a_gap_in_the_history_is_told(shop: Shop) -> None:

@@ -25,6 +25,7 @@ from tasks.models.config import ModelConfig, TabMConfig, XGBoostConfig
 from tasks.models.records import TrainingReference
 from tasks.monitor.task import realise
 from tasks.score.config import BudgetDecision
+from tasks.score.ladder import Footing, first_footing, rungs
 from tasks.score.task import score
 from tasks.train.config import RandomSplit, TimeSplit, TrainingConfig
 from tasks.train.task import divide_events, join_examples, register, train
@@ -98,6 +99,16 @@ def train_once(store: Store, seed: int = 7, model: ModelConfig = SMALL):
     return trained
 
 
+def _footing(store: Store) -> Footing:
+    """The whole ladder: what the rungs learned is the same."""
+    aliases = read_aliases(store, "retail")
+    found = first_footing(store, aliases)
+    places = tuple(rungs(aliases))
+    return dataclasses.replace(
+        found, rungs=places, beside=tuple(r for r in places if r.role == "fallback")
+    )
+
+
 def score_once(store: Store, day: dt.date = dt.date(2011, 3, 2), rows: int = 400):
     with open_run(store, "retail", day.isoformat(), "night") as run:
         features, labels = events(rows, day, 1, seed=2)
@@ -105,7 +116,7 @@ def score_once(store: Store, day: dt.date = dt.date(2011, 3, 2), rows: int = 400
             Features, features, table_uri("features", "retail", "lines", run.batch)
         )
         known = run.write_table(Labels, labels, table_uri("labels", "retail", "lines", run.batch))
-        scored = score(run, BudgetDecision(per_day=20), ref, read_aliases(store, "retail"))
+        scored = score(run, BudgetDecision(per_day=20), ref, _footing(store))
         commit(run, {})
     return scored, known
 
