@@ -25,7 +25,7 @@ from tasks.models.config import ModelConfig, TabMConfig, XGBoostConfig
 from tasks.models.records import TrainingReference
 from tasks.monitor.task import realise
 from tasks.score.config import BudgetDecision
-from tasks.score.ladder import Footing, first_footing, rungs
+from tasks.score.ladder import Footing, first_footing, footings, rungs
 from tasks.score.task import score
 from tasks.train.config import RandomSplit, TimeSplit, TrainingConfig
 from tasks.train.task import divide_events, join_examples, register, train
@@ -88,12 +88,12 @@ def examples_of(
     return join_examples(run, EVENT, written, divided, prepared).table
 
 
-def train_once(store: Store, seed: int = 7, model: ModelConfig = SMALL):
+def train_once(store: Store, seed: int = 7, model: ModelConfig = SMALL, learned: Learned = LEARNED):
     config = CONFIG.model_copy(update={"seed": seed})
     with open_run(store, "retail", BATCH, uuid.uuid4().hex) as run:
         features, labels = events(3000, dt.date(2011, 1, 1), 30, seed=1)
         examples = examples_of(run, config, features, labels)
-        trained = train(run, model, config, examples, selection(), LEARNED, REFERENCE)
+        trained = train(run, model, config, examples, selection(), learned, REFERENCE)
         register(run, config, trained)
         commit(run, {})
     return trained
@@ -269,6 +269,22 @@ def test_a_damaged_previous_does_not_stand_in_the_way_of_training(store: Store) 
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_rungs_stand_together_only_where_they_learned_the_same(store: Store) -> None:
+    def sources() -> list[list[str]]:
+        found = footings(store, read_aliases(store, "retail"), passed)
+        return [[rung.source for rung in footing.rungs] for footing in found]
+
+    passed: list[str] = []
+    train_once(store)
+    train_once(store, seed=8)
+    assert sources() == [["champion", "previous", "fallback", "fallback"]]
+    train_once(store, seed=9, learned=Learned())
+    first, *_ = footings(store, read_aliases(store, "retail"), passed)
+    assert sources() == [["champion"], ["previous"], ["fallback"], ["fallback"]]
+    assert [rung.ref for rung in first.beside] == [read_aliases(store, "retail").champion]
+    assert passed == []
+
+
 def test_a_training_that_diverges_leaves_the_fallback_to_score(store: Store) -> None:
     wild = SMALL.model_copy(update={"learning_rate": 1e30, "gradient_clip": 1e30})
     trained = train_once(store, model=wild)
