@@ -16,6 +16,7 @@ from click.exceptions import Exit
 from flows import terminal
 from flows.pipeline import Pipeline, PipelineConfig, load
 from flows.service.places import names_a_pipeline
+from tasks.core.binary import as_base64
 from tasks.core.commit import recover
 from tasks.core.errors import ConfigError, DataError
 
@@ -177,7 +178,8 @@ def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json:
     path = published(pipeline, table, date)
     frame = pl.read_parquet(path, hive_partitioning=False)
     if as_json:
-        terminal.out.file.write(frame.head(rows).write_ndjson())
+        told = [as_base64(column, dtype) for column, dtype in frame.schema.items()]
+        terminal.out.file.write(frame.head(rows).select(told).write_ndjson())
         return
     terminal.print_records(frame.head(rows).to_dicts(), frame.columns)
     terminal.out.print(f"{frame.height:,} rows in {path}", soft_wrap=True)

@@ -172,6 +172,18 @@ class PipelineConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _names_are_no_bytes(self) -> Self:
+        columns = self.sources[self.event.table].columns
+        names = {*self.event.key, *self.event.entities} & set(columns)
+        binary = sorted(name for name in names if columns[name].type == "binary")
+        if binary:
+            raise ValueError(
+                f"event.key and event.entities are shown to people; {', '.join(binary)} of type "
+                "binary cannot be: have the source give them as text, in hexadecimal say"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _features_fit_the_events(self) -> Self:
         try:
             self.features.check(self.event)

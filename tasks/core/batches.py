@@ -17,7 +17,7 @@ def stack(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
 
     A source's columns change with time. Of earlier dates, a column that there was not yet is
     missing, one that is gone is left out, and one of another type is read as the newest's type
-    where its values can be.
+    where its values can be; bytes never are anything else.
 
     Args:
         parts: at least one, the newest last.
@@ -45,6 +45,8 @@ def _as(schema: pl.Schema, part: pl.LazyFrame) -> pl.LazyFrame:
     if own == schema:
         return part
     return part.select(
-        (pl.col(name).cast(dtype, strict=False) if name in own else pl.lit(None, dtype)).alias(name)
+        pl.col(name).cast(dtype, strict=False)
+        if name in own and (own[name] == pl.Binary) == (dtype == pl.Binary)
+        else pl.lit(None, dtype).alias(name)
         for name, dtype in schema.items()
     )

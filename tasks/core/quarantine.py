@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from tasks.core.binary import as_json
+
 SOURCE = "_source"
 LINE = "_line"
 
@@ -27,14 +29,15 @@ def from_rows(stage: str, table: str, rows: pl.LazyFrame, reasons: pl.Expr) -> p
         reasons: list of strings for each row.
 
     Returns:
-        One row for each, by `SCHEMA`; `raw` is a JSON object of the row's values.
+        One row for each, by `SCHEMA`; `raw` is a JSON object of the row's values, bytes as
+        `tasks.core.binary` tells them.
     """
-    columns = [c for c in rows.collect_schema().names() if not c.startswith("_")]
+    columns = {c: d for c, d in rows.collect_schema().items() if not c.startswith("_")}
     return rows.select(
         stage=pl.lit(stage),
         table=pl.lit(table),
         source=pl.col(SOURCE).cast(pl.String),
         line=pl.col(LINE).cast(pl.Int64),
         reasons=reasons,
-        raw=pl.struct(columns).struct.json_encode(),
+        raw=as_json(columns),
     )

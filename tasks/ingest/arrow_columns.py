@@ -94,7 +94,7 @@ def _held(
 ) -> Held:
     shown = {key: _show(frame[key], index) for key in frame.columns}
     reasons = [
-        f"{key}: {text.shorten(repr(shown[key]))} is not {text.phrase(source.columns[key])}"
+        f"{key}: {text.show(shown[key])} is not {text.phrase(source.columns[key])}"
         for key, failed in wrong.items()
         if failed[index]
     ]
@@ -117,7 +117,7 @@ def _take(values: pl.Series, column: ColumnType, is_numeric: bool, where: str) -
     if given == pl.String and declared.is_nested():
         lists = [None if v is None else json.loads(v) for v in values]
         return take({values.name: lists}, {values.name: column}, keep_empty=True).rows[values.name]
-    if given == pl.String and column.type != "str" and (is_numeric or _is_spelled(declared)):
+    if given == pl.String and column.type != "str" and (is_numeric or _is_spelled(column)):
         return _read(values, column, is_numeric)
     if isinstance(given, pl.Datetime) or given == pl.Date:
         values = values.set(~_within_years(values), None)
@@ -157,9 +157,10 @@ def _read(values: pl.Series, column: ColumnType, is_numeric: bool) -> pl.Series:
     return text.read_series(values, column)
 
 
-def _is_spelled(declared: pl.DataType) -> bool:
+def _is_spelled(column: ColumnType) -> bool:
     """Whether text is how some databases keep values of a type."""
-    return declared.is_temporal() or declared.is_decimal()
+    declared = column.dtype
+    return declared.is_temporal() or declared.is_decimal() or column.encoding is not None
 
 
 def _akin(given: pl.DataType, declared: pl.DataType) -> bool:

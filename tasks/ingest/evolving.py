@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from tasks.core.artifacts import Landed, Ref
+from tasks.core.binary import Bytes, to_base64
 from tasks.core.commit import OpenTable, Run
 from tasks.core.store import table_uri
 from tasks.ingest.parts import LINE, SOURCE, Part
@@ -27,10 +28,12 @@ def new_names(found: Iterable[str], source: Source) -> list[str]:
 
 
 def as_text(values: Sequence[Any]) -> list[str | None]:
-    """Values of any type as text: as they are, or as JSON writes them."""
+    """Values of any type as text: as they are, bytes in base64, others as JSON writes them."""
     return [
         value
         if value is None or isinstance(value, str)
+        else to_base64(value)
+        if isinstance(value, Bytes)
         else json.dumps(value, ensure_ascii=False, default=str)
         for value in values
     ]

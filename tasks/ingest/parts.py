@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from tasks.core import quarantine
+from tasks.core.binary import Bytes, tell
 from tasks.core.errors import SchemaDriftError
 from tasks.ingest.schema import Source
 
@@ -130,6 +131,8 @@ def to_json(record: Mapping[str, Any] | Any) -> str:
     numbers: list[str] = []
 
     def spell(value: Any) -> str:
+        if isinstance(value, Bytes):
+            return tell(value)
         if not (isinstance(value, Decimal) and value.is_finite()):
             return str(value)
         numbers.append(str(value))

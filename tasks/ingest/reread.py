@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.core.binary import as_json
 from tasks.core.errors import SourceError
 from tasks.ingest import text
 from tasks.ingest.body import Body
@@ -18,6 +19,7 @@ from tasks.ingest.decoding import blocks_of_lines
 from tasks.ingest.delimited import read_header
 from tasks.ingest.evolving import new_names
 from tasks.ingest.odd_records import Dialect, read_record
+from tasks.ingest.schema import ColumnType
 
 
 def as_objects(
@@ -36,15 +38,24 @@ def as_objects(
         ISO 8601; what could not as it stands in the file. The text itself where its fields cannot
         be told apart, or no longer be named because the file is gone.
     """
-    return [_object(raw) or _of_line(raw, name, source, folder) or raw for raw in raws]
+    return [_object(raw, source) or _of_line(raw, name, source, folder) or raw for raw in raws]
 
 
-def _object(raw: str) -> dict[str, Any] | None:
+def _object(raw: str, source: SourceConfig) -> dict[str, Any] | None:
     try:
         content = json.loads(raw)
     except json.JSONDecodeError:
         return None
-    return content if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    return {key: _said(value, source.columns.get(key)) for key, value in content.items()}
+
+
+def _said(value: Any, column: ColumnType | None) -> Any:
+    """A value; bytes of a JSON source with how they are written, as mends have to say."""
+    is_bare = isinstance(value, str) and ":" not in value
+    written = column.encoding if column and is_bare else None
+    return f"{written}:{value}" if written else value
 
 
 def _of_line(raw: str, name: str, source: SourceConfig, folder: Path) -> dict[str, Any] | None:
@@ -77,7 +88,7 @@ def _typed(fields: dict[str, str], source: FilesConfig) -> dict[str, Any] | None
     texts = pl.DataFrame({column: [fields[column]] for column in source.columns})
     keep_empty = source.empty_text == "keep"
     rows = text.read(texts, source.columns, source.nulls, keep_empty=keep_empty).rows
-    typed: dict[str, Any] = json.loads(rows.select(pl.struct(pl.all()).struct.json_encode()).item())
+    typed: dict[str, Any] = json.loads(rows.select(as_json(rows.schema)).item())
     empty = {"", *source.nulls}
     declared = {
         column: fields[column] if value is None and fields[column] not in empty else value

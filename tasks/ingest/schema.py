@@ -27,6 +27,7 @@ SIMPLE_TYPES: dict[str, pl.DataType] = {
     "date": pl.Date(),
     "datetime": pl.Datetime("us"),
     "time": pl.Time(),
+    "binary": pl.Binary(),
 }
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _ITEM = "bool|[iu](?:8|16|32|64)|f32|f64"
@@ -43,7 +44,7 @@ class ColumnType(Config):
     """A column's declared type, and how text is read into it."""
 
     type: str = Field(
-        description="str, bool, i8 to i64, u8 to u64, f32, f64, date, datetime, time, "
+        description="str, bool, i8 to i64, u8 to u64, f32, f64, date, datetime, time, binary, "
         "decimal(precision, scale), array(type, rows, columns, …) of fixed size or list(type)",
         json_schema_extra={
             "pattern": _TYPE_PATTERN,
@@ -62,6 +63,11 @@ class ColumnType(Config):
         "converted, text without one is local time there. Where empty, text with an offset is "
         "held back",
         examples=["Europe/London"],
+    )
+    encoding: Literal["base64", "hex"] | None = Field(
+        None,
+        description="For binary written as text, in JSON and CSV: how. Where empty, text is held "
+        "back",
     )
     leading_zeros: bool = Field(
         False, description="For a whole number: read 007 as 7 in place of holding its row back"
@@ -108,6 +114,7 @@ class ColumnType(Config):
         for option, given, fits in (
             ("format", self.format is not None, temporal),
             ("timezone", self.timezone is not None, self.type == "datetime"),
+            ("encoding", self.encoding is not None, self.type == "binary"),
             ("leading_zeros", self.leading_zeros, whole),
             ("decimal", self.decimal != ".", number),
             ("thousands", self.thousands is not None, number),

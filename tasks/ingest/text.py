@@ -3,7 +3,8 @@
 Numbers are decimal digits with an optional sign; a whole number has no leading zero (an identifier
 like 007 would lose it), no exponent, no decimal point. Floating numbers are finite and rounded to
 the nearest. Booleans are true, false, 1 or 0. Dates and times are ISO 8601 unless a format is
-declared. White space around a value is never part of it, except in text.
+declared. Bytes are base64 (RFC 4648, padded) or hexadecimal, as declared. White space around a
+value is never part of it, except in text.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from tasks.core.binary import Bytes, tell
 from tasks.ingest.schema import ColumnType
 from tasks.ingest.spelling import plain
 
@@ -95,10 +97,17 @@ def shorten(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
 
+def show(value: object) -> str:
+    """A value as a message shows it."""
+    return shorten(tell(value) if isinstance(value, Bytes) else repr(value))
+
+
 def phrase(column: ColumnType) -> str:
     """What a value was expected to be."""
     if column.format:
         return f"a {column.type} written {column.format}"
+    if column.type == "binary":
+        return f"binary in {column.encoding or 'an encoding that the schema declares'}"
     if column.decimal != "." or column.thousands:
         return f"{column.type} written 1{column.thousands or ''}234{column.decimal}5"
     if column.type == "datetime" and not column.timezone:
@@ -146,6 +155,10 @@ def _expression(text: pl.Expr, column: ColumnType) -> pl.Expr:
     if kind == "str":
         return text
     text = plain(text, column)
+    if kind == "binary":
+        if column.encoding:
+            return text.str.decode(column.encoding, strict=False)
+        return pl.when(text.is_null()).then(pl.lit(None, pl.Binary))
     if kind == "bool":
         low = text.str.to_lowercase()
         return (

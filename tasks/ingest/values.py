@@ -1,8 +1,8 @@
 """Take values that already have a type, from JSON or a database, into declared types, exactly.
 
 A value is taken where nothing of it is lost: 5 into f64, 5.0 into i32, 0 and 1 into bool, a date
-into datetime. Text is taken into text, and read by `tasks.ingest.text` into decimals, dates and
-times, for which JSON and SQLite have no type of their own. Everything else is held back.
+into datetime. Text is taken into text, and read by `tasks.ingest.text` into decimals, dates, times
+and bytes, for which JSON or SQLite have no type of their own. Everything else is held back.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.core.binary import Bytes
 from tasks.ingest import text
 from tasks.ingest.nested import take_nested
 from tasks.ingest.schema import SIMPLE_TYPES, ColumnType
@@ -56,7 +57,7 @@ def take(
         series, bad = _take_column(values, column, keep_empty)
         taken[name] = series.alias(name)
         for index in bad:
-            shown = text.shorten(repr(values[index]))
+            shown = text.show(values[index])
             wrong.setdefault(index, []).append(f"{name}: {shown} is not {text.phrase(column)}")
     rows = pl.DataFrame(taken)
     if not wrong:
@@ -70,6 +71,8 @@ def _take_column(
 ) -> tuple[pl.Series, list[int]]:
     """One column, and the positions of the values that cannot be taken."""
     kind, dtype = column.type, column.dtype
+    if kind == "binary":
+        return _take_bytes(values, column)
     if dtype.is_temporal() or dtype.is_decimal():
         return _take_spelled(values, column)
     if dtype.is_nested():
@@ -145,6 +148,17 @@ def _take_spelled(values: Sequence[Any], column: ColumnType) -> tuple[pl.Series,
         read = pl.select(pl.coalesce(read, text.read_series(others, plain))).to_series()
     given = pl.Series([value is not None and value != "" for value in values], dtype=pl.Boolean)
     return read, (given & read.is_null()).arg_true().to_list()
+
+
+def _take_bytes(values: Sequence[Any], column: ColumnType) -> tuple[pl.Series, list[int]]:
+    """Bytes as they are, and texts by the column's encoding."""
+    texts = pl.Series([v or None if isinstance(v, str) else None for v in values], dtype=pl.String)
+    taken = [
+        bytes(value) if isinstance(value, Bytes) else read
+        for value, read in zip(values, text.read_series(texts, column), strict=True)
+    ]
+    lost = [i for i, v in enumerate(values) if taken[i] is None and v is not None and v != ""]
+    return pl.Series(taken, dtype=pl.Binary), lost
 
 
 def _spell(value: Any, column: ColumnType) -> str | None:

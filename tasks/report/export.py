@@ -6,6 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
+from tasks.core.binary import as_base64
+
 # What a spreadsheet takes for the start of a formula. A plain number with its sign is none.
 _FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -14,8 +16,8 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 def write_csv(table: pl.LazyFrame, path: Path) -> None:
     """Write a table as UTF-8 with a byte order mark, by which spreadsheets know it.
 
-    Lists and structs become JSON. A text that a spreadsheet would take for a formula gets an
-    apostrophe in front, which spreadsheets hide; names of columns too.
+    Lists and structs become JSON, bytes base64. A text that a spreadsheet would take for a formula
+    gets an apostrophe in front, which spreadsheets hide; names of columns too.
 
     Args:
         table: the rows, in the order they are to be written.
@@ -40,7 +42,7 @@ def _cell(name: str, dtype: pl.DataType) -> pl.Expr:
         json = pl.struct(column.alias("_")).struct.json_encode()
         inner = json.str.strip_prefix('{"_":').str.strip_suffix("}")
         return neutralise(pl.when(column.is_not_null()).then(inner))
-    return neutralise(column) if dtype == pl.String else column
+    return neutralise(column) if dtype == pl.String else as_base64(name, dtype)
 
 
 def _heading(name: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from tasks.core.artifacts import LedgerLine
+from tasks.core.binary import as_json, tell, to_base64
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.quarantine import LINE, SOURCE
 from tasks.validate.retype import retype
@@ -111,7 +112,8 @@ def apply(table: str, landed: pl.LazyFrame, held: pl.DataFrame, mends: pl.DataFr
     _check_fit(table, of_landed, _as_held(landed, of_landed))
     _check_fit(table, of_held, held)
     schema = landed.collect_schema()
-    typed = retype(own["raw"].to_list(), {n: schema[n] for n in schema if n not in _ORIGIN})
+    columns = {n: schema[n] for n in schema if n not in _ORIGIN}
+    typed = retype(_with_long_bytes(own, columns, landed), columns)
     mended = typed.with_columns(own["source"].alias(SOURCE), own["line"].alias(LINE))
     kept = landed.join(mended.lazy(), on=_ORIGIN, how="anti", maintain_order="left")
     rows = pl.concat([kept, mended.select(list(schema)).lazy()]).sort(_ORIGIN, maintain_order=True)
@@ -134,10 +136,28 @@ def amend(line: LedgerLine, added: int) -> LedgerLine:
 def _as_held(landed: pl.LazyFrame, mends: pl.DataFrame) -> pl.DataFrame:
     """The landed rows that mends are about, as quarantine would write them."""
     keys = mends.lazy().select(pl.col("source").alias(SOURCE), pl.col("line").alias(LINE))
-    columns = [name for name in landed.collect_schema() if name not in _ORIGIN]
+    columns = {c: d for c, d in landed.collect_schema().items() if c not in _ORIGIN}
     rows = landed.join(keys, on=_ORIGIN, how="semi")
-    raw = pl.struct(columns).struct.json_encode()
-    return rows.select(source=SOURCE, line=LINE, raw=raw).collect()
+    return rows.select(source=SOURCE, line=LINE, raw=as_json(columns)).collect()
+
+
+def _with_long_bytes(
+    mends: pl.DataFrame, columns: Mapping[str, pl.DataType], landed: pl.LazyFrame
+) -> list[str]:
+    """What the mends say; bytes that they tell by their digest alone as the landed row has them."""
+    binary = [name for name, dtype in columns.items() if dtype == pl.Binary]
+    if not binary:
+        return mends["raw"].to_list()
+    keys = mends.lazy().select(pl.col("source").alias(SOURCE), pl.col("line").alias(LINE))
+    rows = landed.join(keys, on=_ORIGIN, how="semi").select(*_ORIGIN, *binary).collect()
+    known = {row[:2]: [v for v in row[2:] if v is not None] for row in rows.iter_rows()}
+    said = []
+    for source, line, raw in mends.select("source", "line", "raw").iter_rows():
+        whole = {tell(v): f"base64:{to_base64(v)}" for v in known.get((source, line), ())}
+        # numbers stay the text they were: a decimal must not pass through a float
+        content = json.loads(raw, parse_float=str, parse_int=str)
+        said.append(json.dumps({k: whole.get(str(v), v) for k, v in content.items()}))
+    return said
 
 
 def _check_fit(table: str, mends: pl.DataFrame, rows: pl.DataFrame) -> None:

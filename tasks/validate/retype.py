@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.core.binary import untell
 from tasks.core.errors import DataError
 
 _TRUTH = {"true": True, "false": False}
@@ -18,6 +19,7 @@ _PARSERS: Mapping[type[pl.DataType], Callable[[str], object]] = {
     pl.Boolean: _TRUTH.__getitem__,
     pl.Date: dt.date.fromisoformat,
     pl.Time: dt.time.fromisoformat,
+    pl.Binary: untell,
 }
 
 
@@ -66,7 +68,8 @@ def try_retype(
         texts = pl.Series(name, [record.get(name) for record in records], dtype=pl.String)
         columns[name] = _typed(texts, dtype)
         lost = columns[name].is_null() & texts.is_not_null()
-        faults += [Fault(row, f"{name} is no {dtype}") for row in lost.arg_true().to_list()]
+        wanted = "Binary, written base64:… or hex:…" if dtype == pl.Binary else str(dtype)
+        faults += [Fault(row, f"{name} is no {wanted}") for row in lost.arg_true().to_list()]
     return pl.DataFrame(columns, schema=dict(schema)), sorted(faults, key=lambda f: f.row)
 
 

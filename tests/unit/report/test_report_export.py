@@ -44,6 +44,11 @@ def test_lists_and_structs_become_json(tmp_path) -> None:
     assert reasons.endswith("}]")
 
 
+def test_bytes_become_base64(tmp_path) -> None:
+    write_csv(pl.LazyFrame({"a": [b"\x00\xff", None]}), tmp_path / "a.csv")
+    assert read(tmp_path / "a.csv")[1:] == [["AP8="], []]
+
+
 def test_missing_values_are_empty(tmp_path) -> None:
     frame = pl.LazyFrame(
         {"a": [None, "x"], "b": [[1], None]}, schema={"a": pl.String, "b": pl.List(pl.Int64)}

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.core import quarantine
@@ -26,6 +26,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "at_ms": pl.Datetime("ms"),
     "there": pl.Datetime("us", "Europe/London"),
     "hour": pl.Time(),
+    "token": pl.Binary(),
 }
 _MOMENTS = st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2100, 1, 1))
 _ROWS = st.fixed_dictionaries(
@@ -41,10 +42,12 @@ _ROWS = st.fixed_dictionaries(
         "at_ms": st.none() | _MOMENTS.map(lambda m: m.replace(microsecond=1000)),
         "there": st.none() | _MOMENTS.map(lambda m: m.replace(tzinfo=dt.UTC)),
         "hour": st.none() | st.times(),
+        "token": st.none() | st.binary(),
     }
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_ROWS, max_size=5))
 def test_what_quarantine_wrote_is_read_back_as_it_was(rows: list[dict[str, object]]) -> None:
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -83,6 +86,15 @@ def test_numbers_may_be_strings_and_strings_may_be_numbers() -> None:
     schema = {"n": pl.Int32(), "s": pl.String(), "b": pl.Boolean()}
     typed = retype(['{"n": " 7 ", "s": 7, "b": "true"}'], schema)
     assert typed.row(0) == (7, "7", True)
+
+
+@pytest.mark.parametrize("text", ["AP8=", "base64:AP8", "base64:AP9=", "hex:0", "sha256:00", ""])
+def test_bytes_say_how_they_are_written(text: str) -> None:
+    schema = {"token": pl.Binary()}
+    typed = retype(['{"token": "base64:AP8="}', '{"token": "hex:00Ff"}'], schema)
+    assert typed["token"].to_list() == [b"\x00\xff"] * 2
+    with pytest.raises(DataError, match="token is no Binary, written base64:… or hex:…"):
+        retype([f'{{"token": "{text}"}}'], schema)
 
 
 @pytest.mark.parametrize("text", ["1.105", "10000000000", "1,5", "x", "NaN", "Infinity"])
