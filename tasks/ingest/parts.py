@@ -131,10 +131,8 @@ def to_json(record: Mapping[str, Any] | Any) -> str:
     numbers: list[str] = []
 
     def spell(value: Any) -> str:
-        if isinstance(value, Bytes):
-            return tell(value)
         if not (isinstance(value, Decimal) and value.is_finite()):
-            return str(value)
+            return _in_words(value)
         numbers.append(str(value))
         return f"\0{len(numbers) - 1}"
 
@@ -142,4 +140,8 @@ def to_json(record: Mapping[str, Any] | Any) -> str:
     if not numbers:
         return text
     spelled, found = _NUMBER.subn(lambda match: numbers[int(match[1])], text)
-    return spelled if found == len(numbers) else json.dumps(record, default=str)
+    return spelled if found == len(numbers) else json.dumps(record, default=_in_words)
+
+
+def _in_words(value: Any) -> str:
+    return tell(value) if isinstance(value, Bytes) else str(value)
