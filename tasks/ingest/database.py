@@ -47,7 +47,8 @@ _MISSING = re.compile(
     re.I,
 )
 _REFUSED = re.compile(
-    r"syntax error|no such column|unknown column|column .* does not exist|read-?only|"
+    r"syntax error|unrecognized token|no such (column|function)|unknown column|"
+    r"column .* does not exist|read-?only|"
     r"access denied|authentication failed|permission denied|role .* does not exist|pg_hba|"
     r"invalid (uri|percent-encoded|connection option|sslmode)",
     re.I,

@@ -88,6 +88,8 @@ def test_a_missing_database_is_named_and_not_made(folder: Path, land: Land) -> N
     [
         ("select * from nowhere", SourceMissingError, "no such table"),
         ("select nowhere from customers", SourceError, "no such column"),
+        ("select nowhere(id) from customers", SourceError, "accepts and only reads"),
+        ("select id::text from customers", SourceError, "accepts and only reads"),
         ("select from from customers", SourceError, "syntax error"),
         ("with a as (select 1) delete from customers", SourceError, "readonly|not return rows"),
         ("select id from customers where id = :id", ConfigError, ":id"),
