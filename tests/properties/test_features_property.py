@@ -8,11 +8,12 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.core.batches import in_order
 from tasks.core.event import EventConfig
 from tasks.features.build import build
 from tasks.features.config import FeaturesConfig
 from tasks.prepare.config import PrepareConfig
-from tasks.prepare.duplicates import in_order, repeated
+from tasks.prepare.duplicates import repeated
 
 EVENT = EventConfig(table="t", key=("id",), time="at", entities=("who",))
 CONFIG = FeaturesConfig.model_validate(
