@@ -40,13 +40,15 @@ def monitor(pipeline: str, date: dt.date | None = None) -> Realised:
             where=f"commits/{loaded.name}",
             do=f"Run a night first: lamplighter run {loaded.name} --date D",
         )
-    events = window(loaded, min(nights), known_by)
+    # What happens after the last label's delay says nothing of it, and may not be there at all.
+    last = min(known_by, max(nights) + loaded.config.label.delay)
+    events = window(loaded, min(nights), last)
     with open_run(loaded.store, loaded.name, _UNIT, clock.attempt_name()) as run:
         labels = label_events(
             run,
             loaded.config.label,
             loaded.config.event,
-            events.between(min(nights), known_by),
+            events.between(min(nights), last),
             known_by,
         )
         return realise(run, list(nights.values()), [labels])

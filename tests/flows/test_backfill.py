@@ -51,6 +51,15 @@ def test_monitoring_uses_the_labels_known_by_then_and_no_other(shop: Shop) -> No
     assert early.overall.average_precision is None
 
 
+def test_monitoring_years_later_looks_no_further_than_the_labels(shop: Shop) -> None:
+    shop.run(NIGHT)
+    with demo_services(str(shop.file)):
+        realised = monitor.fn(str(shop.file), NIGHT.replace(year=NIGHT.year + 15))
+    assert realised.overall.known == realised.overall.scored > 0
+    tried = [path.stem for path in (shop.store.root / "leases" / "retail").glob("20*.lock")]
+    assert max(tried) <= str(NIGHT + dt.timedelta(days=10))
+
+
 def test_monitoring_without_a_night_says_so(shop: Shop) -> None:
     with demo_services(str(shop.file)), pytest.raises(DataError, match="a scored night"):
         monitor.fn(str(shop.file), KNOWN)
