@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from tasks.core.artifacts import Built, Divided, Features, LedgerLine
-from tasks.core.batches import stack
+from tasks.core.batches import BATCH_DATE, stack
 from tasks.core.commit import Run
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.store import table_uri
@@ -21,7 +21,7 @@ from tasks.features.learned import learn
 from tasks.features.timeline import Timeline
 from tasks.task import stage
 
-BATCH_DATE, _EVENT, _LABEL = "batch_date", "_event", "label"
+_EVENT, _LABEL = "_event", "label"
 
 
 @stage("features")

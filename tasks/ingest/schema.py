@@ -9,26 +9,9 @@ from typing import Annotated, Literal
 import polars as pl
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from tasks.core.column_types import SIMPLE_TYPES
 from tasks.core.config import Config
 
-SIMPLE_TYPES: dict[str, pl.DataType] = {
-    "str": pl.String(),
-    "bool": pl.Boolean(),
-    "i8": pl.Int8(),
-    "i16": pl.Int16(),
-    "i32": pl.Int32(),
-    "i64": pl.Int64(),
-    "u8": pl.UInt8(),
-    "u16": pl.UInt16(),
-    "u32": pl.UInt32(),
-    "u64": pl.UInt64(),
-    "f32": pl.Float32(),
-    "f64": pl.Float64(),
-    "date": pl.Date(),
-    "datetime": pl.Datetime("us"),
-    "time": pl.Time(),
-    "binary": pl.Binary(),
-}
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _ITEM = "bool|[iu](?:8|16|32|64)|f32|f64"
 _ARRAY = re.compile(rf"array\(\s*({_ITEM})\s*((?:,\s*[1-9]\d*\s*)+)\)")

@@ -19,9 +19,10 @@ from typing import Any
 import polars as pl
 
 from tasks.core.binary import Bytes
+from tasks.core.column_types import SIMPLE_TYPES
 from tasks.ingest import text
 from tasks.ingest.nested import take_nested
-from tasks.ingest.schema import SIMPLE_TYPES, ColumnType
+from tasks.ingest.schema import ColumnType
 
 _EXACT_FLOAT = 2**53
 _MAX_DIGITS = 100

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from tasks.core.batches import BATCH_DATE
 from tasks.core.errors import ConfigError
 from tasks.core.treatments import Carry
-from tasks.prepare.columns import BATCH_DATE, Effect, Schema, Type, is_missing
+from tasks.prepare.columns import Effect, Schema, Type, is_missing
 from tasks.prepare.missing import indicator
 
 

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import polars as pl
 from polars.datatypes import DataType, DataTypeClass
 
+from tasks.core.batches import BATCH_DATE
 from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
 
@@ -16,8 +17,6 @@ Kind = Literal["numeric", "text", "boolean", "date"]
 Type = DataType | DataTypeClass
 Schema = Mapping[str, Type]
 Rule = TypeVar("Rule")
-
-BATCH_DATE = "batch_date"
 
 
 @dataclass(frozen=True, slots=True)

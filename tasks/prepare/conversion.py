@@ -6,26 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
+from tasks.core.column_types import SIMPLE_TYPES
 from tasks.core.treatments import Conversion
 from tasks.prepare.columns import Effect, Held, Kind, Schema, Type, choose
 from tasks.prepare.rules import TypeRule
 
-_TYPES: Mapping[str, Type] = {
-    "str": pl.String(),
-    "bool": pl.Boolean(),
-    "i8": pl.Int8(),
-    "i16": pl.Int16(),
-    "i32": pl.Int32(),
-    "i64": pl.Int64(),
-    "u8": pl.UInt8(),
-    "u16": pl.UInt16(),
-    "u32": pl.UInt32(),
-    "u64": pl.UInt64(),
-    "f32": pl.Float32(),
-    "f64": pl.Float64(),
-    "date": pl.Date(),
-    "datetime": pl.Datetime("us"),
-}
 _TRUE = ("true", "t", "yes", "y", "1")
 _FALSE = ("false", "f", "no", "n", "0")
 
@@ -51,7 +36,7 @@ def convert(treatment: Conversion, dtype: Type) -> Effect:
     A fraction does not fit a whole number; text is read without the spaces around it.
     """
     before = pl.col(treatment.column)
-    after = _read(before, dtype, _TYPES[treatment.dtype], treatment.format)
+    after = _read(before, dtype, SIMPLE_TYPES[treatment.dtype], treatment.format)
     unread = before.is_not_null() & after.is_null()
     return Effect((after.alias(treatment.column),), unread)
 

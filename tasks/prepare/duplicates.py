@@ -7,9 +7,9 @@ from typing import Literal
 
 import polars as pl
 
+from tasks.core.batches import BATCH_DATE
 from tasks.core.event import EventConfig
 from tasks.core.quarantine import LINE, SOURCE
-from tasks.prepare.columns import BATCH_DATE
 from tasks.prepare.config import DuplicatesConfig
 
 REPEATED_KEY = "duplicate key"

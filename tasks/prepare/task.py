@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from tasks.core.artifacts import Divided, LedgerLine, Prepared, PreparedTable, Ref, Valid
-from tasks.core.batches import in_order, stack
+from tasks.core.batches import BATCH_DATE, in_order, stack
 from tasks.core.commit import Run
 from tasks.core.errors import DataError
 from tasks.core.event import EVENT_ID, EventConfig
@@ -18,7 +18,6 @@ from tasks.core.store import batch_date, table_uri
 from tasks.core.treatments import Learned, Treated
 from tasks.prepare import fit as fitting
 from tasks.prepare.apply import apply_counted, touched_columns
-from tasks.prepare.columns import BATCH_DATE
 from tasks.prepare.config import PrepareConfig
 from tasks.prepare.duplicates import repeated
 from tasks.task import stage

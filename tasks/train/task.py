@@ -19,6 +19,7 @@ from tasks.core.artifacts import (
     Ref,
     Selection,
 )
+from tasks.core.batches import BATCH_DATE
 from tasks.core.commit import Run
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
 from tasks.core.store import table_uri
@@ -36,7 +37,6 @@ from tasks.train.join import join
 from tasks.train.register import promote
 from tasks.train.split import LABEL, PART, assign_parts, assign_within
 
-BATCH_DATE = "batch_date"
 _OWN = (EVENT_ID, EVENT_TIME, LABEL)
 
 
