@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +14,74 @@ Vector = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What a model's outputs stand for.
+
+    Args:
+        kind: `binary`: what is looked for or not; `classes`: one of several; `value`: a number;
+            `none`: nothing is known, the model finds what is unlike the rest.
+        classes: names of the classes, in the order of their indices; empty for other kinds.
+        normal: index of the class that nobody looks for.
+    """
+
+    kind: Literal["binary", "classes", "value", "none"]
+    classes: tuple[str, ...] = ()
+    normal: int = 0
+
+    @property
+    def outputs(self) -> int:
+        """Numbers a network gives for a row."""
+        return len(self.classes) if self.kind == "classes" else 1
+
+
+BINARY = Target("binary")
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Events with their labels.
 
     Args:
         table: float32 (n_rows, n_features), NaN where a value is missing.
-        labels: float32 (n_rows,), 1 for what is looked for and 0 otherwise.
+        labels: float32 (n_rows,): 1 for what is looked for and 0 otherwise, the index of a class,
+            or a value, as the target says; NaN where nothing is known.
+        names: the features' names, which say where sequences and images lie
+            (`tasks.core.layout`); empty where nobody asks.
+        target: what the labels stand for.
     """
 
     table: Matrix
     labels: Matrix
+    names: tuple[str, ...] = ()
+    target: Target = BINARY
+
+
+class Checkpoint(Protocol):
+    """Where a training keeps how far it is, so that one that was killed goes on from there."""
+
+    def read(self) -> bytes | None:
+        """What was written last; None where nothing was."""
+        ...
+
+    def write(self, content: bytes) -> None:
+        """Keep this instead of what was written before: all of it or nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a training starts from, besides its rows.
+
+    Args:
+        seed: of the initial weights, the order of the rows and whatever else is drawn.
+        checkpoint: where the training keeps its state; None to start over when it is killed.
+        start: the files of an earlier model of the same configuration (`Scorer.save`), whose
+            weights the training begins with; None for fresh ones.
+    """
+
+    seed: int
+    checkpoint: Checkpoint | None = None
+    start: Mapping[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +91,8 @@ class Epoch:
     Args:
         number: from 1.
         loss: mean loss on the training rows.
-        stop_metric: average precision on the rows that decide when to stop.
+        stop_metric: on the rows that decide when to stop, higher being better; average precision
+            where the target is binary.
     """
 
     number: int
@@ -60,7 +119,8 @@ class Scorer(Protocol):
             table: (n_rows, n_features), NaN where a value is missing.
 
         Returns:
-            float32 (n_rows,), log-odds, higher meaning more suspicious.
+            float32 (n_rows,), higher meaning more suspicious: log-odds of what is looked for, or of
+            any class but the normal one; the value itself; or a measure of how odd a row is.
         """
         ...
 
@@ -81,6 +141,21 @@ class Scorer(Protocol):
         ...
 
 
+class ClassScorer(Scorer, Protocol):
+    """A fitted model that tells classes apart."""
+
+    def outputs(self, table: Matrix) -> Matrix:
+        """Tell how likely each class is.
+
+        Args:
+            table: (n_rows, n_features).
+
+        Returns:
+            float32 (n_rows, n_classes), natural logarithms of probabilities.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A scorer and how it came about."""
@@ -94,11 +169,12 @@ class Family:
     """One kind of model.
 
     Args:
-        fit: config, training rows, rows that decide when to stop, seed → a fitted model.
-            Raises ModelError where the training diverges.
-        load: config, files by suffix → the scorer that saved them.
+        fit: config, training rows, rows that decide when to stop, conditions → a fitted model.
+            Raises ModelError where the training diverges, or the rows are not of its kind.
+        load: config, files by suffix → the scorer that saved them. What else it needs to know
+            (names, target) is in its files.
             Raises ModelError where the files do not hold this model.
     """
 
-    fit: Callable[[Any, Rows, Rows, int], Fitted]
+    fit: Callable[[Any, Rows, Rows, Conditions], Fitted]
     load: Callable[[Any, Mapping[str, bytes]], Scorer]

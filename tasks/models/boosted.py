@@ -8,7 +8,7 @@ import numpy as np
 import xgboost
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Epoch, Fitted, History, Matrix, Rows
+from tasks.models.base import Conditions, Epoch, Fitted, History, Matrix, Rows
 from tasks.models.config import XGBoostConfig
 
 TREES = "ubj"
@@ -62,7 +62,7 @@ def load_boosted(config: XGBoostConfig, files: Mapping[str, bytes]) -> BoostedSc
     return BoostedScorer(booster, config.threads)
 
 
-def fit_boosted(config: XGBoostConfig, fit: Rows, stop: Rows, seed: int) -> Fitted:
+def fit_boosted(config: XGBoostConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
     """Grow trees until the average precision of the stop rows no longer rises."""
     rows = xgboost.QuantileDMatrix(
         _clean(fit.table), fit.labels, max_bin=config.max_bin, nthread=config.threads
@@ -72,7 +72,7 @@ def fit_boosted(config: XGBoostConfig, fit: Rows, stop: Rows, seed: int) -> Fitt
     )
     record: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(
-        _parameters(config, seed),
+        _parameters(config, conditions.seed),
         rows,
         config.rounds,
         evals=[(rows, "fit"), (held, "stop")],

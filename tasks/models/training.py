@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Epoch, Fitted, History, Rows
+from tasks.models.base import Conditions, Epoch, Fitted, History, Rows
 from tasks.models.config import NetworkConfig
 from tasks.models.encoding import Encoding
 from tasks.models.metrics import average_precision, rank_rows
 from tasks.models.network import Network, NetworkScorer, limited_threads
 
 
-def fit_network(config: NetworkConfig, fit: Rows, stop: Rows, seed: int) -> Fitted:
+def fit_network(config: NetworkConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
     """Train a network; keep the epoch with the best average precision on the stop rows.
 
     Early stopping on average precision rather than on the loss is worth 0.01 of it on the
@@ -29,13 +29,13 @@ def fit_network(config: NetworkConfig, fit: Rows, stop: Rows, seed: int) -> Fitt
         config: the family's settings.
         fit: rows to learn from.
         stop: rows that decide which epoch is kept, with at least one positive.
-        seed: of the initial weights and of the order of the rows.
+        conditions: the seed of the initial weights and of the order of the rows.
 
     Raises:
         ModelError: the loss was not finite before any epoch was good.
     """
     with limited_threads(config.threads):
-        trainer = _Trainer(config, fit, seed)
+        trainer = _Trainer(config, fit, conditions.seed)
         return trainer.run(stop)
 
 

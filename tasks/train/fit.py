@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Matrix, Rows
+from tasks.models.base import Conditions, Matrix, Rows
 from tasks.models.bundle import Member
 from tasks.models.config import ModelConfig, XGBoostConfig
 from tasks.models.records import Curve, Metric, PartCount
@@ -66,7 +66,7 @@ def fit_member(config: ModelConfig, divided: Divided, seed: int) -> Member:
         ModelError: the training diverged, or its scores are not finite.
     """
     parts = divided.rows
-    fitted = MODELS[config.kind].fit(config, parts["fit"], parts["stop"], seed)
+    fitted = MODELS[config.kind].fit(config, parts["fit"], parts["stop"], Conditions(seed))
     calibration = calibrate(fitted.scorer, parts["calibrate"])
     if not np.isfinite(calibration.negatives).all():
         raise ModelError(
@@ -128,4 +128,4 @@ def _learning_curve(member: Member) -> Curve:
 def _rows(table: pl.DataFrame, features: Sequence[str]) -> Rows:
     matrix = table.select(pl.col(features).cast(pl.Float32).fill_null(float("nan")))
     labels = table[LABEL].cast(pl.Float32).to_numpy()
-    return Rows(np.ascontiguousarray(matrix.to_numpy(), np.float32), labels)
+    return Rows(np.ascontiguousarray(matrix.to_numpy(), np.float32), labels, tuple(features))

@@ -32,7 +32,7 @@ from pydantic import TypeAdapter
 from tasks.core.event import EventConfig
 from tasks.features.build import build
 from tasks.features.config import FeaturesConfig
-from tasks.models.base import Rows
+from tasks.models.base import Conditions, Rows
 from tasks.models.config import ModelConfig
 from tasks.models.metrics import average_precision, rank_rows, roc_auc
 from tasks.models.zoo import MODELS
@@ -213,7 +213,7 @@ def measure(config: ModelConfig, fold: Fold, seed: int) -> Figures:
         stop[generator.choice(rows, int(0.15 * len(rows)), replace=False)] = True
     parts = [Rows(table[part], labels[part].astype(np.float32)) for part in (~stop, stop)]
     cpu, wall = time.process_time(), time.perf_counter()
-    scorer = MODELS[config.kind].fit(config, *parts, seed).scorer
+    scorer = MODELS[config.kind].fit(config, *parts, Conditions(seed)).scorer
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     scores = scorer.score(_matrix(test, fold.features))
     ranking = rank_rows(test["TX_FRAUD"].to_numpy(), scores)

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from pydantic import TypeAdapter
 
-from tasks.models.base import Rows
+from tasks.models.base import Conditions, Rows
 from tasks.models.config import ModelConfig
 from tasks.models.metrics import average_precision, decision_metrics, rank_rows, roc_auc
 from tasks.models.zoo import MODELS
@@ -51,7 +51,7 @@ def report(config: ModelConfig, table: np.ndarray, attacks: np.ndarray, seed: in
     parts = divide(attacks, seed)
     rows = {part: Rows(table[places], labels[places]) for part, places in parts.items()}
     start, cpu = time.perf_counter(), time.process_time()
-    scorer = MODELS[config.kind].fit(config, rows["fit"], rows["stop"], seed).scorer
+    scorer = MODELS[config.kind].fit(config, rows["fit"], rows["stop"], Conditions(seed)).scorer
     calibration = calibrate(scorer, rows["calibrate"])
     trained, cpu = time.perf_counter() - start, time.process_time() - cpu
     start = time.perf_counter()

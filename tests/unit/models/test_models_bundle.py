@@ -27,7 +27,7 @@ from tasks.core.treatments import (
     Stored,
 )
 from tasks.models import bundle
-from tasks.models.base import Rows
+from tasks.models.base import Conditions, Rows
 from tasks.models.bundle import Facts, FittedModel, Member
 from tasks.models.calibration import Calibration
 from tasks.models.config import ModelConfig, TabMConfig, XGBoostConfig
@@ -64,7 +64,7 @@ def member(config: ModelConfig) -> Member:
     rows = Rows(
         generator.normal(size=(200, 2)).astype(np.float32), np.tile([0, 1], 100).astype(np.float32)
     )
-    fitted = MODELS[config.kind].fit(config, rows, rows, 0)
+    fitted = MODELS[config.kind].fit(config, rows, rows, Conditions(0))
     calibration = Calibration(
         "isotonic", np.array([0.0, 1.0]), np.array([0.1, 0.9]), np.arange(5.0)
     )

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Fitted, Rows
+from tasks.models.base import Conditions, Fitted, Rows
 from tasks.models.config import MlpConfig, ModelConfig, TabMConfig, XGBoostConfig
 from tasks.models.metrics import average_precision, rank_rows
 from tasks.models.training import coslog4
@@ -35,7 +35,7 @@ FIT, STOP, LATER = sample(1500, 0), sample(500, 1), sample(800, 2)
 
 
 def fitted(config: ModelConfig, seed: int = 0) -> Fitted:
-    return MODELS[config.kind].fit(config, FIT, STOP, seed)
+    return MODELS[config.kind].fit(config, FIT, STOP, Conditions(seed))
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_weights_of_another_shape_are_refused(
 def test_a_training_that_diverges_says_so(config: ModelConfig) -> None:
     wild = config.model_copy(update={"learning_rate": 1e30, "gradient_clip": 1e30})
     with pytest.raises(ModelError, match="not finite"):
-        MODELS[config.kind].fit(wild, FIT, STOP, 0)
+        MODELS[config.kind].fit(wild, FIT, STOP, Conditions(0))
 
 
 def test_a_positive_weight_raises_the_scores() -> None:
