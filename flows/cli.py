@@ -191,7 +191,7 @@ def prove_no_leak(name: str, date: dt.date | None, cut_offs: int, seed: int, as_
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def lineage(file: Path) -> None:
-    """Trace a published table FILE down to the files its rows were read from, as JSON."""
+    """Trace a FILE down to the files its rows were read from: a table, a model.json, an export."""
     from flows import commands
 
     commands.lineage(file)
@@ -208,6 +208,25 @@ def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json:
     from flows import commands
 
     commands.show(table, name, date, rows, as_json)
+
+
+@cli.command()
+@click.argument("table")
+@click.option("--pipeline", "name", help="Pipeline; default: the only one here.")
+@click.option("--date", "date", type=Date(), help="Batch date; default: the latest published.")
+@click.option(
+    "--to",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The CSV file; one that is there is replaced.",
+)
+@as_json
+def export(table: str, name: str | None, date: dt.date | None, file: Path, as_json: bool) -> None:
+    """Write a published TABLE as CSV for spreadsheets, with nothing in it that is a formula."""
+    from flows import exporting
+
+    exporting.run(table, name, date, file, as_json)
 
 
 @cli.command()

@@ -1,56 +1,109 @@
-"""Lineage: a published table traced down to the files its rows were read from."""
+"""Lineage: a published table, a model or an export traced down to the files its rows came from."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from tasks.core.errors import ConfigError
+from tasks.core.errors import ConfigError, IntegrityError
+from tasks.core.keys import digest_bytes, digest_file
 from tasks.core.parquet import read_metadata
 from tasks.core.quarantine import SOURCE
 
+Told = dict[str, Any]
+
+ORIGIN = ".origin.json"
 _PREFIX = "lamplighter."
+_DO = "Give a table below <store>/reports, a model.json below <store>/models, or an exported CSV."
 
 
-def trace(file: Path) -> dict[str, Any]:
-    """What a table's own metadata says of it, and the sources of each table it was made from.
+def trace(file: Path) -> Told:
+    """What a file says of itself, and the sources of each table it was made from.
 
     Args:
-        file: a public table, where it was published.
+        file: a public table, the `model.json` of a model, or an exported CSV.
 
     Raises:
-        ConfigError: there is no such file, or it is no table of Lamplighter's.
+        ConfigError: there is no such file, or it is none of Lamplighter's.
+        IntegrityError: a model's manifest is not the one its version names.
     """
-    facts = _facts(file)
+    tracers: Mapping[str, Callable[[Path], Told]] = {".csv": _export, ".json": _model}
+    return tracers.get(file.suffix, _table)(file)
+
+
+def _table(file: Path) -> Told:
+    facts: Told = dict(_facts(file))
     inputs: Mapping[str, str] = json.loads(facts.pop("inputs"))
     facts.pop("columns", None)
     root = _root(file)
-    return facts | {"inputs": [_input(root, uri, sha) for uri, sha in sorted(inputs.items())]}
+    version = facts.get("model_version")
+    if version:
+        uri = f"models/{facts['pipeline']}/{version}/model.json"
+        facts["model"] = {"uri": uri, "found": bool(root and (root / uri).is_file())}
+    return facts | {"inputs": _inputs(root, inputs)}
+
+
+def _model(file: Path) -> Told:
+    try:
+        content = file.read_bytes()
+        facts = json.loads(content)["facts"]
+        reference = facts["reference"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _not_ours("the model.json of a model", type(error).__name__, file) from error
+    version, sha256 = file.absolute().parent.name, digest_bytes(content)
+    if not sha256.startswith(version):
+        raise IntegrityError(
+            f"a manifest whose digest begins with its version, {version}",
+            found=sha256,
+            where=str(file),
+            do="Restore the file from a copy, or train the pipeline again.",
+        )
+    inputs = reference.pop("inputs")
+    told = {"model_version": version, "pipeline": facts["pipeline"], **reference}
+    return told | {
+        "features": len(facts["features"]),
+        "inputs": _inputs(_root(file), inputs),
+    }
+
+
+def _export(file: Path) -> Told:
+    beside = file.with_name(file.name + ORIGIN)
+    try:
+        origin = json.loads(beside.read_text(encoding="utf-8"))
+        table = Path(origin["table"])
+        unchanged = digest_file(file) == origin["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = f"{type(error).__name__} at {beside.name}"
+        raise _not_ours("an exported CSV, and its origin beside it", found, file) from error
+    told = {
+        "exported": str(file),
+        "rows": origin["rows"],
+        "unchanged": unchanged,
+        "exported_from": str(table),
+        "sha256": origin["table_sha256"],
+        "found": _state(table, origin["table_sha256"]),
+    }
+    return told | (_table(table) if table.is_file() else {})
 
 
 def _facts(file: Path) -> dict[str, str]:
+    wanted = "a Parquet table that Lamplighter published"
     try:
         metadata = read_metadata(file)
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            "a Parquet table that Lamplighter published",
-            found=f"{type(error).__name__}",
-            where=str(file),
-            do="Give the path of a file below <store>/reports.",
-        ) from error
+        raise _not_ours(wanted, type(error).__name__, file) from error
     facts = {k.removeprefix(_PREFIX): v for k, v in metadata.items() if k.startswith(_PREFIX)}
     if "inputs" not in facts:
-        raise ConfigError(
-            "a Parquet table that Lamplighter published",
-            found="a Parquet file without its metadata",
-            where=str(file),
-            do="Give the path of a file below <store>/reports.",
-        )
+        raise _not_ours(wanted, "a Parquet file without its metadata", file)
     return facts
+
+
+def _not_ours(required: str, found: str, file: Path) -> ConfigError:
+    return ConfigError(required, found=found, where=str(file), do=_DO)
 
 
 def _root(file: Path) -> Path | None:
@@ -59,12 +112,22 @@ def _root(file: Path) -> Path | None:
     return next((folder for folder in parents if (folder / "lamplighter.json").is_file()), None)
 
 
-def _input(root: Path | None, uri: str, sha256: str) -> dict[str, Any]:
+def _inputs(root: Path | None, inputs: Mapping[str, str]) -> list[Told]:
+    return [_input(root, uri, sha256) for uri, sha256 in sorted(inputs.items())]
+
+
+def _input(root: Path | None, uri: str, sha256: str) -> Told:
     path = root / uri if root else None
+    told: Told = {"uri": uri, "sha256": sha256, "found": _state(path, sha256), "sources": []}
+    if path is not None and path.is_file():
+        rows = pl.scan_parquet(path, hive_partitioning=False)
+        if SOURCE in rows.collect_schema():  # mends of the date have none
+            told["sources"] = rows.group_by(SOURCE).len("rows").sort(SOURCE).collect().to_dicts()
+    return told
+
+
+def _state(path: Path | None, sha256: str) -> str:
+    """Whether a file is still what was read: `as it was`, `changed since`, or `not here`."""
     if path is None or not path.is_file():
-        return {"uri": uri, "sha256": sha256, "sources": []}
-    rows = pl.scan_parquet(path, hive_partitioning=False)
-    if SOURCE not in rows.collect_schema():  # the mends of the date
-        return {"uri": uri, "sha256": sha256, "sources": []}
-    sources = rows.group_by(SOURCE).len("rows").sort(SOURCE).collect()
-    return {"uri": uri, "sha256": sha256, "sources": sources.to_dicts()}
+        return "not here"
+    return "as it was" if digest_file(path) == sha256 else "changed since"

@@ -1,7 +1,9 @@
 """The public contract of the tables: every column's name, type, unit and meaning.
 
-What is declared here is what users' programs are written against. Whoever changes a name, a type
-or a nullability raises `VERSION`; a test holds them to it.
+What is declared here is what users' programs are written against. `tests/golden/tables-N.json` is
+the contract of version N. Whoever changes a name, a type, a unit or a nullability makes `VERSION`
+N + 1, unless it is so already, and names the column in the changelog; a test holds them to it. A
+release makes the new golden file: `python -m tasks.report.document golden`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 
 import polars as pl
@@ -13,7 +15,8 @@ from tasks.report.contract import TABLES, VERSION
 _PREFACE = f"""# The output tables
 
 The public contract of Lamplighter's tables, version {VERSION}. It is generated from
-`tasks/report/contract.py`; change it there, then run `python -m tasks.report.document`.
+`tasks/report/contract.py`; change it there, then run
+`python -m tasks.report.document > infra/docs/tables.md`.
 
 A night's tables lie at `<store>/reports/<pipeline>/<table>/batch_date=YYYY-MM-DD/night.parquet`,
 a training's at `…/training.parquet`. The batch date is in the path, as Hive partitions have it,
@@ -67,12 +70,28 @@ def name_type(dtype: pl.DataType) -> str:
     return _NAMES[type(dtype)]
 
 
-def signature() -> dict[str, list[list[str | bool]]]:
-    """What users' programs rely on: names, types and nullability, table by table."""
+def signature() -> dict[str, dict[str, list[str]]]:
+    """What users' programs rely on: type, nullability and unit of each column of each table."""
     return {
-        name: [[each.name, name_type(each.dtype), each.nullable] for each in table.columns]
+        name: {
+            each.name: [name_type(each.dtype), "null" if each.nullable else "", each.unit]
+            for each in table.columns
+        }
         for name, table in TABLES.items()
     }
+
+
+def render_golden() -> str:
+    """The signature as JSON, a column a line."""
+    tables = (
+        f"{json.dumps(name)}: {{\n"
+        + ",\n".join(
+            f" {json.dumps(column)}: {json.dumps(said)}" for column, said in columns.items()
+        )
+        + "\n}"
+        for name, columns in signature().items()
+    )
+    return "{\n" + ",\n".join(tables) + "\n}\n"
 
 
 def _section(table: Table) -> str:
@@ -120,4 +139,5 @@ def _instance(dtype: PolarsDataType) -> pl.DataType:
 
 
 if __name__ == "__main__":
-    print(render_markdown(), end="")
+    golden = sys.argv[1:] == ["golden"]
+    print((render_golden() if golden else render_markdown()).rstrip("\n"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import polars as pl
 
 from tasks.core.binary import as_base64
+from tasks.core.files import replace
 
 # What a spreadsheet takes for the start of a formula. A plain number with its sign is none.
 _FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
@@ -17,7 +19,8 @@ def write_csv(table: pl.LazyFrame, path: Path) -> None:
     """Write a table as UTF-8 with a byte order mark, by which spreadsheets know it.
 
     Lists and structs become JSON, bytes base64. A text that a spreadsheet would take for a formula
-    gets an apostrophe in front, which spreadsheets hide; names of columns too.
+    gets an apostrophe in front, by which it is taken for text; names of columns too. The rows
+    stream, in their order; the file is the old one or the whole new one.
 
     Args:
         table: the rows, in the order they are to be written.
@@ -27,7 +30,12 @@ def write_csv(table: pl.LazyFrame, path: Path) -> None:
     """
     schema = table.collect_schema()
     cells = [_cell(name, dtype).alias(_heading(name)) for name, dtype in schema.items()]
-    table.select(cells).sink_csv(path, include_bom=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        table.select(cells).sink_csv(aside, include_bom=True, maintain_order=True)
+        replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def neutralise(text: pl.Expr) -> pl.Expr:

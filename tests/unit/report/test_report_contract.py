@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,40 @@ import pytest
 from tasks.report.contract import TABLES, VERSION
 from tasks.report.document import name_type, render_markdown, signature
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
+ROOT = Path(__file__).parents[3]
+GOLDEN = ROOT / "tests" / "golden"
+Signature = dict[str, dict[str, list[str]]]
+
+
+def agreed() -> tuple[int, Signature]:
+    """The latest contract that was released, and its version."""
+    latest = max(int(path.stem.partition("-")[2]) for path in GOLDEN.glob("tables-*.json"))
+    return latest, json.loads((GOLDEN / f"tables-{latest}.json").read_text())
+
+
+def changes(old: Signature, new: Signature) -> set[tuple[str, str]]:
+    """Table and column of everything that differs; the order of columns is the table's own."""
+    found = set()
+    for table in old.keys() | new.keys():
+        before, after = old.get(table, {}), new.get(table, {})
+        found |= {
+            (table, column)
+            for column in before.keys() | after.keys()
+            if before.get(column) != after.get(column)
+        }
+        if [*filter(after.get, before)] != [*filter(before.get, after)]:
+            found.add((table, "order"))
+    return found
+
+
+def told(version: int, changelog: str) -> Iterator[tuple[str, str]]:
+    """The columns that the changelog names under a version: "- `table`: `column`, `column`"."""
+    section = re.search(
+        rf"^### Contract of the tables, version {version}$(.*?)(?=^##|\Z)", changelog, re.M | re.S
+    )
+    for bullet in re.split(r"^- ", section[1] if section else "", flags=re.M)[1:]:
+        table, *columns = re.findall(r"`(\w+)`", bullet)
+        yield from ((table, column) for column in columns)
 
 
 def test_the_page_on_disk_is_the_contract() -> None:
@@ -19,10 +53,47 @@ def test_the_page_on_disk_is_the_contract() -> None:
     )
 
 
-def test_the_contract_changes_only_with_its_version() -> None:
-    """To change it: raise VERSION, say so in CHANGELOG.md, and write contract-VERSION.json."""
-    agreed = json.loads((HERE / f"contract-{VERSION}.json").read_text())
-    assert signature() == agreed
+def test_the_contract_changes_only_with_its_version_and_the_changelog() -> None:
+    """Several changes before a release share one new version; each is named in the changelog."""
+    released, old = agreed()
+    changed = changes(old, signature())
+    assert int(VERSION) == released + bool(changed), f"changed since {released}: {sorted(changed)}"
+    named = set(told(released + 1, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
+    assert changed <= named, (
+        f'CHANGELOG.md, under "### Contract of the tables, version {released + 1}", lacks '
+        + "; ".join(f"`{table}`: `{column}`" for table, column in sorted(changed - named))
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda s: s["scores"].pop("rank"), ("scores", "rank")),
+        (lambda s: s["scores"].update(new=["string", "", ""]), ("scores", "new")),
+        (lambda s: s["scores"].update(rank=["int64", "", ""]), ("scores", "rank")),
+        (lambda s: s["scores"].update(rank=["int32", "null", ""]), ("scores", "rank")),
+        (lambda s: s["scores"].update(rank=["int32", "", "percent"]), ("scores", "rank")),
+        (lambda s: s["scores"].update(rank=s["scores"].pop("rank")), ("scores", "order")),
+        (lambda s: s.update(new={"a": ["string", "", ""]}), ("new", "a")),
+        (lambda s: s["ledger"].clear(), ("ledger", "stage")),
+    ],
+)
+def test_every_kind_of_change_is_noticed(change, found) -> None:
+    _, old = agreed()
+    new = json.loads(json.dumps(old))
+    change(new)
+    assert found in changes(old, new)
+    assert not changes(old, old)
+
+
+def test_the_changelog_is_read_by_version_and_table() -> None:
+    text = (
+        "### Contract of the tables, version 3\n- `a`: `x`, `y`\n  and `z`.\n- `b`: `x`.\n"
+        "### Contract of the tables, version 2\n- `c`: `x`.\n"
+    )
+    assert set(told(3, text)) == {("a", "x"), ("a", "y"), ("a", "z"), ("b", "x")}
+    assert set(told(2, text)) == {("c", "x")}
+    assert not set(told(4, text))
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)

@@ -5,14 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tasks.core.artifacts import Report
-from tasks.core.commit import commit
 from tasks.core.errors import DataError, SchemaDriftError
 from tasks.core.event import EventConfig
 from tasks.core.parquet import read_metadata
@@ -23,17 +19,6 @@ from tests.unit.report import nights
 
 LEADING = ("InvoiceNo", "StockCode", "line", "CustomerID")
 BESIDE = {"scores", "alerts"}
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory) -> Path:
-    """The reports folder of a night that was published and committed."""
-    store = Store(tmp_path_factory.mktemp("published"))
-    with nights.open_night(store) as run:
-        task.publish(run, nights.night(run))
-        task.publish_run(run, nights.run_record())
-        commit(run, {})
-    return store.root / "reports" / "retail"
 
 
 def file_of(published: Path, table: str) -> Path:
@@ -55,26 +40,6 @@ class TestFiles:
             assert column.nullable or not frame[column.name].null_count(), column.name
         assert frame.height
 
-    def test_pandas_reads_the_same_rows(self, published, table) -> None:
-        frame = pd.read_parquet(file_of(published, table))
-        assert [name for name in frame.columns if name != "batch_date"] == names_of(table)
-        assert len(frame) == pl.read_parquet(file_of(published, table)).height
-
-    def test_pyarrow_reads_the_same_types(self, published, table) -> None:
-        schema = pq.read_schema(file_of(published, table))
-        assert schema.names == names_of(table)
-        kinds = {
-            pl.Boolean: pa.types.is_boolean,
-            pl.Datetime: pa.types.is_timestamp,
-            pl.Float64: pa.types.is_float64,
-            pl.Int32: pa.types.is_int32,
-            pl.Int64: pa.types.is_int64,
-            pl.List: pa.types.is_large_list,
-            pl.String: pa.types.is_large_string,
-        }
-        for column in TABLES[table].columns:
-            assert kinds[type(column.dtype)](schema.field(column.name).type), column.name
-
     def test_the_file_says_what_it_is(self, published, table) -> None:
         metadata = read_metadata(file_of(published, table))
         made = nights.provenance()
@@ -88,17 +53,6 @@ class TestFiles:
         assert metadata["lamplighter.model_version"] == made.model_version
         assert json.loads(metadata["lamplighter.inputs"]) == dict(made.inputs)
         assert set(json.loads(metadata["lamplighter.columns"])) <= set(names_of(table))
-
-    def test_the_folder_gives_the_batch_date_to_every_reader(self, published, table) -> None:
-        folder = published / table
-        assert str(pl.read_parquet(folder)["batch_date"][0]) == nights.DAY
-        assert str(pd.read_parquet(folder)["batch_date"].iloc[0]) == nights.DAY
-        assert str(pq.read_table(folder)["batch_date"][0]) == nights.DAY
-
-    def test_duckdb_reads_the_same_rows(self, published, table) -> None:
-        duckdb = pytest.importorskip("duckdb")
-        found = duckdb.sql(f"from read_parquet('{published / table}/*/*.parquet')")
-        assert [name for name in found.columns if name != "batch_date"] == names_of(table)
 
 
 def test_a_night_twice_gives_the_same_bytes(tmp_path) -> None:

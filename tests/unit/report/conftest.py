@@ -1,0 +1,23 @@
+"""What tests of published tables read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.core.commit import commit
+from tasks.core.store import Store
+from tasks.report import task
+from tests.unit.report import nights
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reports folder of a night that was published and committed."""
+    store = Store(tmp_path_factory.mktemp("published"))
+    with nights.open_night(store) as run:
+        task.publish(run, nights.night(run))
+        task.publish_run(run, nights.run_record())
+        commit(run, {})
+    return store.root / "reports" / "retail"
