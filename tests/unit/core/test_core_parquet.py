@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.core import footer, parquet
+from tasks.core import footer, parquet, thrift
 
 ROWS = pl.DataFrame(
     {
@@ -148,4 +148,4 @@ def test_wide_tables_have_smaller_row_groups(columns: int, rows: int) -> None:
 def test_a_footer_split_and_joined_is_the_same(tmp_path: Path) -> None:
     parquet.write(ROWS, tmp_path / "a.parquet")
     end = footer.body_and_footer((tmp_path / "a.parquet").read_bytes())[1]
-    assert footer.join(footer.split(end)) == end
+    assert thrift.join(thrift.split(end)) == end
