@@ -7,37 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tasks.core.config import Config
+from tasks.models.training_config import NetworkTraining
 
 
-class NetworkConfig(Config):
+class NetworkConfig(NetworkTraining):
     """What every network on tabular features shares: its embeddings and its training."""
 
     bins: int = Field(16, ge=2, le=256, description="Pieces of a feature's linear encoding")
     embedding: int = Field(8, ge=1, le=64, description="Numbers that one feature is embedded in")
     layers: int = Field(3, ge=1, le=16, description="Hidden layers")
-    epochs: int = Field(12, ge=1, description="Passes over the training rows at most")
-    patience: int = Field(
-        5, ge=1, description="Epochs without a better average precision before training stops"
-    )
-    batch_rows: int = Field(256, ge=1, description="Rows in one step of the optimiser")
-    learning_rate: float = Field(4e-3, gt=0, description="Peak of the learning-rate schedule")
-    weight_decay: float = Field(3e-4, ge=0, description="Decoupled decay of the weights")
-    gradient_clip: float = Field(1.0, gt=0, description="Largest norm of a step's gradient")
     positive_weight: float | None = Field(
         None,
         gt=0,
         description="Weight of a positive row in the loss. Empty means 1: on the card-fraud data "
         "a weight of 20 cost 0.02 of average precision, and calibration needs none",
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
-        description="Arithmetic of training; auto takes bfloat16 where the processor computes it",
-    )
-    threads: int = Field(
-        1,
-        ge=1,
-        description="Threads of training and scoring. Two on a busy machine wait for each other "
-        "and can be 30 times slower; and last digits may differ from number to number",
     )
 
 

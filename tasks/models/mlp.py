@@ -16,7 +16,7 @@ class Mlp(nn.Module):
 
     Args:
         inputs: width of an embedded row.
-        config: `width` and `layers`.
+        config: `width`, `layers` and `dropout`.
         generator: of the initial weights.
 
     Shape:
@@ -28,10 +28,11 @@ class Mlp(nn.Module):
         shapes = list(pairwise([inputs] + [config.width] * config.layers + [1]))
         self.weight = nn.ParameterList(uniform((i, o), i, generator) for i, o in shapes)
         self.bias = nn.ParameterList(uniform((o,), i, generator) for i, o in shapes)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, rows: Tensor) -> Tensor:
         for layer, (weight, bias) in enumerate(zip(self.weight, self.bias, strict=True)):
             rows = torch.addmm(bias, rows, weight)
             if layer < len(self.weight) - 1:
-                rows = torch.relu(rows)
+                rows = self.dropout(torch.relu(rows))
         return rows

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import numpy as np
 import safetensors.torch
@@ -14,6 +13,7 @@ from torch.nn import functional
 from tasks.core.errors import ModelError
 from tasks.models.base import Matrix
 from tasks.models.config import MlpConfig, NetworkConfig, TabMConfig
+from tasks.models.devices import limited_threads
 from tasks.models.encoding import Encoding
 from tasks.models.initial import normal, zeros
 from tasks.models.mlp import Mlp
@@ -65,9 +65,10 @@ class NetworkScorer:
 
     def score(self, table: Matrix) -> Matrix:
         rows = torch.from_numpy(np.ascontiguousarray(table, np.float32))
+        rows = rows.to(self.network.embedding_weight.device)
         with torch.inference_mode(), limited_threads(self._threads):
             parts = [self._log_odds(chunk) for chunk in torch.split(rows, _SCORE_ROWS)]
-        return torch.cat(parts).numpy()
+        return torch.cat(parts).cpu().numpy()
 
     def explain(self, table: Matrix) -> Matrix:
         """Integrated gradients in the space of codes, from the median row, by the midpoint rule.
@@ -132,17 +133,6 @@ def log_odds_of_mean(logits: Tensor) -> Tensor:
     yes = torch.logsumexp(functional.logsigmoid(logits), dim=1)
     no = torch.logsumexp(functional.logsigmoid(-logits), dim=1)
     return yes - no
-
-
-@contextmanager
-def limited_threads(threads: int) -> Iterator[None]:
-    """Have torch compute with so many threads while the block runs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _body(inputs: int, config: NetworkConfig, generator: torch.Generator) -> nn.Module:

@@ -22,7 +22,7 @@ class TabM(nn.Module):
 
     Args:
         inputs: width of an embedded row.
-        config: `heads`, `width` and `layers`.
+        config: `heads`, `width`, `layers` and `dropout`.
         generator: of the initial weights.
 
     Shape:
@@ -46,13 +46,15 @@ class TabM(nn.Module):
         )
         self.last_weight = uniform((heads, config.width, 1), config.width, generator)
         self.last_bias = zeros((heads, 1, 1))
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, rows: Tensor) -> Tensor:
         first = self._merged(0).transpose(0, 1).reshape(rows.shape[1], self.heads * self.width)
-        hidden = torch.relu(torch.addmm(self.bias[0].reshape(-1), rows, first))
+        hidden = self.dropout(torch.relu(torch.addmm(self.bias[0].reshape(-1), rows, first)))
         hidden = hidden.view(len(rows), self.heads, self.width).transpose(0, 1)
         for layer in range(1, len(self.weight)):
-            hidden = torch.relu(torch.baddbmm(self.bias[layer], hidden, self._merged(layer)))
+            hidden = torch.baddbmm(self.bias[layer], hidden, self._merged(layer))
+            hidden = self.dropout(torch.relu(hidden))
         return torch.baddbmm(self.last_bias, hidden, self.last_weight)[:, :, 0].T
 
     def _merged(self, layer: int) -> Tensor:

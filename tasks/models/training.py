@@ -1,145 +1,244 @@
-"""The training loop of the networks: AdamW, a cyclic schedule, early stopping on what counts."""
+"""The training loop of every network: AdamW, a schedule, early stopping, checkpoints.
+
+The caller says what the network is trained for (`Objective`); rows are slices of tensors it holds.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-import numpy as np
+import safetensors
+import safetensors.torch
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Conditions, Epoch, Fitted, History, Rows
-from tasks.models.config import NetworkConfig
-from tasks.models.encoding import Encoding
-from tasks.models.metrics import average_precision, rank_rows
-from tasks.models.network import Network, NetworkScorer, limited_threads
+from tasks.core.keys import digest, digest_bytes
+from tasks.models.base import Conditions, Epoch, History
+from tasks.models.descent import Descent
+from tasks.models.devices import (
+    choose_device,
+    computes_in_half,
+    limited_threads,
+    own_randomness,
+    random_states,
+    set_random_states,
+)
+from tasks.models.progress import Progress, from_bytes, to_bytes
+from tasks.models.schedules import rate_factor
+from tasks.models.training_config import NetworkTraining
+
+WEIGHTS = "safetensors"  # the suffix of a network's state in `Conditions.start`
+_LOOK_STEPS = 100  # steps between two looks at the loss: each makes the processor wait
+_DIVERGED = 10.0  # times the loss of the first epoch
 
 
-def fit_network(config: NetworkConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
-    """Train a network; keep the epoch with the best average precision on the stop rows.
-
-    Early stopping on average precision rather than on the loss is worth 0.01 of it on the
-    card-fraud data.
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a network is trained for.
 
     Args:
-        config: the family's settings.
-        fit: rows to learn from.
-        stop: rows that decide which epoch is kept, with at least one positive.
-        conditions: the seed of the initial weights and of the order of the rows.
+        loss: positions of training rows, int64 (n_batch,) on the device of the training → the mean
+            loss of these rows, a scalar. It calls the network, in training mode; what torch's
+            global generator gives it depends on the seed alone.
+        stop_metric: how good the network is now, in evaluation mode; higher is better.
+        rows: how many training rows there are.
+        stop_name: what the stop metric is called.
+        draw: a generator → positions of the rows of an epoch, in order; None for each row once.
+    """
+
+    loss: Callable[[Tensor], Tensor]
+    stop_metric: Callable[[], float]
+    rows: int
+    stop_name: str = "stop metric"
+    draw: Callable[[torch.Generator], Tensor] | None = None
+
+
+def train_network(
+    module: nn.Module, objective: Objective, config: NetworkTraining, conditions: Conditions
+) -> History:
+    """Train a network, and leave it with the weights of the epoch with the best stop metric.
+
+    The same seed gives the same weights, whether or not the training was killed and went on from
+    its checkpoint.
+
+    Args:
+        module: the network, on the device of `choose_device(config.device)`; parameters that
+            require no gradient stay as they are. It comes back on the processor, in evaluation
+            mode.
+        objective: what it is trained for.
+        config: how.
+        conditions: the seed of the order of the rows and of whatever is drawn; where the state is
+            kept; weights to begin with.
 
     Raises:
-        ModelError: the loss was not finite before any epoch was good.
+        ModelError: the loss or the stop metric was not finite before any epoch was good, or the
+            weights to begin with are not of this network.
     """
-    with limited_threads(config.threads):
-        trainer = _Trainer(config, fit, conditions.seed)
-        return trainer.run(stop)
+    device = choose_device(config.device)
+    with limited_threads(config.threads), own_randomness(conditions.seed + 2, device):
+        return _Training(module, objective, config, conditions, device).run()
 
 
-def coslog4(progress: float) -> float:
-    """Learning-rate factor at a share of the training: four cycles, each twice as long.
+class _Training:
+    def __init__(
+        self,
+        module: nn.Module,
+        objective: Objective,
+        config: NetworkTraining,
+        conditions: Conditions,
+        device: torch.device,
+    ) -> None:
+        self.module, self.objective, self.config, self.device = module, objective, config, device
+        self.checkpoint = conditions.checkpoint
+        self.order = torch.Generator().manual_seed(conditions.seed + 1)
+        self.order_state = self.order.get_state()  # as it was when the epoch began
+        if conditions.start is not None:
+            _begin_from(module, conditions.start)
+        self.descent = Descent(module, config)
+        self.half = computes_in_half(config.precision, device)
+        self.best: dict[str, Tensor] = {}
+        self.pending: list[tuple[Tensor, int]] = []  # losses nobody has looked at, and their rows
+        self.progress = Progress(_task(module, objective, config, conditions))
+        self.written = time.monotonic()  # it decides when a state is kept, never what it holds
 
-    Source: Holzmüller et al. 2024, arXiv:2407.04491.
-    """
-    return 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * progress)))
-
-
-def computes_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 matrices itself; emulation is slower."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-class _Trainer:
-    def __init__(self, config: NetworkConfig, fit: Rows, seed: int) -> None:
-        self.config = config
-        encoding = Encoding.learn(fit.table, config.bins)
-        self.table = torch.from_numpy(np.require(fit.table, np.float32, ["C", "W"]))
-        self.labels = torch.tensor(fit.labels, dtype=torch.float32)
-        self.network = Network(encoding, config, seed)
-        self.order = torch.Generator().manual_seed(seed + 1)
-        self.optimizer = _optimizer(self.network, config)
-        self.half = config.precision == "bfloat16" or (
-            config.precision == "auto" and computes_bfloat16()
-        )
-        self.weight = torch.tensor(config.positive_weight or 1.0)
-        self.steps = math.ceil(len(self.labels) / config.batch_rows)
-
-    def run(self, stop: Rows) -> Fitted:
-        epochs: list[Epoch] = []
-        best, kept, state = -math.inf, 0, dict[str, Tensor]()
-        ended = f"all {self.config.epochs} epochs"
-        for number in range(1, self.config.epochs + 1):
-            loss = self._epoch(number)
-            if not math.isfinite(loss):
-                ended = f"the loss of epoch {number} was not finite"
-                break
-            reached = self._stop_metric(stop)
-            epochs.append(Epoch(number, loss, reached))
-            if reached > best:
-                best, kept = reached, number
-                state = {k: v.clone() for k, v in self.network.state_dict().items()}
-            elif number - kept >= self.config.patience:
-                ended = f"no better average precision for {self.config.patience} epochs"
-                break
-        if not state:
+    def run(self) -> History:
+        self._go_on()
+        while not self.progress.ended:
+            self._epoch()
+        if not self.progress.kept:
             raise ModelError(
                 "a training that converges",
-                found=ended,
+                found=self.progress.ended,
                 where="model",
                 do="Lower model.learning_rate, or look for extreme values in the features.",
             )
-        self.network.load_state_dict(state)
-        scorer = NetworkScorer(self.network, self.config.threads)
-        return Fitted(scorer, History(tuple(epochs), kept, ended))
+        self._keep()
+        self.module.load_state_dict(self.best)
+        self.module.cpu().eval()
+        return History(tuple(self.progress.epochs), self.progress.kept, self.progress.ended)
 
-    def _epoch(self, number: int) -> float:
-        self.network.train().requires_grad_(True)
-        total = 0.0
-        for step, rows in enumerate(self._batches()):
-            self._set_rate(((number - 1) * self.steps + step) / (self.config.epochs * self.steps))
-            total += self._step(self.table[rows], self.labels[rows]) * len(rows)
-        return total / len(self.labels)
+    def _epoch(self) -> None:
+        """Train to the end of an epoch, and decide whether there is another."""
+        progress, number = self.progress, len(self.progress.epochs) + 1
+        self.order_state = self.order.get_state()
+        drawn = self._draw()
+        batches = torch.split(drawn.to(self.device), self.config.batch_rows)
+        self.module.train()
+        self.descent.wake()
+        for batch in batches[progress.step :]:
+            self._step(batch, (number - 1 + progress.step / len(batches)) / self.config.epochs)
+            if not self._looked():
+                break
+        if not self._look():
+            progress.ended = f"the loss of epoch {number} was not finite"
+            return
+        self.module.eval()
+        self._judge(Epoch(number, progress.losses / len(drawn), self.objective.stop_metric()))
+        progress.step, progress.losses = 0, 0.0
 
-    def _batches(self) -> Iterator[Tensor]:
-        shuffled = torch.randperm(len(self.labels), generator=self.order)
-        yield from torch.split(shuffled, self.config.batch_rows)
+    def _draw(self) -> Tensor:
+        if self.objective.draw is not None:
+            return self.objective.draw(self.order)
+        return torch.randperm(self.objective.rows, generator=self.order)
 
-    def _step(self, table: Tensor, labels: Tensor) -> float:
-        self.optimizer.zero_grad(set_to_none=True)
-        codes = self.network.encoding(table)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            logits = self.network(codes)
-        loss = functional.binary_cross_entropy_with_logits(
-            logits.float(), labels[:, None].expand_as(logits), pos_weight=self.weight
-        )
-        loss.backward()  # type: ignore[no-untyped-call]
-        clip = torch.nn.utils.clip_grad_norm_
-        clip(self.network.parameters(), self.config.gradient_clip)
-        self.optimizer.step()
-        return float(loss.detach())
+    def _step(self, batch: Tensor, done: float) -> None:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            loss = self.objective.loss(batch)
+        reached = [epoch.stop_metric for epoch in self.progress.epochs]
+        self.descent.step(loss, rate_factor(self.config, done, reached))
+        self.pending.append((loss.detach(), len(batch)))
+        self.progress.step += 1
 
-    def _set_rate(self, progress: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * coslog4(progress)
+    def _looked(self) -> bool:
+        """Look at the loss and keep the state where it is time to; false if it is not finite."""
+        due = time.monotonic() - self.written >= self.config.checkpoint_seconds
+        if not due and len(self.pending) < _LOOK_STEPS:
+            return True
+        finite = self._look()
+        if finite and due:
+            self._keep()
+        return finite
 
-    def _stop_metric(self, stop: Rows) -> float:
-        scores = NetworkScorer(self.network, self.config.threads).score(stop.table)
-        if not np.isfinite(scores).all():
-            return -math.inf
-        return average_precision(rank_rows(stop.labels, scores))
+    def _look(self) -> bool:
+        """Add up the losses that are pending; whether all of the epoch are finite."""
+        if self.pending:
+            values = torch.stack([loss for loss, _ in self.pending]).tolist()
+            for value, (_, rows) in zip(values, self.pending, strict=True):
+                self.progress.losses += value * rows
+            self.pending.clear()
+        return math.isfinite(self.progress.losses)
+
+    def _judge(self, epoch: Epoch) -> None:
+        """Keep the network's state if it is the best so far, and decide whether to go on."""
+        progress, config = self.progress, self.config
+        if not math.isfinite(epoch.stop_metric):
+            progress.ended = f"the {self.objective.stop_name} of epoch {epoch.number} is not finite"
+            return
+        progress.epochs.append(epoch)
+        if epoch.stop_metric > progress.best:
+            progress.best, progress.kept = epoch.stop_metric, epoch.number
+            self.best = {name: each.clone() for name, each in self.module.state_dict().items()}
+        elif epoch.number - progress.kept >= config.patience:
+            progress.ended = f"no better {self.objective.stop_name} for {config.patience} epochs"
+        if 0 < _DIVERGED * progress.epochs[0].loss < epoch.loss:
+            progress.ended = f"the loss of epoch {epoch.number} is {epoch.loss:.3g}: it diverged"
+        if not progress.ended and epoch.number == config.epochs:
+            progress.ended = f"all {config.epochs} epochs"
+
+    def _keep(self) -> None:
+        """Write the state to the checkpoint."""
+        if self.checkpoint is None:
+            return
+        random = {**random_states(self.device), "order": self.order_state}
+        tensors = {
+            "module": self.module.state_dict(),
+            "best": self.best,
+            "optimizer": self.descent.save(),
+            "random": random,
+        }
+        self.checkpoint.write(to_bytes(self.progress, tensors))
+        self.written = time.monotonic()
+
+    def _go_on(self) -> None:
+        """Take up the state of the checkpoint, if it is of this very training."""
+        found = from_bytes(self.checkpoint.read()) if self.checkpoint is not None else None
+        if found is None or found[0].task != self.progress.task:
+            return
+        self.progress, tensors = found
+        self.module.load_state_dict(tensors["module"])
+        self.best = {name: each.to(self.device) for name, each in tensors.get("best", {}).items()}
+        self.descent.load(tensors.get("optimizer", {}))
+        random = dict(tensors["random"])
+        self.order.set_state(random.pop("order"))
+        set_random_states(random)
 
 
-def _optimizer(network: Network, config: NetworkConfig) -> torch.optim.AdamW:
-    named = list(network.named_parameters())
-    groups = [
-        {"params": [p for n, p in named if "bias" not in n], "weight_decay": config.weight_decay},
-        {"params": [p for n, p in named if "bias" in n], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+def _begin_from(module: nn.Module, files: Mapping[str, bytes]) -> None:
+    """Give a network the weights of an earlier one.
+
+    Raises:
+        ModelError: the files do not hold weights of this network.
+    """
+    try:
+        module.load_state_dict(safetensors.torch.load(files[WEIGHTS]))
+    except (safetensors.SafetensorError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            "the weights of an earlier model of the same configuration, to begin with",
+            found=f"{type(error).__name__}: {str(error)[:200]}",
+            where=f"*.{WEIGHTS}",
+            do="Train from fresh weights.",
+        ) from error
+
+
+def _task(
+    module: nn.Module, objective: Objective, config: NetworkTraining, conditions: Conditions
+) -> str:
+    """Digest of what is trained, on how many rows, and how; not of the rows themselves."""
+    shapes = {name: list(each.shape) for name, each in module.state_dict().items()}
+    how = config.model_dump(mode="json", exclude={"checkpoint_seconds"})
+    start = {name: digest_bytes(each) for name, each in (conditions.start or {}).items()}
+    return digest([shapes, objective.rows, how, conditions.seed, start])

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from tasks.models.base import Family
 from tasks.models.boosted import fit_boosted, load_boosted
 from tasks.models.network import NetworkScorer
-from tasks.models.training import fit_network
+from tasks.models.supervised import fit_network
 
 _NETWORK = Family(fit_network, NetworkScorer.load)
 

@@ -8,7 +8,7 @@ from tasks.core.errors import ModelError
 from tasks.models.base import Conditions, Fitted, Rows
 from tasks.models.config import MlpConfig, ModelConfig, TabMConfig, XGBoostConfig
 from tasks.models.metrics import average_precision, rank_rows
-from tasks.models.training import coslog4
+from tasks.models.schedules import coslog4
 from tasks.models.zoo import MODELS
 
 NETWORK = {"bins": 6, "embedding": 4, "layers": 2, "epochs": 6, "batch_rows": 64, "threads": 1}

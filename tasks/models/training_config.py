@@ -1,0 +1,55 @@
+"""What a pipeline file may say about the training of any network."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.core.config import Config
+
+
+class NetworkTraining(Config):
+    """How a network is trained, whatever its shape."""
+
+    epochs: int = Field(12, ge=1, description="Passes over the training rows at most")
+    patience: int = Field(
+        5, ge=1, description="Epochs without a better stop metric before training stops"
+    )
+    batch_rows: int = Field(256, ge=1, description="Rows in one step of the optimiser")
+    learning_rate: float = Field(4e-3, gt=0, description="Peak of the learning-rate schedule")
+    schedule: Literal["coslog4", "cosine", "one_cycle", "plateau", "constant"] = Field(
+        "coslog4",
+        description="coslog4: four cosine cycles, each twice as long; cosine: one fall to 0; "
+        "one_cycle: a rise for 30% of the steps, then a fall; plateau: half as fast after each "
+        "stretch of half the patience without a better stop metric",
+    )
+    warm_up: float = Field(
+        0.0, ge=0, lt=1, description="Share of all steps in which the rate rises from 0"
+    )
+    weight_decay: float = Field(3e-4, ge=0, description="Decoupled decay of the weights")
+    l1: float = Field(0.0, ge=0, description="Weight of the sum of absolute weights in the loss")
+    l2: float = Field(0.0, ge=0, description="Weight of half the sum of squares in the loss")
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of hidden units left out in a step; costs half of the speed of training",
+    )
+    gradient_clip: float = Field(1.0, gt=0, description="Largest norm of a step's gradient")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Arithmetic of training; auto takes bfloat16 where the processor computes it",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where to train; auto takes a graphics processor where there is one"
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        description="Threads of training and scoring. Two on a busy machine wait for each other "
+        "and can be 30 times slower; and last digits may differ from number to number",
+    )
+    checkpoint_seconds: float = Field(
+        60.0, ge=0, description="Time between the states from which a killed training goes on"
+    )
