@@ -144,7 +144,7 @@ def engine_for(url: URL, in_ranges: bool, where: str) -> Engine:
 def select_all(table: str, key: Sequence[str], url: URL) -> Statement:
     """A query of a whole table in the order of its key, each name quoted where it has to be.
 
-    Of the columns it has, as the database itself names them, the declared ones are then taken.
+    All columns are read, as the database itself names them, so that a new one is seen.
     """
     is_duckdb = url.get_backend_name() == "duckdb"
     dialect = DefaultDialect() if is_duckdb else url.get_dialect()()

@@ -13,6 +13,7 @@ from tasks.ingest.parts import SOURCE, Part, to_json
 
 _KEY = "_key"
 _FIRST_CHECK_ROWS = 2_000
+_SAME_SINGLES = 20  # pages of one equal record each, without a key: more are no coincidence
 
 
 class Repeats:
@@ -27,6 +28,7 @@ class Repeats:
         self._has_pages = source.pagination.kind != "none"
         self._has_keys = self._has_pages and bool(source.key) and source.repeated_keys == "refuse"
         self._contents: set[str] = set()
+        self._single, self._same_singles = "", 0
         self._keys: list[pl.DataFrame] = []
         self._rows = 0
         self._next_check_rows = _FIRST_CHECK_ROWS
@@ -44,10 +46,12 @@ class Repeats:
         Raises:
             SourceError: it holds what an earlier page held.
         """
-        if not self._has_pages or not count or (count == 1 and not self._source.key):
+        if not self._has_pages or not count:
             return False
         if not self._has_keys:
-            self._note(page.body.digest or _digest(page.at(self._source.records)), page.shown)
+            content = page.body.digest or _digest(page.at(self._source.records))
+            if count > 1 or self._source.key or self._is_one_too_many(content):
+                self._note(content, page.shown)
             return False
         if page.body.document is None:
             return False
@@ -103,6 +107,15 @@ class Repeats:
             "Run again; have the API sort by something that does not change. If it gives several "
             "versions of a record, set repeated_keys: keep.",
         )
+
+    def _is_one_too_many(self, content: str) -> bool:
+        """Whether a record without a key, alone on its page, came on too many pages in a row.
+
+        A few equal ones may be records of their own; its last one is then noted twice.
+        """
+        self._same_singles = self._same_singles + 1 if content == self._single else 1
+        self._single = content
+        return self._same_singles >= _SAME_SINGLES
 
     def _note(self, content: str, name: str) -> None:
         if content in self._contents:

@@ -49,8 +49,8 @@ class SqlConfig(Incremental):
     )
     table: str = Field(
         "",
-        description="In place of a query: a table, with its schema where need be; the declared "
-        "columns are read, in the order of the key",
+        description="In place of a query: a table, with its schema where need be, in the "
+        "order of the key; columns that are not declared are met as `drift` says",
         examples=["customers", "sales.orders"],
     )
     partition: Partition | None = Field(

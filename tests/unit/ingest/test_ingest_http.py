@@ -213,6 +213,20 @@ def test_pages_that_go_in_circles_or_lead_away_are_refused(
         land(_source(api, pagination=pagination))
 
 
+@pytest.mark.parametrize("same", [5, 10_000])
+def test_one_equal_record_a_page_is_taken_a_few_times(same: int, api: Api, land: Land) -> None:
+    """Without a key equal records may be records of their own; pages that never end are not."""
+    record = {"id": 1, "name": "a"}
+    api.script = lambda r: Answer({"items": [record] if int(r.params["page"]) <= same else []})
+    source = _source(api, pagination={"kind": "page"}, key=[])
+    if same < 20:
+        assert land(source).rows.height == same
+    else:
+        with pytest.raises(SourceError, match="earlier page"):
+            land(source)
+        assert len(api.asked) < 100
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "told"),
     [
