@@ -190,14 +190,11 @@ def _prove_texts(
         The frame, and which of its rows are good.
     """
     texts = [name for name in parts if read.schema[name] == pl.String]
-    escaped = _escaped(read, good, texts) if b"\\" in block else {}
+    escaped = _escaped(read, good, texts, block)
     if not _has_no_other_quote(read, good, parts, block, escaped):
         for name in texts:
             good &= read[name].str.contains(_TEXT).fill_null(True)
-    for name, marks in escaped.items():
-        at = marks.arg_true()
-        if at.is_empty():
-            continue
+    for name, at in escaped.items():
         inside = read[name].gather(at)
         right = inside.str.contains(_TEXT)
         good = good.scatter(at.filter(~right), False)
@@ -226,14 +223,23 @@ def _has_no_other_quote(
         found -= Lines(block).chosen((~good).to_numpy()).count(b'"')
     texts = [name for name in parts if read.schema[name] == pl.String]
     quoted = read.select((parts[name].is_quoted & good).sum().alias(name) for name in texts)
-    for name, marks in escaped.items():
-        if marks.any():
-            found -= int(read[name].filter(marks).str.count_matches('"', literal=True).sum())
+    for name, at in escaped.items():
+        found -= int(read[name].gather(at).str.count_matches('"', literal=True).sum())
     expected: int = 2 * (len(parts) * int(good.sum()) + sum(quoted.row(0)))
     return found == expected
 
 
-def _escaped(read: pl.DataFrame, good: pl.Series, texts: list[str]) -> dict[str, pl.Series]:
-    """The good lines with an escape, for each column of text."""
-    has_escape = (pl.col(name).str.contains("\\", literal=True) & good for name in texts)
-    return {marks.name: marks for marks in read.select(has_escape).fill_null(False)}
+def _escaped(
+    read: pl.DataFrame, good: pl.Series, texts: list[str], block: bytes
+) -> dict[str, pl.Series]:
+    """For each column of text with an escape, the positions of the good lines that have one."""
+    if b"\\" not in block:
+        return {}
+    lines = Lines(block)
+    places = np.searchsorted(lines.ends, np.flatnonzero(lines.codes == ord("\\")))
+    rows = pl.Series(np.unique(places)).filter(good.gather(np.unique(places)))
+    found = {
+        name: rows.filter(read[name].gather(rows).str.contains("\\", literal=True).fill_null(False))
+        for name in texts
+    }
+    return {name: at for name, at in found.items() if len(at)}

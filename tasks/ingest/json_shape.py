@@ -40,8 +40,8 @@ class Shape:
     def separate(self, block: bytes) -> bytes:
         """A block with a separator for each comma that ends a value in lines of this shape.
 
-        A comma inside a text that a quote follows becomes one as well; the pieces of that line
-        then do not fit.
+        A comma inside a text that a quote and more text follow becomes one as well; the pieces of
+        that line then do not fit. One that ends a text does not: behind its quote stands a comma.
         """
         codes = np.frombuffer(block, dtype=np.uint8).copy()
         behind = 1 + len(self.gap)
@@ -49,6 +49,7 @@ class Shape:
         ends &= codes[behind:] == ord('"')
         if self.gap:
             ends &= codes[1:-1] == ord(self.gap)
+        ends[:-1] &= codes[behind + 1 :] != ord(",")
         codes[:-behind] -= ends.view(np.uint8) * np.uint8(ord(",") - ord(SEPARATOR))
         return codes.tobytes()
 

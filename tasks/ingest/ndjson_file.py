@@ -79,6 +79,8 @@ def _read(block: tuple[_Lines, int], name: str, source: FilesConfig) -> Part:
     part = take_objects(list(objects.values()), list(objects), name, source)
     if not frames:
         return part
+    if not objects and len(frames) == 1:
+        return Part(name, frames[0].height, frames[0], [])
     seen = part.seen + sum(frame.height for frame in frames)
     rows = pl.concat([*frames, part.rows], how="diagonal").sort(LINE)
     return Part(name, seen, rows, part.held)
@@ -105,10 +107,12 @@ def _read_columns(
         tried.append(shape)
         numbers = pl.Series(LINE, lines.numbers, dtype=pl.Int64)
         suspect = even.suspect | (numbers == cut)
-        frames.append(even.rows.with_columns(numbers).filter(~suspect))
+        rows = even.rows.with_columns(numbers)
         if suspect.any():
+            frames.append(rows.filter(~suspect))
             lines = lines.chosen(suspect.to_numpy())
         else:
+            frames.append(rows)
             lines = _Lines(b"", lines.numbers[:0])
     return frames, sorted([*lines, *unreadable])
 
