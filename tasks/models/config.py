@@ -7,21 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tasks.core.config import Config
-from tasks.models.training_config import NetworkTraining
+from tasks.models.training_config import SupervisedTraining
 
 
-class NetworkConfig(NetworkTraining):
+class NetworkConfig(SupervisedTraining):
     """What every network on tabular features shares: its embeddings and its training."""
 
     bins: int = Field(16, ge=2, le=256, description="Pieces of a feature's linear encoding")
     embedding: int = Field(8, ge=1, le=64, description="Numbers that one feature is embedded in")
     layers: int = Field(3, ge=1, le=16, description="Hidden layers")
-    positive_weight: float | None = Field(
-        None,
-        gt=0,
-        description="Weight of a positive row in the loss. Empty means 1: on the card-fraud data "
-        "a weight of 20 cost 0.02 of average precision, and calibration needs none",
-    )
 
 
 class TabMConfig(NetworkConfig):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tasks.models.base import Conditions, Fitted, Rows
 from tasks.models.config import NetworkConfig
 from tasks.models.devices import choose_device, limited_threads
 from tasks.models.encoding import Encoding
+from tasks.models.losses import Criterion, mixed_loss
 from tasks.models.metrics import average_precision, rank_rows
 from tasks.models.network import Network, NetworkScorer
+from tasks.models.sampling import balanced_draw
 from tasks.models.training import Objective, train_network
 
 
@@ -37,12 +38,11 @@ def fit_network(config: NetworkConfig, fit: Rows, stop: Rows, conditions: Condit
         network = Network(encoding, config, conditions.seed).to(device)
         table = torch.from_numpy(np.require(fit.table, np.float32, ["C", "W"])).to(device)
         labels = torch.tensor(fit.labels, dtype=torch.float32, device=device)
-        weight = torch.tensor(config.positive_weight or 1.0, device=device)
+        criterion = Criterion(config, fit.target, labels)
 
         def loss(rows: Tensor) -> Tensor:
-            logits = network(network.encoding(table[rows])).float()
-            truth = labels[rows][:, None].expand_as(logits)
-            return functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight)
+            codes = network.encoding(table[rows])
+            return mixed_loss(config.mixup, network, criterion, codes, labels[rows], dim=1)
 
         def stop_metric() -> float:
             scores = NetworkScorer(network, config.threads).score(stop.table)
@@ -50,6 +50,7 @@ def fit_network(config: NetworkConfig, fit: Rows, stop: Rows, conditions: Condit
                 return float("nan")
             return average_precision(rank_rows(stop.labels, scores))
 
-        objective = Objective(loss, stop_metric, len(labels), "average precision")
+        draw = balanced_draw(config, fit.target, fit.labels)
+        objective = Objective(loss, stop_metric, len(labels), "average precision", draw)
         history = train_network(network, objective, config, conditions)
         return Fitted(NetworkScorer(network, config.threads), history)

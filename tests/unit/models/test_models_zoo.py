@@ -161,9 +161,9 @@ def test_a_training_that_diverges_says_so(config: ModelConfig) -> None:
         MODELS[config.kind].fit(wild, FIT, STOP, Conditions(0))
 
 
-def test_a_positive_weight_raises_the_scores() -> None:
+def test_a_weight_of_the_positives_raises_the_scores() -> None:
     plain = fitted(NETWORKS[0]).scorer.score(LATER.table)
-    weighty = fitted(NETWORKS[0].model_copy(update={"positive_weight": 20.0}))
+    weighty = fitted(NETWORKS[0].model_copy(update={"class_weights": {"positive": 20.0}}))
     assert weighty.scorer.score(LATER.table).mean() > plain.mean() + 1
 
 
