@@ -109,6 +109,9 @@ class History:
     ended: str
 
 
+AT_ONCE = History((), 0, "fitted in one step")
+
+
 class Scorer(Protocol):
     """A fitted model."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tasks.core.config import Config
+from tasks.models.anomaly_kinds import AnomalyConfig
 from tasks.models.training_config import SupervisedTraining
 
 
@@ -47,4 +48,6 @@ class XGBoostConfig(Config):
     threads: int = Field(1, ge=1, description="Threads of training and scoring")
 
 
-ModelConfig = Annotated[TabMConfig | MlpConfig | XGBoostConfig, Field(discriminator="kind")]
+ModelConfig = Annotated[
+    TabMConfig | MlpConfig | XGBoostConfig | AnomalyConfig, Field(discriminator="kind")
+]

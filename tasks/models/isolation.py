@@ -9,6 +9,7 @@ Source: Liu, Ting & Zhou 2008, doi:10.1109/ICDM.2008.17.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,16 +60,29 @@ class IsolationForest:
         mean = np.concatenate([np.empty(0), *parts])
         return np.asarray(2.0 ** (-mean / self.usual), np.float64)
 
+    def walk(self, table: Table, tree: int) -> Iterator[tuple[Integers, Integers]]:
+        """Lead rows down a tree: for each step the nodes they come to, and the columns that led.
+
+        Args:
+            table: as for `score`.
+            tree: which tree.
+
+        Yields:
+            Nodes and columns (n_rows,), inner nodes numbered before leaves.
+        """
+        columns, cuts = self.columns[tree], self.cuts[tree]
+        rows = np.arange(len(table))
+        node = np.zeros(len(table), np.int32)
+        for _ in range(_level(len(cuts))):
+            column = columns[node]
+            node = 2 * node + 1 + (table[rows, column] >= cuts[node])
+            yield node, column
+
     def _lengths(self, table: Table) -> Vector:
         total = np.zeros(len(table))
-        rows = np.arange(len(table))
-        inner = self.cuts.shape[1]
-        for columns, cuts, lengths in zip(self.columns, self.cuts, self.lengths, strict=True):
-            node = np.zeros(len(table), np.int32)
-            for _ in range(_level(inner)):
-                right = table[rows, columns[node]] >= cuts[node]
-                node = 2 * node + 1 + right
-            total += lengths[node - inner]
+        for tree, lengths in enumerate(self.lengths):
+            *_, (leaf, _) = self.walk(table, tree)
+            total += lengths[leaf - self.cuts.shape[1]]
         return total / len(self.cuts)
 
     def save(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from tasks.models.anomaly import ANOMALY
 from tasks.models.base import Family
 from tasks.models.boosted import fit_boosted, load_boosted
 from tasks.models.network import NetworkScorer
@@ -17,5 +18,6 @@ MODELS: Mapping[str, Family] = MappingProxyType(
         "tabm": _NETWORK,
         "mlp": _NETWORK,
         "xgboost": Family(fit_boosted, load_boosted),
+        **ANOMALY,
     }
 )

@@ -1,0 +1,162 @@
+"""Train a network on what is usual, in steps whose number depends little on that of the rows."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasks.core.errors import ModelError
+from tasks.models.anomaly_config import AnomalyNetwork
+from tasks.models.base import Conditions, Family, Fitted, Matrix, Rows
+from tasks.models.detector import Detector, DetectorScorer
+from tasks.models.devices import choose_device, own_randomness
+from tasks.models.normals import TRIM_UNLABELLED, usual_rows
+from tasks.models.standard import Standard
+from tasks.models.stored import FACTS, from_files, holding
+from tasks.models.training import Objective, train_network
+
+_SAMPLE_ROWS = 4096  # rows that decide when to stop, and that tell what is needed besides weights
+_CPU = torch.device("cpu")
+
+Build = Callable[[Any, Standard, tuple[str, ...]], Detector]
+
+
+def detector_family(build: Build) -> Family:
+    """A family of the zoo from what builds its networks.
+
+    Args:
+        build: config, standard and names of the features → a network with fresh weights, drawn
+            from torch's global generator. Raises ModelError where it cannot read such rows.
+    """
+
+    def fit(config: AnomalyNetwork, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
+        return _fit(build, config, fit, stop, conditions)
+
+    def load(config: AnomalyNetwork, files: Mapping[str, bytes]) -> DetectorScorer:
+        return _load(build, config, files)
+
+    return Family(fit, load)
+
+
+def _fit(
+    build: Build, config: AnomalyNetwork, fit: Rows, stop: Rows, conditions: Conditions
+) -> Fitted:
+    table, normal = usual_rows(fit, config.train_on)
+    with own_randomness(conditions.seed, _CPU):
+        detector = build(config, Standard.learn(table), fit.names)
+        detector.begin(*_sample(detector, table))
+    trim = config.trim if config.trim is not None else 0.0 if normal else TRIM_UNLABELLED
+    lesson = _Lesson.of(detector, table, _held(table, stop, config), trim, config)
+    steps = _Steps.of(config, len(table))
+    objective = Objective(lesson.loss, lesson.stop_metric, len(table), "loss", steps.draw)
+    changed = config.model_copy(update={"epochs": steps.epochs})
+    history = train_network(detector, objective, changed, conditions)
+    with torch.no_grad():
+        detector.finish(*_sample(detector, table))
+    return Fitted(DetectorScorer(detector, fit.names, config.threads), history)
+
+
+def _load(build: Build, config: AnomalyNetwork, files: Mapping[str, bytes]) -> DetectorScorer:
+    with holding(f"network of {type(config).__name__}"):
+        names = tuple(json.loads(files[FACTS])["names"])
+        state = from_files(files)
+        with own_randomness(0, _CPU):
+            detector = build(config, Standard(len(state["standard.mean"])), names)
+        detector.load_state_dict(state)
+        return DetectorScorer(detector, names, config.threads)
+
+
+@dataclass(slots=True)
+class _Lesson:
+    """What a detector is trained for.
+
+    Args:
+        detector: the network, on its device.
+        table: the usual rows, on its device.
+        held: the usual rows among those that decide when to stop.
+        trim: share of each batch that the loss leaves out.
+        epochs: how often the stop metric was asked for.
+    """
+
+    detector: Detector
+    table: Tensor
+    held: Tensor
+    trim: float
+    epochs: int = 0
+
+    @classmethod
+    def of(
+        cls, detector: Detector, table: Matrix, held: Matrix, trim: float, config: AnomalyNetwork
+    ) -> _Lesson:
+        device = choose_device(config.device)
+        rows, stop = (torch.from_numpy(each).to(device) for each in (table, held))
+        return cls(detector.to(device), rows, stop, trim)
+
+    def loss(self, places: Tensor) -> Tensor:
+        return self._mean(self.table[places])
+
+    def stop_metric(self) -> float:
+        """Minus the loss of the stop rows; what only grows where the loss does not tell."""
+        self.epochs += 1
+        if not self.detector.stops_early:
+            return float(self.epochs)
+        with torch.no_grad():
+            return -float(self._mean(self.held))
+
+    def _mean(self, table: Tensor) -> Tensor:
+        losses = self.detector.losses(self.detector.standard(table), torch.isfinite(table))
+        kept = max(1, round(len(losses) * (1 - self.trim)))
+        return losses.topk(kept, largest=False, sorted=False).values.mean()
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Epochs of one length: a share of all steps, but at least every row once.
+
+    Args:
+        rows: how many rows there are.
+        epochs: how many epochs there are.
+        turns: how often an epoch goes through the rows.
+    """
+
+    rows: int
+    epochs: int
+    turns: int
+
+    @classmethod
+    def of(cls, config: AnomalyNetwork, rows: int) -> _Steps:
+        once = math.ceil(rows / config.batch_rows)
+        steps = min(max(config.passes * once, config.least_steps), config.most_steps)
+        turns = max(1, round(steps / (config.epochs * once)))
+        return cls(rows, max(1, min(config.epochs, round(steps / (turns * once)))), turns)
+
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """The rows in a new order, as often as an epoch goes through them."""
+        return torch.cat(
+            [torch.randperm(self.rows, generator=generator) for _ in range(self.turns)]
+        )
+
+
+def _held(table: Matrix, stop: Rows, config: AnomalyNetwork) -> Matrix:
+    """The usual rows that decide when to stop; without any, those fitted on."""
+    try:
+        held, _ = usual_rows(stop, config.train_on)
+    except ModelError:
+        held = table
+    return _thinned(held)
+
+
+def _sample(detector: Detector, table: Matrix) -> tuple[Tensor, Tensor]:
+    rows = torch.from_numpy(_thinned(table))
+    return detector.standard(rows), torch.isfinite(rows)
+
+
+def _thinned(table: Matrix) -> Matrix:
+    return np.ascontiguousarray(table[:: -(-len(table) // _SAMPLE_ROWS)])
