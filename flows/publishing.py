@@ -156,7 +156,7 @@ def _night(run: Run, outcome: Outcome, made: Provenance, page: Ref[Report]) -> N
         degraded=scored.degraded,
         gaps=outcome.gaps,
         report=page.uri,
-        warnings=outcome.landing.warnings,
+        warnings=(*scored.warnings, *outcome.landing.warnings),
         checks_failed=tuple(_checks_failed(run, outcome.landing.validated.quality)),
     )
 
@@ -184,6 +184,7 @@ def _record(night: Night, made: Provenance, costs: Costs) -> RunRecord:
         alerts=night.alerts,
         score_source=night.score_source,
         reason=night.degraded,
+        warnings=night.warnings,
     )
 
 

@@ -240,6 +240,25 @@ class PreparedTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is expected of something, with its 95% interval.
+
+    Args:
+        name: the measure.
+        value: its value.
+        low: lower end of the interval.
+        high: its upper end.
+        rows: rows it was estimated from.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """A night's scores and how they came about.
 
@@ -249,6 +268,8 @@ class Scored:
         source: the rung of the ladder that scored: `champion`, `previous` or `fallback`.
         model_version: the version that scored.
         degraded: why a lower rung had to serve; empty where the champion did.
+        expected: what the decision is expected to bring, by the model's own test part.
+        warnings: what a reader should know of scores and decisions, one sentence each.
     """
 
     table: Ref[Scores]
@@ -256,3 +277,5 @@ class Scored:
     source: str
     model_version: str
     degraded: str = ""
+    expected: tuple[Estimate, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ models/<pipeline>/<version>/model.json                      its digest names the
                             model.safetensors | model.ubj   the chosen model
                             fallback.ubj                    the XGBoost model beside it
                             *-calibration.safetensors       of each
+                            *-evidence.safetensors          its scores of the test part
                             prepare-*                       models that fill or mark columns
 ```
 No file is parsed before its digest was checked, and none of the formats can hold code.
@@ -29,10 +30,11 @@ from tasks.core.treatments import Learned, Preparation
 from tasks.models.base import History, Scorer
 from tasks.models.calibration import Calibration
 from tasks.models.config import ModelConfig
+from tasks.models.evidence import Evidence
 from tasks.models.records import Curve, Metric, PartCount, TrainingReference
 from tasks.models.zoo import MODELS
 
-FORMAT = 2
+FORMAT = 3
 Role = Literal["model", "fallback"]
 
 
@@ -44,12 +46,21 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One scorer of a bundle with its calibration and the record of its training."""
+    """One scorer of a bundle with its calibration and the record of its training.
+
+    Args:
+        config: the family's settings.
+        scorer: the fitted model.
+        calibration: from its scores to probabilities and p-values.
+        history: how its training went.
+        evidence: the test part as it scored it; None where none was kept.
+    """
 
     config: ModelConfig
     scorer: Scorer
     calibration: Calibration
     history: History
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +166,11 @@ class Bundle:
             )
         files = {name: self._bytes(name, sha256) for name, sha256 in sorted(record.files.items())}
         calibration = Calibration.load(record.calibration, files.pop(_calibration_name(role)))
+        judged = files.pop(_evidence_name(role), None)
+        evidence = None if judged is None else Evidence.load(judged)
         weights = {name.rpartition(".")[2]: content for name, content in files.items()}
         scorer = MODELS[record.config.kind].load(record.config, weights)
-        return Member(record.config, scorer, calibration, record.history)
+        return Member(record.config, scorer, calibration, record.history, evidence)
 
     def preparation(self) -> Learned:
         """Read what `prepare` learned, with the files it needs.
@@ -255,8 +268,13 @@ def version_of(ref: Ref[Model]) -> str:
 
 def _contents(role: Role, member: Member) -> dict[str, bytes]:
     weights = {f"{role}.{suffix}": content for suffix, content in member.scorer.save().items()}
-    return {**weights, _calibration_name(role): member.calibration.save()}
+    evidence = {_evidence_name(role): member.evidence.save()} if member.evidence else {}
+    return {**weights, _calibration_name(role): member.calibration.save(), **evidence}
 
 
 def _calibration_name(role: Role) -> str:
     return f"{role}-calibration.safetensors"
+
+
+def _evidence_name(role: Role) -> str:
+    return f"{role}-evidence.safetensors"

@@ -15,7 +15,7 @@ from tasks.report.model_tables import FEATURES_SELECTED, MODEL_METRICS, PREPARAT
 from tasks.report.night_tables import DATA_QUALITY, LEDGER, QUARANTINE, RUNS
 from tasks.report.scored_tables import ALERTS, SCORES
 
-VERSION = "2"
+VERSION = "3"
 
 TABLES: Mapping[str, Table] = {
     table.name: table

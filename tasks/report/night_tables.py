@@ -106,6 +106,12 @@ RUNS = Table(
             "",
             nullable=True,
         ),
+        Column(
+            "warnings",
+            pl.List(pl.String()),
+            "What a reader should know before trusting the run.",
+            "[q-values have no power: …]",
+        ),
         Column("started_at", UTC, "When it started.", "2010-07-06 03:30:00+00:00"),
         Column("ended_at", UTC, "When its tables were written.", "2010-07-06 03:30:21+00:00"),
         Column("wall_seconds", pl.Float64(), "Time that passed.", "21.4", "s"),

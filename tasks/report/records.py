@@ -193,6 +193,7 @@ class RunRecord:
         alerts: events that became alerts.
         score_source: `champion`, `previous` or `fallback`; empty where nothing was scored.
         reason: why a lower rung scored, or why the run was stopped; empty otherwise.
+        warnings: what a reader should know before trusting the run.
     """
 
     provenance: Provenance
@@ -207,3 +208,4 @@ class RunRecord:
     alerts: int = 0
     score_source: str = ""
     reason: str = ""
+    warnings: tuple[str, ...] = ()

@@ -32,6 +32,31 @@ _SCORED = (
         "0 to 1",
         nullable=True,
     ),
+    Column(
+        "q_value",
+        pl.Float64(),
+        "Smallest false-discovery rate at which the event would be an alert on its batch date.",
+        "0.07",
+        "0 to 1",
+        nullable=True,
+    ),
+)
+_QUEUE = (
+    Column(
+        "queue",
+        pl.String(),
+        "Why it is an alert: `rule`, the decision's; `explore`, a slot drawn by lot; none where "
+        "it is none.",
+        "rule",
+        nullable=True,
+    ),
+    Column(
+        "propensity",
+        pl.Float64(),
+        "Chance, before any slot was drawn, that the event became an alert.",
+        "1.0",
+        "0 to 1",
+    ),
 )
 _REASONS = Column(
     "reasons",
@@ -58,6 +83,7 @@ SCORES = Table(
     (
         *_SCORED,
         Column("decision", pl.String(), "`alert` or `pass`.", "alert"),
+        *_QUEUE,
         _REASONS,
         Column(
             "fallback_score",
@@ -65,6 +91,21 @@ SCORES = Table(
             "The XGBoost model's raw score, kept for comparison.",
             "1.74",
             "log-odds",
+            nullable=True,
+        ),
+        Column(
+            "challenger_score",
+            pl.Float64(),
+            "The challenger's raw score, given in the shadow; none where there is no challenger.",
+            "2.08",
+            "log-odds",
+            nullable=True,
+        ),
+        Column(
+            "challenger_version",
+            pl.String(),
+            "Version of the challenger.",
+            "1f0b77c2a9de",
             nullable=True,
         ),
         *_SCORED_BY,
@@ -99,6 +140,15 @@ ALERTS = Table(
             "0.94",
             "log-odds",
         ),
+        Column(
+            "expected_loss",
+            pl.Float64(),
+            "Probability times the cost of a miss; none where `decision.missed` is not given.",
+            "74.4",
+            "the currency of the decision",
+            nullable=True,
+        ),
+        *_QUEUE,
         _REASONS,
         Column(
             "reasons_text",

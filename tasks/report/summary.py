@@ -20,6 +20,7 @@ def markdown(seen: NightView) -> str:
         f"**{_plain(seen.verdict)}**",
         *(f"> {_plain(warning)}" for warning in seen.warnings),
         _table(("figure", "value", ""), ((f.name, f.value, f.note) for f in seen.figures)),
+        *([_plain(seen.justification)] if seen.justification else []),
         "## Top alerts",
         _alerts(seen),
         "## Data quality",

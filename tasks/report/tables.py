@@ -136,6 +136,7 @@ def runs(record: RunRecord, bytes_written: int) -> pl.DataFrame:
         "kind": record.kind,
         "status": record.status,
         "reason": record.reason or None,
+        "warnings": list(record.warnings),
         "started_at": record.started_at,
         "ended_at": record.ended_at,
         "wall_seconds": (record.ended_at - record.started_at).total_seconds(),

@@ -11,7 +11,7 @@ from tasks.core.artifacts import Ref, Report, Selection
 from tasks.core.commit import Run
 from tasks.core.keys import canonical_json
 from tasks.core.store import table_uri
-from tasks.report import page, summary, tables, trends, view
+from tasks.report import justification, page, summary, tables, trends, view
 from tasks.report.conform import describe
 from tasks.report.contract import TABLES
 from tasks.report.records import (
@@ -45,7 +45,8 @@ def publish(run: Run, night: NightReport) -> Ref[Report]:
     _write(run, "data_quality", quality, made)
     _write(run, "quarantine", held, made)
     _write_common(run, night, made, "night")
-    _write(run, "model_metrics", tables.model_metrics(night.metrics, night.curves, made), made)
+    measured = (*night.metrics, *justification.measures(night.scored))
+    _write(run, "model_metrics", tables.model_metrics(measured, night.curves, made), made)
     seen = view.see_night(night, scored, alerts, quality)
     _write_page(run, made, summary.markdown(seen).encode(), "summary.md")
     return _write_page(run, made, page.night_page(seen), "report.html")

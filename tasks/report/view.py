@@ -11,7 +11,7 @@ import polars as pl
 
 from tasks.core.artifacts import LedgerLine, Selection, Verdict
 from tasks.models.records import Metric
-from tasks.report import words
+from tasks.report import justification, words
 from tasks.report.contract import TABLES
 from tasks.report.records import Histogram, NightReport
 
@@ -130,7 +130,12 @@ class NightView:
         """What a reader should know before trusting the night."""
         degraded = self.night.scored.degraded
         told = (f"A lower rung had to score: {degraded}",) if degraded else ()
-        return (*told, *self.night.warnings)
+        return (*told, *self.night.scored.warnings, *self.night.warnings)
+
+    @property
+    def justification(self) -> str:
+        """What the decision is expected to bring, with intervals."""
+        return justification.sentence(self.night.scored)
 
     @property
     def figures(self) -> tuple[Figure, ...]:

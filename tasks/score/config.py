@@ -9,21 +9,34 @@ from pydantic import Field
 from tasks.core.config import Config
 
 
-class BudgetDecision(Config):
+class Decision(Config):
+    """What every rule may know: what looking and missing cost."""
+
+    review: float | None = Field(
+        None,
+        gt=0,
+        description="Cost of looking at one event: with `missed`, the report tells costs",
+    )
+    missed: float | None = Field(
+        None, gt=0, description="Cost of missing a positive, in the same currency"
+    )
+
+
+class BudgetDecision(Decision):
     """Alert on the highest scores of each day, as many as people can look at."""
 
     kind: Literal["budget"] = "budget"
     per_day: int = Field(ge=1, description="Alerts a day")
 
 
-class ThresholdDecision(Config):
+class ThresholdDecision(Decision):
     """Alert where the calibrated probability reaches a threshold."""
 
     kind: Literal["threshold"] = "threshold"
     probability: float = Field(gt=0, le=1, description="Smallest probability of an alert")
 
 
-class CostDecision(Config):
+class CostDecision(Decision):
     """Alert where looking costs less than the loss that is expected otherwise."""
 
     kind: Literal["cost"] = "cost"
@@ -31,6 +44,16 @@ class CostDecision(Config):
     missed: float = Field(gt=0, description="Cost of missing a positive, in the same currency")
 
 
+class FalseDiscoveryDecision(Decision):
+    """Alert on as many events as a bound on the share of false alarms allows."""
+
+    kind: Literal["fdr"] = "fdr"
+    level: float = Field(
+        0.1, gt=0, lt=1, description="Largest q-value of an alert: share of false ones among them"
+    )
+
+
 DecisionConfig = Annotated[
-    BudgetDecision | ThresholdDecision | CostDecision, Field(discriminator="kind")
+    BudgetDecision | ThresholdDecision | CostDecision | FalseDiscoveryDecision,
+    Field(discriminator="kind"),
 ]

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tasks.core.parquet import ROW_GROUP_ROWS
 from tasks.models.base import Matrix
+
+Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +38,34 @@ class Events:
         first = columns.index("batch_date") + 1
         return cls(table, rows, tuple(columns[:first]), tuple(columns[first:]))
 
-    def matrices(self, features: Sequence[str]) -> Iterator[Matrix]:
-        """float32 matrices of the named features, in the order of the rows, NaN for null.
+    def batches(self) -> Iterator[tuple[int, pl.LazyFrame]]:
+        """The table in batches, each with the position of its first row.
 
         Batches are cut at fixed rows: a network's last digits may depend on the size of a batch.
         """
         for start in range(0, self.rows, ROW_GROUP_ROWS):
-            yield as_matrix(self.table.slice(start, ROW_GROUP_ROWS), features)
+            yield start, self.table.slice(start, ROW_GROUP_ROWS)
 
-    def identities(self) -> pl.DataFrame:
-        """The columns that name each event."""
-        return self.table.select(self.names).collect()
+    def matrices(self, features: Sequence[str]) -> Iterator[Matrix]:
+        """float32 matrices of the named features, in the order of the rows, NaN for null."""
+        for _, batch in self.batches():
+            yield as_matrix(batch, features)
+
+    def matrix_at(self, positions: Positions, features: Sequence[str]) -> Matrix:
+        """The rows at rising positions, (n_positions, n_features)."""
+        parts = [np.empty((0, len(features)), np.float32)]
+        for start, batch in self.batches():
+            inside = positions[(positions >= start) & (positions < start + ROW_GROUP_ROWS)]
+            if len(inside):
+                parts.append(as_matrix(batch, features)[inside - start])
+        return np.concatenate(parts)
+
+    def columns(self, names: Sequence[str]) -> pl.DataFrame:
+        """Whole columns that name the events."""
+        return self.table.select(names).collect(engine="streaming")
 
 
 def as_matrix(table: pl.LazyFrame, features: Sequence[str]) -> Matrix:
     """The named features of a table as a row-major float32 matrix, NaN for null."""
     columns = table.select(pl.col(features).cast(pl.Float32).fill_null(float("nan"))).collect()
-    return np.ascontiguousarray(columns.to_numpy(), np.float32)
+    return columns.to_numpy(order="c")

@@ -5,28 +5,21 @@ from __future__ import annotations
 import polars as pl
 
 from tasks.core.artifacts import Features, LedgerLine, Ref, Scored, Scores
+from tasks.core.batches import BATCH_DATE
 from tasks.core.commit import Run
 from tasks.core.errors import ModelError
 from tasks.core.event import EVENT_ID
 from tasks.core.store import table_uri
-from tasks.score.config import DecisionConfig
+from tasks.score.config import DecisionConfig, FalseDiscoveryDecision
 from tasks.score.decide import ALERT, decide
+from tasks.score.discoveries import lack_of_power, q_values
+from tasks.score.expectation import expect
 from tasks.score.ladder import Answer, Footing, climb
 from tasks.score.reasons import DTYPE, explain
-from tasks.score.stream import Events, as_matrix
+from tasks.score.stream import Events
 from tasks.task import stage
 
-COLUMNS = (
-    "score",
-    "probability",
-    "p_value",
-    "decision",
-    "rank",
-    "reasons",
-    "score_source",
-    "model_version",
-    "fallback_score",
-)
+_POSITION = "_position"
 
 
 @stage("score")
@@ -44,23 +37,26 @@ def score(run: Run, decision: DecisionConfig, features: Ref[Features], footing: 
     """
     events = Events.of(run.scan(features), features.rows)
     answer, degraded = climb(run.store, footing.rungs, events)
-    scored = _judge(events, answer, _fallback_scores(run, footing, events, answer))
-    table = _with_reasons(decide(scored, decision), events, answer)
-    uri = table_uri("scores", run.pipeline, "scores", run.batch)
-    ref = run.write_table(Scores, table, uri)
+    judged = _judge(events, answer).with_columns(
+        fallback_score=_fallback_scores(run, footing, events, answer)
+    )
+    decided = decide(judged, decision).drop(EVENT_ID, BATCH_DATE)
+    ref = _write(run, events, decided, answer)
     line = LedgerLine("score", features.uri.split("/")[2], features.rows, ref.rows)
-    return Scored(ref, (line,), answer.source, answer.version, degraded)
+    member = answer.member
+    expected = expect(decision, member.evidence, member.calibration) if member.evidence else ()
+    warnings = tuple(filter(None, [_without_power(decision, decided, answer)]))
+    return Scored(ref, (line,), answer.source, answer.version, degraded, expected, warnings)
 
 
-def _judge(events: Events, answer: Answer, fallback: pl.Series) -> pl.DataFrame:
+def _judge(events: Events, answer: Answer) -> pl.DataFrame:
     calibration = answer.member.calibration
-    return events.identities().with_columns(
+    p_values = calibration.p_value(answer.scores)
+    return events.columns((EVENT_ID, BATCH_DATE)).with_columns(
         score=pl.Series(answer.scores, dtype=pl.Float64),
         probability=pl.Series(calibration.probability(answer.scores), dtype=pl.Float64),
-        p_value=pl.Series(calibration.p_value(answer.scores), dtype=pl.Float64),
-        fallback_score=fallback,
-        score_source=pl.lit(answer.source),
-        model_version=pl.lit(answer.version),
+        p_value=pl.Series(p_values, dtype=pl.Float64),
+        q_value=pl.Series(q_values(p_values), dtype=pl.Float64),
     )
 
 
@@ -75,11 +71,42 @@ def _fallback_scores(run: Run, footing: Footing, events: Events, answer: Answer)
     return pl.Series(beside.scores, dtype=pl.Float64)
 
 
-def _with_reasons(decided: pl.DataFrame, events: Events, answer: Answer) -> pl.DataFrame:
-    alerts = decided.filter(pl.col("decision") == ALERT).select(EVENT_ID, "score")
-    wanted = events.table.join(alerts.lazy(), on=EVENT_ID, how="inner", maintain_order="right")
-    matrix = as_matrix(wanted, answer.features)
-    reasons = explain(answer.member.scorer, matrix, alerts["score"].to_numpy(), answer.features)
-    found = alerts.select(EVENT_ID).with_columns(pl.Series("reasons", reasons, DTYPE))
-    explained = decided.join(found, on=EVENT_ID, how="left", maintain_order="left")
-    return explained.with_columns(pl.col("reasons").fill_null([])).select(*events.names, *COLUMNS)
+def _write(run: Run, events: Events, decided: pl.DataFrame, answer: Answer) -> Ref[Scores]:
+    """Write the scores batch by batch, the reasons of alerts among them."""
+    explained = _explained(events, decided, answer)
+    uri = table_uri("scores", run.pipeline, "scores", run.batch)
+    told = decided.lazy().with_columns(
+        score_source=pl.lit(answer.source),
+        model_version=pl.lit(answer.version),
+        challenger_score=pl.lit(None, pl.Float64),
+        challenger_version=pl.lit(None, pl.String),
+    )
+    reasons = pl.lit([], DTYPE).alias("reasons")
+    names = events.table.select(events.names).collect_schema()
+    schema = pl.Schema({**names, **told.select(pl.all(), reasons).collect_schema()})
+    with run.open_table(Scores, schema, uri) as table:
+        for start, batch in events.batches():
+            named = batch.select(events.names).collect()
+            judged = told.slice(start, named.height).with_row_index(_POSITION, start).collect()
+            judged = judged.join(explained, on=_POSITION, how="left", maintain_order="left")
+            judged = judged.with_columns(pl.col("reasons").fill_null([])).drop(_POSITION)
+            table.add(named.hstack(judged))
+    if table.ref is None:
+        raise RuntimeError("the table of scores was not finished")
+    return table.ref
+
+
+def _explained(events: Events, decided: pl.DataFrame, answer: Answer) -> pl.DataFrame:
+    """The reasons of each alert, by the position of its event."""
+    alerts = decided.with_row_index(_POSITION).filter(pl.col("decision") == ALERT)
+    matrix = events.matrix_at(alerts[_POSITION].cast(pl.Int64).to_numpy(), answer.features)
+    scores = alerts["score"].to_numpy()
+    reasons = explain(answer.member.scorer, matrix, scores, answer.features)
+    return alerts.select(_POSITION).with_columns(pl.Series("reasons", reasons, DTYPE))
+
+
+def _without_power(decision: DecisionConfig, decided: pl.DataFrame, answer: Answer) -> str:
+    level = decision.level if isinstance(decision, FalseDiscoveryDecision) else None
+    positives = float(decided["probability"].sum())
+    negatives = len(answer.member.calibration.negatives)
+    return lack_of_power(negatives, decided.height, positives, level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from tasks.core.errors import ModelError
 from tasks.models.base import Conditions, Matrix, Rows
 from tasks.models.bundle import Member
 from tasks.models.config import ModelConfig, XGBoostConfig
+from tasks.models.evidence import Evidence
 from tasks.models.records import Curve, Metric, PartCount
 from tasks.models.zoo import MODELS
 from tasks.train.calibrate import calibrate
@@ -93,6 +95,14 @@ def fit_both(config: ModelConfig, divided: Divided, seed: int) -> tuple[Member |
         return fit_member(config, divided, seed), fallback, ""
     except ModelError as error:
         return None, fallback, str(error)
+
+
+def with_evidence(member: Member, divided: Divided) -> Member:
+    """The model with its scores of the test part, which justify what is decided by it."""
+    test = divided.rows["test"]
+    days = divided.test_days.astype(np.int32)
+    evidence = Evidence(member.scorer.score(test.table), test.labels.astype(np.float32), days)
+    return dataclasses.replace(member, evidence=evidence)
 
 
 def judge(

@@ -31,7 +31,14 @@ from tasks.models.records import Metric, Trained, TrainingReference
 from tasks.task import stage
 from tasks.train.config import TimeSplit, TrainingConfig
 from tasks.train.evaluate import average
-from tasks.train.fit import divide, fit_both, fit_member, judge, usual_ranges
+from tasks.train.fit import (
+    divide,
+    fit_both,
+    fit_member,
+    judge,
+    usual_ranges,
+    with_evidence,
+)
 from tasks.train.folds import FIT, TEST, assign_folds
 from tasks.train.join import join
 from tasks.train.register import promote
@@ -146,7 +153,9 @@ def train(
         usual=usual_ranges(divided.rows["fit"].table, features),
         failure=failure,
     )
-    manifest, files = save(run, FittedModel(facts, chosen, fallback, learned.files))
+    judged = with_evidence(chosen, divided) if chosen else None
+    fitted = FittedModel(facts, judged, with_evidence(fallback, divided), learned.files)
+    manifest, files = save(run, fitted)
     return Trained(
         model=manifest,
         files=files,

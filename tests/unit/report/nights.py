@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from tasks.core.artifacts import (
+    Estimate,
     LedgerLine,
     Model,
     Quality,
@@ -103,6 +104,10 @@ def scores_frame(rows: int = 1512, alerts: int = 40, seed: int = 0) -> pl.DataFr
             "score": raw.astype(np.float64),
             "probability": 1 / (1 + np.exp(-raw)),
             "p_value": (np.arange(rows) + 1.0) / (rows + 1),
+            "q_value": np.full(rows, rows / (rows + 1.0)),
+            "queue": ["rule" if place < alerts else None for place in range(rows)],
+            "propensity": [float(place < alerts) for place in range(rows)],
+            "expected_loss": 12.0 / (1 + np.exp(-raw)),
             "decision": ["alert" if place < alerts else "pass" for place in range(rows)],
             "rank": np.arange(1, rows + 1, dtype=np.int32),
             "fallback_score": raw + generator.normal(0, 0.4, rows),
@@ -115,7 +120,16 @@ def scores_frame(rows: int = 1512, alerts: int = 40, seed: int = 0) -> pl.DataFr
         pl.Series("reasons", reasons, REASONS),
         score_source=pl.lit("champion"),
         model_version=pl.lit("9ad0c1f2e3b4"),
+        challenger_score=pl.lit(None, pl.Float64),
+        challenger_version=pl.lit(None, pl.String),
     )
+
+
+EXPECTED = (
+    Estimate("expected_precision", 0.31, 0.252, 0.369, 20_412),
+    Estimate("expected_recall", 0.55, 0.49, 0.61, 20_412),
+    Estimate("expected_alerts_a_day", 40.0, 40.0, 40.0, 20_412),
+)
 
 
 def quality_frame(broken: int = 1) -> pl.DataFrame:
@@ -294,7 +308,7 @@ def night(
     given: dict[str, object] = {
         "provenance": provenance(run.batch),
         "event": EVENT,
-        "scored": Scored(table, LEDGER[-1:], "champion", "9ad0c1f2e3b4"),
+        "scored": Scored(table, LEDGER[-1:], "champion", "9ad0c1f2e3b4", expected=EXPECTED),
         "quality": quality,
         "quarantine": (held,),
         "ledger": LEDGER,

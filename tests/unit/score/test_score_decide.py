@@ -6,7 +6,13 @@ import polars as pl
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.score.config import BudgetDecision, CostDecision, DecisionConfig, ThresholdDecision
+from tasks.score.config import (
+    BudgetDecision,
+    CostDecision,
+    DecisionConfig,
+    FalseDiscoveryDecision,
+    ThresholdDecision,
+)
 from tasks.score.decide import decide
 
 DAY = dt.date(2011, 3, 1)
@@ -16,6 +22,7 @@ SCORED = pl.DataFrame(
         "batch_date": [DAY] * 4 + [DAY + dt.timedelta(days=1)],
         "score": [2.0, 2.0, 5.0, -1.0, 0.0],
         "probability": [0.4, 0.4, 0.9, 0.0, 0.1],
+        "q_value": [0.2, 0.2, 0.02, 1.0, 0.1],
     }
 )
 
@@ -49,9 +56,27 @@ def test_costs_decide_where_looking_is_cheaper_than_missing() -> None:
     assert alerts(CostDecision(review=5, missed=13)) == ["a", "b", "d"]
 
 
+def test_a_false_discovery_rate_is_reached_from_equality_on() -> None:
+    assert alerts(FalseDiscoveryDecision(level=0.1)) == ["d", "e"]
+    assert alerts(FalseDiscoveryDecision(level=0.2)) == ["a", "b", "d", "e"]
+
+
+def test_an_alert_has_its_queue_its_propensity_and_where_costs_are_known_its_loss() -> None:
+    told = decide(SCORED, ThresholdDecision(probability=0.4, missed=10))
+    assert told["queue"].to_list() == ["rule", "rule", "rule", None, None]
+    assert told["propensity"].to_list() == [1, 1, 1, 0, 0]
+    assert told["expected_loss"].to_list() == [4, 4, 9, 0, 1]
+    assert decide(SCORED, ThresholdDecision(probability=0.4))["expected_loss"].null_count() == 5
+
+
 @pytest.mark.parametrize(
     "content",
-    [{"kind": "budget", "per_day": 0}, {"kind": "threshold", "probability": 2}, {"kind": "luck"}],
+    [
+        {"kind": "budget", "per_day": 0},
+        {"kind": "threshold", "probability": 2},
+        {"kind": "luck"},
+        {"kind": "fdr", "level": 1},
+    ],
 )
 def test_rules_that_make_no_sense_are_refused(content: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
