@@ -20,6 +20,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from expectations.marked_yaml import MarkedYaml
+from flows.secrets import Secrets
 from flows.yaml_file import build, read_yaml
 from tasks.core.config import Config, format_duration
 from tasks.core.errors import ConfigError
@@ -209,7 +210,7 @@ class Pipeline:
         file: the YAML file it was read from.
         folder: what its relative paths are relative to.
         suites: suite file of each table that has one.
-        secrets: value of each `${NAME}` the file mentions and the environment holds.
+        secrets: value of each `${NAME}` the file mentions and the environment tells.
     """
 
     config: PipelineConfig
@@ -250,7 +251,7 @@ class Pipeline:
         return tuple(self.config.sources[table].columns)
 
     def missing_secrets(self) -> list[str]:
-        """The variables the file mentions and the environment does not hold."""
+        """The variables the file mentions and the environment does not tell."""
         named = (name for _, name in _variables(self.file.content))
         return [name for name in dict.fromkeys(named) if name not in self.secrets]
 
@@ -266,7 +267,8 @@ class Pipeline:
                     f"a value for ${{{name}}}",
                     found="no environment variable of that name",
                     where=f"{self.file.where(*path)} ({'.'.join(map(str, path))})",
-                    do=f"Set it: export {name}=…",
+                    do=f"Set it: export {name}=…; or {name}_FILE to a file that holds it, or "
+                    f"{name}_BLOCK to the name of a Secret block of Prefect.",
                 )
 
 
@@ -306,11 +308,7 @@ def load(name: str) -> Pipeline:
         table: _read_suite(file, folder, table, suite)
         for table, suite in config.expectations.items()
     }
-    secrets = {
-        variable: SecretStr(os.environ[variable])
-        for _, variable in _variables(file.content)
-        if variable in os.environ
-    }
+    secrets = Secrets((name for _, name in _variables(file.content)), os.environ)
     return Pipeline(config, file, folder, suites, secrets)
 
 

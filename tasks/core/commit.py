@@ -28,7 +28,7 @@ from tasks.core.artifacts import Ref
 from tasks.core.errors import BusyError, IntegrityError, StoreError
 from tasks.core.files import make_folder, replace, sync_folder, write_new, write_over
 from tasks.core.keys import canonical_json, digest_bytes
-from tasks.core.store import FORMAT, Store, confine
+from tasks.core.store import FORMAT, OWNER_ALONE, Store, confine
 
 S = TypeVar("S")
 
@@ -192,7 +192,7 @@ def open_run(
         StoreError: the disk is full or fails while the run writes.
     """
     store.check_format()
-    make_folder(store.root)
+    make_folder(store.root, OWNER_ALONE)
     mark = store.root / "lamplighter.json"
     if not mark.exists():
         write_over(mark, canonical_json({"format": FORMAT}))

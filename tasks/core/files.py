@@ -15,12 +15,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and its missing parents, each made durable in its parent."""
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder and its missing parents, each made durable in its parent.
+
+    Args:
+        folder: the folder; where it is there already it stays as it is.
+        mode: who may enter it, of those whom the umask lets in; of its parents all these.
+    """
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode, exist_ok=True)
     sync_folder(folder.parent)
 
 

@@ -31,6 +31,7 @@ from tasks.core.keys import digest_file
 S = TypeVar("S")
 
 FORMAT = 1
+OWNER_ALONE = 0o700  # the mode the root is made with: whom it lets in sees all below it
 
 _BATCH_DATE = re.compile(r"/batch_date=(\d{4}-\d{2}-\d{2})/")
 
@@ -64,7 +65,8 @@ class Store:
     """A folder that holds everything a pipeline keeps.
 
     Args:
-        root: the folder; made at the first write.
+        root: the folder; made at the first write, for its owner alone. One that is there already
+            keeps its mode.
     """
 
     root: Path

@@ -170,3 +170,17 @@ def test_a_run_reads_its_own_files_before_it_commits(store: Store) -> None:
         ref = run.write_table(Landed, pl.DataFrame({"a": [7]}), URI)
         assert run.scan(ref).collect().item() == 7
         assert not os.path.exists(store.root / URI)  # noqa: PTH110  # no confinement wanted here
+
+
+def test_the_root_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        made, shared = Store(tmp_path / "deep" / "store"), Store(tmp_path / "shared")
+        shared.root.mkdir(0o750)
+        for store in (made, shared):
+            _publish(store, pl.DataFrame({"a": [1]}))
+    finally:
+        os.umask(before)
+    assert made.root.stat().st_mode & 0o777 == 0o700
+    assert made.root.parent.stat().st_mode & 0o777 == 0o777
+    assert shared.root.stat().st_mode & 0o777 == 0o750
