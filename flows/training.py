@@ -110,7 +110,7 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
         publish_unselected(run, pipeline, selection, reference)
     trained = fit(run, config.model, config.training, examples, selection, learned, reference)
     register(run, config.training, trained)
-    folds = _measured_on_folds(run, pipeline, examples, built)
+    folds = _measured_on_folds(run, pipeline, examples, built, reference.run_id)
     told = dataclasses.replace(trained, metrics=(*trained.metrics, *folds))
     ledger = (*prepared.ledger, *built.ledger, *joined.ledger)
     check_balance(ledger)
@@ -163,7 +163,7 @@ def _states(
 
 
 def _measured_on_folds(
-    run: Run, pipeline: Pipeline, examples: Ref[Examples], built: Built
+    run: Run, pipeline: Pipeline, examples: Ref[Examples], built: Built, run_id: str
 ) -> tuple[Metric, ...]:
     """The model's measures on folds, each with a selection of its own; none where none is asked.
 
@@ -175,7 +175,9 @@ def _measured_on_folds(
         (fold, select(run, config.selection, fold, built.names).features or built.names)
         for fold in folds
     ]
-    return measure_folds(run, config.model, config.training, selected) if selected else ()
+    if not selected:
+        return ()
+    return measure_folds(run, config.model, config.training, selected, run_id)
 
 
 def _material(pipeline: Pipeline, known_by: dt.date) -> Material:

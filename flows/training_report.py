@@ -20,6 +20,7 @@ from tasks.models.aliases import UNSELECTED, find_aliases
 from tasks.models.records import Trained, TrainingReference
 from tasks.report.records import RunRecord, TrainingReport
 from tasks.report.task import publish_run, publish_training, publish_verdicts
+from tasks.train.checkpoint import clear_checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,7 @@ def publish_trained(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs
     )
     publish_run(run, record)
     commit(run, commit_facts(made, "training", ledger))
+    clear_checkpoints(run.store, run.pipeline)
     return page.uri
 
 

@@ -9,6 +9,7 @@ commits/<pipeline>/<batch>.json                                what was publishe
 incidents/<pipeline>/batch_date=D/                             why a night was stopped
 proofs/<pipeline>/no-leak.json                                 that no feature sees the future
 staging/<pipeline>/<batch>/<attempt>/                          what a run is writing
+checkpoints/<pipeline>/<run id>/<network>                      how far a training is
 leases/<pipeline>/<batch>.lock                                 who may publish
 ```
 """

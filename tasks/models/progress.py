@@ -22,10 +22,9 @@ Groups = Mapping[str, Mapping[str, Tensor]]
 
 @dataclass(slots=True)
 class Progress:
-    """Where a training stands, but for its tensors.
+    """Where the training of a network stands, but for its tensors.
 
     Args:
-        task: digest of what is trained, and how; a training goes on from its own state only.
         step: steps done in the epoch under way.
         losses: their losses, each times its rows, added up.
         epochs: the finished epochs.
@@ -34,7 +33,6 @@ class Progress:
         ended: why the training ended; empty while it goes on.
     """
 
-    task: str
     step: int = 0
     losses: float = 0.0
     epochs: list[Epoch] = field(default_factory=list)
@@ -43,35 +41,48 @@ class Progress:
     ended: str = ""
 
 
-def to_bytes(progress: Progress, tensors: Groups) -> bytes:
-    """Progress and groups of tensors as safetensors.
+@dataclass(frozen=True, slots=True)
+class State:
+    """Progress, and tensors by group and name."""
+
+    progress: Progress
+    tensors: Groups
+
+
+def to_bytes(states: Mapping[str, State]) -> bytes:
+    """States by the digest of what they are of, as safetensors.
+
+    A model of several networks has the state of each that is finished, and of the one under way.
 
     Example:
-        >>> content = to_bytes(Progress("task", step=3), {"weights": {"w": torch.ones(2)}})
-        >>> progress, tensors = from_bytes(content)
-        >>> progress.step, tensors["weights"]["w"].tolist()
+        >>> state = State(Progress(step=3), {"weights": {"w": torch.ones(2)}})
+        >>> found = from_bytes(to_bytes({"task": state}))["task"]
+        >>> found.progress.step, found.tensors["weights"]["w"].tolist()
         (3, [1.0, 1.0])
     """
-    facts = canonical_json(dataclasses.asdict(progress))
+    facts = canonical_json(
+        {task: dataclasses.asdict(each.progress) for task, each in states.items()}
+    )
     flat = {_FACTS: torch.frombuffer(bytearray(facts), dtype=torch.uint8)}
-    for group, members in tensors.items():
-        for name, value in members.items():
-            flat[f"{group}/{name}"] = value.detach().cpu().contiguous().clone()
+    for task, state in states.items():
+        for group, members in state.tensors.items():
+            for name, value in members.items():
+                flat[f"{task}/{group}/{name}"] = value.detach().cpu().contiguous().clone()
     return safetensors.torch.save(flat)
 
 
-def from_bytes(content: bytes | None) -> tuple[Progress, Groups] | None:
-    """What `to_bytes` wrote; None where that is not what the bytes hold."""
+def from_bytes(content: bytes | None) -> dict[str, State]:
+    """What `to_bytes` wrote; nothing where that is not what the bytes hold."""
     if content is None:
-        return None
+        return {}
     try:
         flat = safetensors.torch.load(content)
         facts = json.loads(bytes(flat.pop(_FACTS).numpy()))
-        progress = TypeAdapter(Progress).validate_python(facts)
+        found = TypeAdapter(dict[str, Progress]).validate_python(facts)
     except (safetensors.SafetensorError, KeyError, ValueError, ValidationError):
-        return None
-    tensors: dict[str, dict[str, Tensor]] = {}
-    for name, value in flat.items():
-        group, _, member = name.partition("/")
-        tensors.setdefault(group, {})[member] = value
-    return progress, tensors
+        return {}
+    tensors: dict[str, dict[str, dict[str, Tensor]]] = {}
+    for path, value in flat.items():
+        task, group, name = path.split("/", 2)
+        tensors.setdefault(task, {}).setdefault(group, {})[name] = value
+    return {task: State(each, tensors.get(task, {})) for task, each in found.items()}

@@ -27,7 +27,7 @@ from tasks.models.devices import (
     random_states,
     set_random_states,
 )
-from tasks.models.progress import Progress, from_bytes, to_bytes
+from tasks.models.progress import Progress, State, from_bytes, to_bytes
 from tasks.models.schedules import rate_factor
 from tasks.models.training_config import NetworkTraining
 
@@ -102,13 +102,17 @@ class _Training:
         self.half = computes_in_half(config.precision, device)
         self.best: dict[str, Tensor] = {}
         self.pending: list[tuple[Tensor, int]] = []  # losses nobody has looked at, and their rows
-        self.progress = Progress(_task(module, objective, config, conditions))
+        self.progress = Progress()
+        self.task = _task(module, objective, config, conditions)
+        self.finished: dict[str, State] = {}  # other networks of the same model
         self.written = time.monotonic()  # it decides when a state is kept, never what it holds
 
     def run(self) -> History:
         self._go_on()
-        while not self.progress.ended:
-            self._epoch()
+        if not self.progress.ended:
+            while not self.progress.ended:
+                self._epoch()
+            self._keep()
         if not self.progress.kept:
             raise ModelError(
                 "a training that converges",
@@ -116,7 +120,6 @@ class _Training:
                 where="model",
                 do="Lower model.learning_rate, or look for extreme values in the features.",
             )
-        self._keep()
         self.module.load_state_dict(self.best)
         self.module.cpu().eval()
         return History(tuple(self.progress.epochs), self.progress.kept, self.progress.ended)
@@ -190,27 +193,30 @@ class _Training:
             progress.ended = f"all {config.epochs} epochs"
 
     def _keep(self) -> None:
-        """Write the state to the checkpoint."""
+        """Write the state to the checkpoint; of a finished training only what it found."""
         if self.checkpoint is None:
             return
-        random = {**random_states(self.device), "order": self.order_state}
-        tensors = {
-            "module": self.module.state_dict(),
-            "best": self.best,
-            "optimizer": self.descent.save(),
-            "random": random,
-        }
-        self.checkpoint.write(to_bytes(self.progress, tensors))
+        tensors: dict[str, Mapping[str, Tensor]] = {"best": self.best}
+        if not self.progress.ended:
+            tensors["module"] = self.module.state_dict()
+            tensors["optimizer"] = self.descent.save()
+            tensors["random"] = {**random_states(self.device), "order": self.order_state}
+        state = State(self.progress, tensors)
+        self.checkpoint.write(to_bytes({**self.finished, self.task: state}))
         self.written = time.monotonic()
 
     def _go_on(self) -> None:
         """Take up the state of the checkpoint, if it is of this very training."""
-        found = from_bytes(self.checkpoint.read()) if self.checkpoint is not None else None
-        if found is None or found[0].task != self.progress.task:
+        found = from_bytes(self.checkpoint.read()) if self.checkpoint is not None else {}
+        own = found.pop(self.task, None)
+        self.finished = {task: state for task, state in found.items() if state.progress.ended}
+        if own is None:
             return
-        self.progress, tensors = found
-        self.module.load_state_dict(tensors["module"])
+        self.progress, tensors = own.progress, own.tensors
         self.best = {name: each.to(self.device) for name, each in tensors.get("best", {}).items()}
+        if self.progress.ended:
+            return
+        self.module.load_state_dict(tensors["module"])
         self.descent.load(tensors.get("optimizer", {}))
         random = dict(tensors["random"])
         self.order.set_state(random.pop("order"))

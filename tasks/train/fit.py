@@ -61,14 +61,14 @@ def usual_ranges(table: Matrix, features: Sequence[str]) -> dict[str, tuple[floa
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
 
 
-def fit_member(config: ModelConfig, divided: Divided, seed: int) -> Member:
+def fit_member(config: ModelConfig, divided: Divided, conditions: Conditions) -> Member:
     """Fit one model and calibrate it.
 
     Raises:
         ModelError: the training diverged, or its scores are not finite.
     """
     parts = divided.rows
-    fitted = MODELS[config.kind].fit(config, parts["fit"], parts["stop"], Conditions(seed))
+    fitted = MODELS[config.kind].fit(config, parts["fit"], parts["stop"], conditions)
     calibration = calibrate(fitted.scorer, parts["calibrate"])
     if not np.isfinite(calibration.negatives).all():
         raise ModelError(
@@ -80,7 +80,9 @@ def fit_member(config: ModelConfig, divided: Divided, seed: int) -> Member:
     return Member(config, fitted.scorer, calibration, fitted.history)
 
 
-def fit_both(config: ModelConfig, divided: Divided, seed: int) -> tuple[Member | None, Member, str]:
+def fit_both(
+    config: ModelConfig, divided: Divided, conditions: Conditions
+) -> tuple[Member | None, Member, str]:
     """Fit the chosen model and the fallback.
 
     Returns:
@@ -88,11 +90,13 @@ def fit_both(config: ModelConfig, divided: Divided, seed: int) -> tuple[Member |
         A pipeline that chose XGBoost has one model in both places.
     """
     if isinstance(config, XGBoostConfig):
-        member = fit_member(config, divided, seed)
+        member = fit_member(config, divided, conditions)
         return member, member, ""
-    fallback = fit_member(XGBoostConfig(threads=config.threads), divided, seed)
+    fallback = fit_member(
+        XGBoostConfig(threads=config.threads), divided, Conditions(conditions.seed)
+    )
     try:
-        return fit_member(config, divided, seed), fallback, ""
+        return fit_member(config, divided, conditions), fallback, ""
     except ModelError as error:
         return None, fallback, str(error)
 

@@ -25,10 +25,12 @@ from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
 from tasks.core.store import table_uri
 from tasks.core.treatments import SET_ASIDE, Learned
 from tasks.models.aliases import Aliases
+from tasks.models.base import Conditions
 from tasks.models.bundle import Facts, FittedModel, save, version_of
 from tasks.models.config import ModelConfig
 from tasks.models.records import Metric, Trained, TrainingReference
 from tasks.task import stage
+from tasks.train.checkpoint import checkpoint_of
 from tasks.train.config import TimeSplit, TrainingConfig
 from tasks.train.evaluate import average
 from tasks.train.fit import (
@@ -112,13 +114,15 @@ def measure_folds(
     model: ModelConfig,
     config: TrainingConfig,
     folds: Sequence[tuple[Ref[Examples], Sequence[str]]],
+    run_id: str,
 ) -> tuple[Metric, ...]:
     """Fit the model on each fold, with the features chosen for it, and measure it there."""
     measured: list[Metric] = []
     for number, (examples, features) in enumerate(folds, start=1):
         columns = (*features, LABEL, PART, BATCH_DATE)
         divided = divide(run.scan(examples).select(columns).collect(), features)
-        member = fit_member(model, divided, config.seed)
+        checkpoint = checkpoint_of(run.store, run.pipeline, run_id, f"fold-{number}")
+        member = fit_member(model, divided, Conditions(config.seed, checkpoint))
         metrics, _ = judge([member], divided, config, f"fold_{number}")
         measured += metrics
     return (*measured, *average(measured, "folds"))
@@ -138,7 +142,8 @@ def train(
     features = selection.features
     table = run.scan(examples).select(*features, LABEL, PART, BATCH_DATE).collect()
     divided = divide(table, features)
-    chosen, fallback, failure = fit_both(model, divided, config.seed)
+    checkpoint = checkpoint_of(run.store, run.pipeline, reference.run_id, "model")
+    chosen, fallback, failure = fit_both(model, divided, Conditions(config.seed, checkpoint))
     members = [fallback] if chosen is None or chosen is fallback else [chosen, fallback]
     metrics, curves = judge(members, divided, config)
     facts = Facts(

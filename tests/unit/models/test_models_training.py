@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from tasks.core.errors import ConfigError, ModelError
-from tasks.models.base import Conditions, History, Rows
+from tasks.models.base import Conditions, Fitted, History, Rows
 from tasks.models.config import MlpConfig, TabMConfig
 from tasks.models.devices import choose_device, own_randomness
-from tasks.models.progress import Progress, from_bytes, to_bytes
+from tasks.models.progress import Progress, State, from_bytes, to_bytes
 from tasks.models.schedules import cosine, one_cycle, plateau, rate_factor
 from tasks.models.training import Objective, train_network
 from tasks.models.training_config import NetworkTraining
@@ -121,17 +121,33 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(other: Mapping[str, ob
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage" * 9, b"cos\nsystem\n(S'true'\ntR."])
 def test_bytes_that_are_no_checkpoint_are_nothing(content: bytes | None) -> None:
-    assert from_bytes(content) is None
+    assert from_bytes(content) == {}
     memory = Memory()
     memory.content = content
     config = MlpConfig(width=8, **{**SMALL, "epochs": 1})
     MODELS["mlp"].fit(config, FIT, STOP, Conditions(5, memory))
-    assert from_bytes(memory.content) is not None
+    assert [state.progress.kept for state in from_bytes(memory.content).values()] == [1]
 
 
 def test_a_damaged_checkpoint_is_nothing() -> None:
-    content = to_bytes(Progress("task"), {"module": {"weight": torch.ones(3)}})
-    assert from_bytes(content[:-1]) is None
+    content = to_bytes({"task": State(Progress(), {"module": {"weight": torch.ones(3)}})})
+    assert from_bytes(content[:-1]) == {}
+
+
+def test_several_networks_share_a_checkpoint() -> None:
+    """As members of an ensemble do: what is finished is not trained again."""
+    config = MlpConfig(width=8, checkpoint_seconds=0, **SMALL)
+    memory = Memory(kill_at=33 + 5)  # the first takes 32 steps and its end
+
+    def both(memory: Memory | None) -> list[Fitted]:
+        return [MODELS["mlp"].fit(config, FIT, STOP, Conditions(seed, memory)) for seed in (1, 2)]
+
+    with pytest.raises(KilledError):
+        both(memory)
+    resumed = both(memory)
+    assert memory.writes == 33 + 33
+    for one, other in zip(resumed, both(None), strict=True):
+        assert (one.history, one.scorer.save()) == (other.history, other.scorer.save())
 
 
 def test_a_finished_training_is_not_done_again() -> None:
