@@ -108,10 +108,10 @@ class _Training:
         self.written = time.monotonic()  # it decides when a state is kept, never what it holds
 
     def run(self) -> History:
-        self._go_on()
-        if not self.progress.ended:
-            while not self.progress.ended:
-                self._epoch()
+        was_finished = self._go_on()
+        while not self.progress.ended:
+            self._epoch()
+        if not was_finished:
             self._keep()
         if not self.progress.kept:
             raise ModelError(
@@ -205,22 +205,27 @@ class _Training:
         self.checkpoint.write(to_bytes({**self.finished, self.task: state}))
         self.written = time.monotonic()
 
-    def _go_on(self) -> None:
-        """Take up the state of the checkpoint, if it is of this very training."""
+    def _go_on(self) -> bool:
+        """Take up the state of the checkpoint, if it is of this very training.
+
+        Returns:
+            Whether the training was finished.
+        """
         found = from_bytes(self.checkpoint.read()) if self.checkpoint is not None else {}
         own = found.pop(self.task, None)
         self.finished = {task: state for task, state in found.items() if state.progress.ended}
         if own is None:
-            return
+            return False
         self.progress, tensors = own.progress, own.tensors
         self.best = {name: each.to(self.device) for name, each in tensors.get("best", {}).items()}
         if self.progress.ended:
-            return
+            return True
         self.module.load_state_dict(tensors["module"])
         self.descent.load(tensors.get("optimizer", {}))
         random = dict(tensors["random"])
         self.order.set_state(random.pop("order"))
         set_random_states(random)
+        return False
 
 
 def _begin_from(module: nn.Module, files: Mapping[str, bytes]) -> None:
