@@ -45,6 +45,23 @@ class Date(click.ParamType[dt.date]):
             self.fail(f"a date like 2010-07-05 is required; found {value!r}", param, ctx)
 
 
+class Span(click.ParamType[dt.timedelta]):
+    """A span of days as `90d`."""
+
+    name = "90d"
+
+    def convert(
+        self, value: str | dt.timedelta, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.timedelta:
+        """Read the span, or fail as click does."""
+        if isinstance(value, dt.timedelta):
+            return value
+        number, unit = value[:-1], value[-1:]
+        if unit not in ("d", "w") or not number.isdecimal() or not int(number):
+            self.fail(f"a span like 90d or 12w is required; found {value!r}", param, ctx)
+        return dt.timedelta(days=int(number) * (7 if unit == "w" else 1))
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 on_date = click.option("--date", "date", type=Date(), help="Batch date; default: last night's.")
 
@@ -208,6 +225,18 @@ def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json:
     from flows import commands
 
     commands.show(table, name, date, rows, as_json)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--keep", type=Span(), help="How long to keep, 90d say; default: as the file says.")
+@click.option("--yes", is_flag=True, help="Remove it; without, only say what would go.")
+@as_json
+def prune(name: str, keep: dt.timedelta | None, yes: bool, as_json: bool) -> None:
+    """Remove what of the pipeline NAME is old and nothing that is kept was made from."""
+    from flows import pruning
+
+    pruning.run(name, keep, yes, as_json)
 
 
 @cli.command()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from prefect import flow
 
-from flows import arrivals, clock
+from flows import arrivals, clock, pruning
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs, past_labels
@@ -58,6 +58,7 @@ def nightly(
             publish_stopped(run, loaded, error, costs)
             raise
     refresh_index(loaded)
+    pruning.after_night(loaded)
     return replace(night, stale=tuple(arrivals.stale_nights(loaded, arrivals.all_kept(loaded))))
 
 

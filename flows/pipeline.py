@@ -26,6 +26,7 @@ from tasks.core.config import Config, format_duration
 from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest
+from tasks.core.retention import RetentionConfig
 from tasks.core.store import Store
 from tasks.features import own
 from tasks.features.config import FeaturesConfig
@@ -96,6 +97,9 @@ class PipelineConfig(Config):
         BudgetDecision(per_day=100), description="Which events become alerts"
     )
     report: ReportConfig = Field(ReportConfig(), description="How a night is told to people")
+    retention: RetentionConfig | None = Field(
+        None, description="What each night takes away of old batch dates; empty: nothing"
+    )
 
     @property
     def lookback(self) -> dt.timedelta:
@@ -234,7 +238,7 @@ class Pipeline:
         """Digest of the configuration, the suites and its own functions; of secrets the names."""
         return digest(
             {
-                "config": self.config.model_dump(mode="json", by_alias=True),
+                "config": self.config.model_dump(mode="json", by_alias=True, exclude={"retention"}),
                 "suites": {table: suite.text for table, suite in self.suites.items()},
                 "functions": {
                     name: own.digest(name, self.folder) for name in self.config.features.functions

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from flows import arrivals, terminal
+from flows import arrivals, idle, terminal
 from flows.clock import attempt_name
 from flows.pipeline import Pipeline, load
 from flows.summaries import stale_told
 from tasks.core import lease
 from tasks.core.commit import commit, committed_batches, open_run, recover
-from tasks.core.errors import BusyError, ConfigError
+from tasks.core.errors import ConfigError
 from tasks.ingest.arrivals import KIND, Kept, Take, unit
 from tasks.ingest.coverage import Stretch, covered
 
@@ -111,7 +111,7 @@ def reset(name: str, source: str | None, first: dt.date | None, yes: bool, as_js
             do="Name one of these, or none for all of them.",
         )
     recover(pipeline.store, pipeline.name)
-    _check_idle(pipeline)
+    idle.check(pipeline)
     since = first or dt.date.min
     doomed = {
         feed: [take for take in arrivals.kept(pipeline, feeds[feed]).takes if take.night >= since]
@@ -133,22 +133,6 @@ def reset(name: str, source: str | None, first: dt.date | None, yes: bool, as_js
         terminal.print_json({"forgotten": told})
     else:
         terminal.out.print(f"{nights} nights are forgotten; the next night reads again.")
-
-
-def _check_idle(pipeline: Pipeline) -> None:
-    """Hold that no run of the pipeline is going.
-
-    Raises:
-        BusyError: one is.
-    """
-    for lock in sorted((pipeline.store.root / "leases" / pipeline.name).glob("*.lock")):
-        if lease.is_held(lock):
-            raise BusyError(
-                "no run of the pipeline going",
-                found=f"one that holds {lock.stem}",
-                where=str(lock),
-                do="Wait until it ends, or stop it; the lease ends with the process.",
-            )
 
 
 def _forget(pipeline: Pipeline, name: str, takes: Sequence[Take]) -> None:

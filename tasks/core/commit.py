@@ -36,6 +36,10 @@ _JOURNAL = "written.jsonl"
 _SEAL = "sha256"
 _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _PUBLISHER_WAIT_SECONDS = 30.0
+_PRUNING_WAIT_SECONDS = 600.0
+
+WITHDRAWN = "withdrawn"
+PRUNING = "pruning"  # no batch: whoever takes away what has aged holds its lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ def open_run(
     What the run has not committed when the block ends is thrown away.
 
     Raises:
-        BusyError: another run holds the lease.
+        BusyError: another run holds the lease, or the pipeline is being pruned for too long.
         StoreError: the disk is full or fails while the run writes.
     """
     store.check_format()
@@ -197,6 +201,8 @@ def open_run(
     if not mark.exists():
         write_over(mark, canonical_json({"format": FORMAT}))
     with lease.hold(_lease(store, pipeline, batch), attempt, wait_seconds) as fence:
+        # The pruner looks at the leases once it has its own: one of the two sees the other.
+        lease.wait_until_free(_lease(store, pipeline, PRUNING), attempt, _PRUNING_WAIT_SECONDS)
         _recover(store, pipeline, batch)
         run = Run(store, pipeline, batch, attempt, fence)
         try:
@@ -240,6 +246,7 @@ def commit(run: Run, facts: Mapping[str, Any]) -> Commit:
             where=str(lock),
             do="Leave the batch to the later run.",
         )
+    make_folder(run.staging)  # by which a crash after the record is told from none
     record = Commit(run.pipeline, run.batch, run.attempt, run.fence, run.written(), facts)
     previous = _read_record(run.store, run.pipeline, run.batch)
     superseded = _superseded(previous, record)
@@ -247,6 +254,14 @@ def commit(run: Run, facts: Mapping[str, Any]) -> Commit:
     write_over(_record(run.store, run.pipeline, run.batch), _sealed(content))
     _publish(run.store, record, superseded)
     return record
+
+
+def withdraw(run: Run) -> None:
+    """Take away all that the batch published, and then its record."""
+    commit(run, {"kind": WITHDRAWN})
+    record = _record(run.store, run.pipeline, run.batch)
+    record.unlink()
+    sync_folder(record.parent)
 
 
 def last_commit(store: Store, pipeline: str, batch: str) -> Commit | None:

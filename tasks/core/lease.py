@@ -14,11 +14,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tasks.core.errors import BusyError, StoreError
 from tasks.core.files import make_folder
 
 _POLL_SECONDS = 0.05
+# Whoever asks whether a lease is held holds it for an instant.
+_LOOKING_SECONDS = 0.1
 
 
 @contextlib.contextmanager
@@ -56,44 +59,63 @@ def current_fence(path: Path) -> int:
     except FileNotFoundError:
         return 0
     try:
-        return _read(handle).get("fence", 0)
+        return int(_read(handle).get("fence", 0))
     finally:
         os.close(handle)
 
 
-def is_held(path: Path) -> bool:
-    """Whether some process holds the lease now."""
+def is_held(path: Path, but_for: str = "") -> bool:
+    """Whether some process holds the lease now, other than the named holder."""
     if not path.exists():
         return False
-    handle = os.open(path, os.O_RDWR)
+    handle = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared: two that only look do not take each other for a holder.
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        return not but_for or _read(handle).get("holder") != but_for
     finally:
         os.close(handle)
     return False
 
 
-def _lock(handle: int, path: Path, wait_seconds: float) -> None:
+def wait_until_free(path: Path, but_for: str, wait_seconds: float) -> None:
+    """Wait until nobody holds the lease, other than the named holder.
+
+    Raises:
+        BusyError: another process held it for all of `wait_seconds`.
+    """
     deadline = time.monotonic() + wait_seconds
+    while is_held(path, but_for):
+        if time.monotonic() >= deadline:
+            raise _busy(path, "somebody who holds it")
+        time.sleep(_POLL_SECONDS)
+
+
+def _lock(handle: int, path: Path, wait_seconds: float) -> None:
+    deadline = time.monotonic() + max(wait_seconds, _LOOKING_SECONDS)
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise BusyError(
-                    "one run at a time for a pipeline and batch date",
-                    found=f"a run that is still going: {_read(handle).get('holder', 'unknown')}",
-                    where=str(path),
-                    do="Wait until it ends, or stop it; the lease ends with the process.",
-                ) from None
+                holder = _read(handle).get("holder", "unknown")
+                raise _busy(path, f"a run that is still going: {holder}") from None
             time.sleep(_POLL_SECONDS)
         else:
             return
 
 
-def _read(handle: int) -> dict[str, int]:
+def _busy(path: Path, found: str) -> BusyError:
+    return BusyError(
+        "one run at a time for a pipeline and batch date",
+        found=found,
+        where=str(path),
+        do="Wait until it ends, or stop it; the lease ends with the process.",
+    )
+
+
+def _read(handle: int) -> dict[str, Any]:
     text = os.pread(handle, 4096, 0).decode(errors="replace").strip()
     if not text:
         return {}
