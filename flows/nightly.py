@@ -21,6 +21,7 @@ from tasks.core.errors import ConfigError, LamplighterError, ModelError, SchemaD
 from tasks.core.ledger import check_balance
 from tasks.features.task import build_features
 from tasks.models.aliases import Aliases, read_aliases
+from tasks.monitor.task import measure_drift
 from tasks.prepare.task import prepare
 from tasks.score.ladder import Footing, footings, nothing_left
 from tasks.score.task import score
@@ -99,7 +100,10 @@ def _outcome(
     states = learned.record.features
     built = build_features(run, config.features, config.event, read, (day, day), states)
     scored = score(run, config.decision, built.table, footing)
+    drift = measure_drift(
+        run, config.monitoring.drift, built.table, scored.table, footing.answered(scored)
+    )
 
     facts = footing.facts[scored.model_version]
     ledger = (*landing.ledger, *prepared.ledger, *built.ledger, *scored.ledger)
-    return Outcome(landing, past, scored, facts, prepared.treated, ledger)
+    return Outcome(landing, past, scored, facts, prepared.treated, ledger, drift)

@@ -34,6 +34,7 @@ from tasks.features.unseen import early_readers
 from tasks.ingest.config import SourceConfig
 from tasks.labels.config import LabelColumn, LabelConfig
 from tasks.models.config import ModelConfig, TabMConfig
+from tasks.monitor.config import MonitoringConfig
 from tasks.prepare.config import PrepareConfig
 from tasks.report.config import ReportConfig
 from tasks.score.config import BudgetDecision, DecisionConfig
@@ -100,6 +101,7 @@ class PipelineConfig(Config):
     retention: RetentionConfig | None = Field(
         None, description="What each night takes away of old batch dates; empty: nothing"
     )
+    monitoring: MonitoringConfig = Field(MonitoringConfig(), description="How nights are watched")
 
     @property
     def lookback(self) -> dt.timedelta:

@@ -22,6 +22,7 @@ from tasks.core.store import table_uri
 from tasks.core.treatments import Treated
 from tasks.models.bundle import Facts
 from tasks.models.records import Curve
+from tasks.monitor.task import Measured
 from tasks.report.records import Histogram, NightReport, NightTables, Provenance, RunRecord
 from tasks.report.task import publish, publish_index, publish_run
 from tasks.score.decide import rule_in_words
@@ -42,6 +43,7 @@ class Outcome:
         facts: what the model says of itself.
         treated: the treatments of columns.
         ledger: every stage's lines, in the order the stages ran.
+        drift: how far the night is from the training.
     """
 
     landing: Landing
@@ -50,6 +52,7 @@ class Outcome:
     facts: Facts
     treated: tuple[Treated, ...]
     ledger: tuple[LedgerLine, ...]
+    drift: Measured
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -95,7 +98,7 @@ def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) 
     made = provenance(pipeline, run.batch, outcome.inputs, outcome.scored.model_version)
     page = publish(run, _report(pipeline, outcome, made))
     night = _night(run, outcome, made, page)
-    publish_run(run, _record(night, made, costs))
+    publish_run(run, _record(pipeline, night, made, costs))
     _put_up(run, made)
     held = [ref.uri for ref in outcome.landing.held]
     arrivals = dict(outcome.landing.arrivals)
@@ -116,7 +119,7 @@ def refresh_index(pipeline: Pipeline) -> None:
 
 
 def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightReport:
-    landing, facts = outcome.landing, outcome.facts
+    landing, facts, drift = outcome.landing, outcome.facts, outcome.drift
     return NightReport(
         provenance=made,
         event=pipeline.config.event,
@@ -134,7 +137,9 @@ def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightRepo
         warnings=(
             *landing.warnings,
             *(f"History lacks {gap}" for gap in outcome.gaps),
+            *([f"Drift was not measured: {drift.failure}"] if drift.failure else []),
         ),
+        drift=drift.table,
         proof=proved_sentence(pipeline),
         config=pipeline.config.report,
     )
@@ -170,7 +175,7 @@ def _checks_failed(run: Run, quality: Ref[Quality]) -> Iterator[str]:
         yield f"{row['table']}: {row['expectation']}({row['columns']}), {row['severity']}: {found}"
 
 
-def _record(night: Night, made: Provenance, costs: Costs) -> RunRecord:
+def _record(pipeline: Pipeline, night: Night, made: Provenance, costs: Costs) -> RunRecord:
     return RunRecord(
         provenance=made,
         kind="night",
@@ -185,6 +190,7 @@ def _record(night: Night, made: Provenance, costs: Costs) -> RunRecord:
         score_source=night.score_source,
         reason=night.degraded,
         warnings=night.warnings,
+        watts_per_core=pipeline.config.monitoring.watts_per_core,
     )
 
 

@@ -149,6 +149,7 @@ def publish_trained(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs
         stages=tuple(costs.stages),
         rows_in=ledger[0].rows_in,
         reason=trained.failure,
+        watts_per_core=pipeline.config.monitoring.watts_per_core,
     )
     publish_run(run, record)
     commit(run, commit_facts(made, "training", ledger))

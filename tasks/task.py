@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
+
+_IO = Path("/proc/self/io")  # Linux alone counts what a process reads and writes
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,12 +36,17 @@ class StageTiming:
         wall_seconds: time that passed.
         cpu_seconds: time the process computed, children included.
         peak_memory_bytes: the process' largest resident set so far.
+        bytes_read: what the process asked the system for, children included; None where the
+            system does not count.
+        bytes_written: what it gave the system.
     """
 
     stage: str
     wall_seconds: float
     cpu_seconds: float
     peak_memory_bytes: int
+    bytes_read: int | None = None
+    bytes_written: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,7 @@ def stage(name: str, **options: Any) -> Callable[[Callable[P, R]], Callable[P, R
             listeners = _listeners.get()
             for listener in listeners:
                 listener.started(name)
-            wall, cpu = time.perf_counter(), _cpu_seconds()
+            wall, cpu, moved = time.perf_counter(), _cpu_seconds(), _bytes_moved()
             try:
                 if FlowRunContext.get() is None:
                     return function(*args, **kwargs)
@@ -100,6 +108,7 @@ def stage(name: str, **options: Any) -> Callable[[Callable[P, R]], Callable[P, R
                     time.perf_counter() - wall,
                     _cpu_seconds() - cpu,
                     resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                    *(now - before for now, before in zip(_bytes_moved(), moved, strict=True)),
                 )
                 for listener in listeners:
                     listener.ended(timing)
@@ -107,6 +116,14 @@ def stage(name: str, **options: Any) -> Callable[[Callable[P, R]], Callable[P, R
         return run
 
     return decorate
+
+
+def _bytes_moved() -> tuple[int, ...]:
+    """Bytes read and written by system calls so far; none where the system does not count."""
+    if not _IO.is_file():
+        return ()
+    counts = dict(line.split(": ") for line in _IO.read_text().splitlines())
+    return int(counts["rchar"]), int(counts["wchar"])
 
 
 def _cpu_seconds() -> float:

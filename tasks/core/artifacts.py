@@ -63,6 +63,10 @@ class Scores:
     """One row for each scored event: score, probability, decision, reasons, provenance."""
 
 
+class Drift:
+    """One row for each feature, and one for the score: how far it is from the training."""
+
+
 class Proven:
     """The result of a proof that no feature sees the future."""
 

@@ -7,6 +7,7 @@ models/<pipeline>/<version>/model.json                      its digest names the
                             *-calibration.safetensors       of each
                             *-evidence.safetensors          its scores of the test part
                             prepare-*                       models that fill or mark columns
+                            baseline.safetensors            what features and scores looked like
 ```
 No file is parsed before its digest was checked, and none of the formats can hold code.
 """
@@ -26,8 +27,10 @@ from tasks.core.artifacts import Model, Ref, Selection
 from tasks.core.commit import Run
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.keys import canonical_json, digest_bytes
-from tasks.core.treatments import Learned, Preparation
+from tasks.core.treatments import Learned, Preparation, Stored
+from tasks.models import baseline
 from tasks.models.base import History, Scorer
+from tasks.models.baseline import Baseline
 from tasks.models.calibration import Calibration
 from tasks.models.config import ModelConfig
 from tasks.models.evidence import Evidence
@@ -35,6 +38,7 @@ from tasks.models.records import Curve, Metric, PartCount, TrainingReference
 from tasks.models.zoo import MODELS
 
 FORMAT = 3
+BASELINE = "baseline.safetensors"
 Role = Literal["model", "fallback"]
 
 
@@ -78,6 +82,8 @@ class Facts:
         curves: of the model and of the fallback.
         usual: each feature's 5th and 95th percentile in training, by name.
         failure: why there is no model beside the fallback; empty where there is one.
+        baseline: the file with the baselines of its features and scores; None where none were
+            fitted.
     """
 
     pipeline: str
@@ -90,6 +96,7 @@ class Facts:
     curves: tuple[Curve, ...]
     usual: Mapping[str, tuple[float, float]]
     failure: str = ""
+    baseline: Stored | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +108,14 @@ class FittedModel:
         model: the chosen one; None where its training failed.
         fallback: the XGBoost model beside it.
         prepare_files: the files that `facts.preparation` needs, by name.
+        baseline: the bytes of the file that `facts.baseline` names, by its name.
     """
 
     facts: Facts
     model: Member | None
     fallback: Member
     prepare_files: Mapping[str, bytes] = field(default_factory=dict)
+    baseline: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +191,23 @@ class Bundle:
         files = {file.name: self._bytes(file.name, file.sha256) for file in learned.files}
         return Learned(learned, files)
 
+    def baselines(self) -> dict[str, Baseline]:
+        """Read what its features, and its members' scores, looked like in training.
+
+        Raises:
+            IntegrityError: the file is missing or its bytes were changed.
+            ModelError: the bundle has none.
+        """
+        stored = self.facts.baseline
+        if stored is None:
+            raise ModelError(
+                "a bundle with baselines",
+                found="none",
+                where=self.ref.uri,
+                do="Train the pipeline again.",
+            )
+        return baseline.load(self._bytes(stored.name, stored.sha256))
+
     def readable_preparation(self) -> Learned:
         """Read what `prepare` learned, with those of its files that are intact.
 
@@ -222,7 +248,7 @@ def save(run: Run, fitted: FittedModel) -> tuple[Ref[Model], tuple[Ref[Model], .
     folder = f"models/{fitted.facts.pipeline}/{digest_bytes(manifest)[:12]}"
     files = [
         run.write_bytes(Model, content, f"{folder}/{name}")
-        for files in (*contents.values(), fitted.prepare_files)
+        for files in (*contents.values(), fitted.prepare_files, fitted.baseline)
         for name, content in files.items()
     ]
     ref = run.write_bytes(Model, manifest, f"{folder}/model.json")
@@ -258,7 +284,10 @@ def load(reader: Reader, ref: Ref[Model]) -> FittedModel:
     """
     bundle = open_bundle(reader, ref)
     model = bundle.read("model") if "model" in bundle.manifest.members else None
-    return FittedModel(bundle.facts, model, bundle.read("fallback"), bundle.preparation().files)
+    stored = bundle.facts.baseline
+    beside = {stored.name: baseline.save(bundle.baselines())} if stored else {}
+    files = bundle.preparation().files
+    return FittedModel(bundle.facts, model, bundle.read("fallback"), files, beside)
 
 
 def version_of(ref: Ref[Model]) -> str:

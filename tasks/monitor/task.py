@@ -2,15 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
-from tasks.core.artifacts import Labels, Ref, Scores
+from tasks.core.artifacts import Drift, Features, Labels, Model, Ref, Scores
 from tasks.core.commit import Run
-from tasks.core.store import Store
+from tasks.core.errors import ModelError, StoreError
+from tasks.core.store import Store, table_uri
+from tasks.models.base import Vector
+from tasks.models.baseline import SCORE
+from tasks.models.bundle import Role, open_bundle
+from tasks.monitor.config import DriftConfig
+from tasks.monitor.drift import SCHEMA, measure, to_frame
 from tasks.monitor.realised import Realised, realised
 from tasks.task import stage
+
+_COLUMNS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How far a night is from the training of the model that scored it.
+
+    Args:
+        table: one row for each feature of the model and one for the score.
+        failure: why nothing was measured; empty where something was.
+    """
+
+    table: Ref[Drift]
+    failure: str = ""
+
+
+@stage("drift")
+def measure_drift(
+    run: Run,
+    config: DriftConfig,
+    features: Ref[Features],
+    scores: Ref[Scores],
+    model: tuple[Ref[Model], Role],
+) -> Measured:
+    """Hold a night's features and scores against the baseline of the model that scored.
+
+    A baseline that is missing or damaged leaves the table empty: it does not stop a night.
+
+    Args:
+        run: the run.
+        config: thresholds.
+        features: the night's features.
+        scores: the night's scores.
+        model: the bundle, and the member of it that scored.
+    """
+    ref, role = model
+    uri = table_uri("drift", run.pipeline, "drift", run.batch)
+    try:
+        baselines = open_bundle(run.store, ref).baselines()
+        known = {name: each for name, each in baselines.items() if not name.startswith(SCORE)}
+        score = baselines[f"{SCORE}{role}"]
+    except (ModelError, StoreError) as error:
+        empty = run.write_table(Drift, pl.DataFrame(schema=dict(SCHEMA)), uri)
+        return Measured(empty, f"{error.required}; found {error.found}")
+    asked = len(known) + 1
+    rows = [
+        measure(name, "feature", values, known[name], config, asked)
+        for name, values in _columns(run.scan(features), list(known))
+    ]
+    tonight = run.scan(scores).select("score").collect()["score"].to_numpy()
+    rows.append(measure("score", "score", tonight, score, config, asked))
+    return Measured(run.write_table(Drift, to_frame(rows), uri))
+
+
+def _columns(table: pl.LazyFrame, names: Sequence[str]) -> Iterator[tuple[str, Vector]]:
+    """Columns one by one, NaN for null, a few of them in memory at a time."""
+    for start in range(0, len(names), _COLUMNS_AT_ONCE):
+        some = table.select(names[start : start + _COLUMNS_AT_ONCE]).collect()
+        for column in some:
+            values = column.cast(pl.Float32).fill_null(float("nan")).to_numpy()
+            yield column.name, np.asarray(values)
 
 
 @stage("realise")

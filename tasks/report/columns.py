@@ -11,7 +11,16 @@ REASONS = pl.List(
 )
 REJECTED = pl.List(pl.Struct({"reason": pl.String(), "rows": pl.Int64()}))
 STAGES = pl.List(
-    pl.Struct({"stage": pl.String(), "wall_seconds": pl.Float64(), "cpu_seconds": pl.Float64()})
+    pl.Struct(
+        {
+            "stage": pl.String(),
+            "wall_seconds": pl.Float64(),
+            "cpu_seconds": pl.Float64(),
+            "peak_memory_bytes": pl.Int64(),
+            "bytes_read": pl.Int64(),
+            "bytes_written": pl.Int64(),
+        }
+    )
 )
 VERSIONS = pl.List(pl.Struct({"package": pl.String(), "version": pl.String()}))
 POINTS = pl.List(pl.Float64())
@@ -57,6 +66,10 @@ class Table:
     order: str
     columns: tuple[Column, ...]
     leads_with_event: bool = False
+
+    def empty(self) -> pl.DataFrame:
+        """The table without a row."""
+        return pl.DataFrame(schema={column.name: column.dtype for column in self.columns})
 
 
 RUN_ID = Column(

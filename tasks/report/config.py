@@ -31,4 +31,5 @@ class ReportConfig(Config):
 
     severity: SeverityConfig = Field(SeverityConfig(), description="Steps of an alert's severity")
     top_alerts: int = Field(20, ge=0, le=1000, description="Alerts shown on the page")
+    drifts_shown: int = Field(12, ge=0, le=1000, description="Drifts shown on the page")
     features_shown: int = Field(40, ge=1, le=1000, description="Features shown on the page")

@@ -14,6 +14,7 @@ from tasks.report.columns import Table
 from tasks.report.model_tables import FEATURES_SELECTED, MODEL_METRICS, PREPARATION
 from tasks.report.night_tables import DATA_QUALITY, LEDGER, QUARANTINE, RUNS
 from tasks.report.scored_tables import ALERTS, SCORES
+from tasks.report.watch_tables import DRIFT
 
 VERSION = "3"
 
@@ -28,6 +29,7 @@ TABLES: Mapping[str, Table] = {
         PREPARATION,
         FEATURES_SELECTED,
         MODEL_METRICS,
+        DRIFT,
         RUNS,
     )
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from tasks.core.artifacts import (
+    Drift,
     LedgerLine,
     Quality,
     Quarantined,
@@ -84,6 +85,7 @@ class NightReport:
             where the model keeps none.
         usual: the range between the 5th and 95th percentile of a feature in training, by name.
         treated: the treatments of columns, with the rows of the night they touched.
+        drift: how far features and scores are from the training; None where nobody measured it.
         warnings: what a reader should know before trusting the night, one sentence each.
         proof: whether features were proved to see the past only; empty where nothing was tried.
         config: how it is told.
@@ -102,6 +104,7 @@ class NightReport:
     training_scores: Histogram | None = None
     usual: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     treated: tuple[Treated, ...] = ()
+    drift: Ref[Drift] | None = None
     warnings: tuple[str, ...] = ()
     proof: str = ""
     config: ReportConfig = field(default_factory=ReportConfig)
@@ -194,6 +197,7 @@ class RunRecord:
         score_source: `champion`, `previous` or `fallback`; empty where nothing was scored.
         reason: why a lower rung scored, or why the run was stopped; empty otherwise.
         warnings: what a reader should know before trusting the run.
+        watts_per_core: what a busy core is assumed to draw.
     """
 
     provenance: Provenance
@@ -209,3 +213,4 @@ class RunRecord:
     score_source: str = ""
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    watts_per_core: float = 10.0

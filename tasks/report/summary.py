@@ -25,6 +25,8 @@ def markdown(seen: NightView) -> str:
         _alerts(seen),
         "## Data quality",
         _quality(seen.expectations),
+        "## Drift",
+        _drift(seen),
         "## Ledger",
         _table(LEDGER_COLUMNS, ledger_rows(seen)),
         f"Run `{made.run_id}` · model `{made.model_version or 'none'}`",
@@ -71,6 +73,19 @@ def _alerts(seen: NightView) -> str:
         for alert in shown
     )
     return _table(("rank", *key, "probability", "why"), rows)
+
+
+def _drift(seen: NightView) -> str:
+    if not seen.drifts:
+        return "Not measured."
+    rows = (
+        (row["name"], row["verdict"], row["reason"])
+        for row in seen.drift_shown
+        if row["verdict"] in words.DRIFTED or row["kind"] == "score"
+    )
+    return "\n\n".join(
+        [_plain(seen.drift_verdict), _table(("feature or score", "verdict", "index"), rows)]
+    )
 
 
 def _quality(expectations: Iterable[Row]) -> str:

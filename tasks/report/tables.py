@@ -72,6 +72,12 @@ def ledger(lines: Iterable[LedgerLine], provenance: Provenance) -> pl.DataFrame:
     return conform(TABLES["ledger"], frame.lazy()).collect()
 
 
+def drift(measured: pl.LazyFrame, provenance: Provenance) -> pl.DataFrame:
+    """How far each feature and the score are from the training, the gravest first."""
+    frame = measured.with_columns(**_stamp(provenance))
+    return conform(TABLES["drift"], frame).collect()
+
+
 def preparation(treated: Iterable[Treated], provenance: Provenance) -> pl.DataFrame:
     """What was done to which columns, and to how many rows."""
     rows = [
@@ -129,7 +135,6 @@ def model_metrics(
 
 def runs(record: RunRecord, bytes_written: int) -> pl.DataFrame:
     """One row: the run, its times and its costs."""
-    stages = record.stages
     row = {
         "run_id": record.provenance.run_id,
         "pipeline": record.provenance.pipeline,
@@ -140,17 +145,8 @@ def runs(record: RunRecord, bytes_written: int) -> pl.DataFrame:
         "started_at": record.started_at,
         "ended_at": record.ended_at,
         "wall_seconds": (record.ended_at - record.started_at).total_seconds(),
-        "cpu_seconds": sum(stage.cpu_seconds for stage in stages),
-        "peak_memory_bytes": max((stage.peak_memory_bytes for stage in stages), default=0),
         "bytes_written": bytes_written,
-        "stages": [
-            {
-                "stage": stage.stage,
-                "wall_seconds": stage.wall_seconds,
-                "cpu_seconds": stage.cpu_seconds,
-            }
-            for stage in stages
-        ],
+        **_costs(record),
         "rows_in": record.rows_in,
         "rows_quarantined": record.rows_quarantined,
         "rows_scored": record.rows_scored,
@@ -164,6 +160,21 @@ def runs(record: RunRecord, bytes_written: int) -> pl.DataFrame:
     }
     schema = {column.name: column.dtype for column in TABLES["runs"].columns}
     return conform(TABLES["runs"], pl.LazyFrame([row], schema=schema)).collect()
+
+
+def _costs(record: RunRecord) -> dict[str, Any]:
+    """What the stages cost together and one by one."""
+    stages = record.stages
+    cpu_seconds = sum(stage.cpu_seconds for stage in stages)
+    read = [stage.bytes_read for stage in stages if stage.bytes_read is not None]
+    return {
+        "cpu_seconds": cpu_seconds,
+        "peak_memory_bytes": max((stage.peak_memory_bytes for stage in stages), default=0),
+        "bytes_read": sum(read) if read else None,
+        "stages": [dataclasses.asdict(stage) for stage in stages],
+        "energy_wh": cpu_seconds * record.watts_per_core / 3600,
+        "watts_per_core": record.watts_per_core,
+    }
 
 
 def _alert_id(provenance: Provenance, event_id: str) -> str:

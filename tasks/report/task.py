@@ -47,7 +47,11 @@ def publish(run: Run, night: NightReport) -> Ref[Report]:
     _write_common(run, night, made, "night")
     measured = (*night.metrics, *justification.measures(night.scored))
     _write(run, "model_metrics", tables.model_metrics(measured, night.curves, made), made)
-    seen = view.see_night(night, scored, alerts, quality)
+    drifts = view.NO_DRIFT
+    if night.drift is not None:
+        drifts = tables.drift(run.scan(night.drift), made)
+        _write(run, "drift", drifts, made)
+    seen = view.see_night(night, scored, alerts, quality, drifts)
     _write_page(run, made, summary.markdown(seen).encode(), "summary.md")
     return _write_page(run, made, page.night_page(seen), "report.html")
 

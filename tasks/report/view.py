@@ -25,9 +25,8 @@ _SOURCES = {
 
 Row = Mapping[str, Any]
 
-NO_QUALITY = pl.DataFrame(
-    schema={column.name: column.dtype for column in TABLES["data_quality"].columns}
-)
+NO_QUALITY = TABLES["data_quality"].empty()
+NO_DRIFT = TABLES["drift"].empty()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,7 @@ class NightView:
         alerts: the first rows of the alerts table.
         expectations: rows of the data quality table, those that did not hold first.
         probabilities: how the calibrated probabilities are spread.
+        drifts: rows of the drift table, the gravest first.
     """
 
     night: NightReport
@@ -93,6 +93,20 @@ class NightView:
     alerts: tuple[Row, ...]
     expectations: tuple[Row, ...]
     probabilities: Histogram
+    drifts: tuple[Row, ...] = ()
+
+    @property
+    def drift_shown(self) -> tuple[Row, ...]:
+        """The strongest drifts, and the score whatever its verdict is."""
+        shown = self.night.config.drifts_shown
+        return tuple(
+            row for n, row in enumerate(self.drifts) if n < shown or row["kind"] == "score"
+        )
+
+    @property
+    def drift_verdict(self) -> str:
+        """How far the night is from the training, in one sentence; empty where none was told."""
+        return words.drift(self.drifts)
 
     @property
     def broken(self) -> int:
@@ -156,7 +170,11 @@ class NightView:
 
 
 def see_night(
-    night: NightReport, scored: pl.LazyFrame, alerts: pl.DataFrame, quality: pl.DataFrame
+    night: NightReport,
+    scored: pl.LazyFrame,
+    alerts: pl.DataFrame,
+    quality: pl.DataFrame,
+    drifts: pl.DataFrame = NO_DRIFT,
 ) -> NightView:
     """Gather what a night shows.
 
@@ -165,6 +183,7 @@ def see_night(
         scored: the scores.
         alerts: the public alerts table.
         quality: the public data quality table.
+        drifts: the public drift table.
     """
     chances = scored.select("probability").collect(engine="streaming")["probability"]
     shown = alerts.head(night.config.top_alerts)
@@ -176,6 +195,7 @@ def see_night(
         tuple(shown.to_dicts()),
         see_expectations(quality),
         _histogram(chances, night.training_scores),
+        tuple(drifts.to_dicts()),
     )
 
 

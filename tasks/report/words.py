@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tasks.report.config import SeverityConfig
+
+DRIFTED = ("strong", "moderate")
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -103,6 +105,18 @@ def reason(feature: str, value: float | None, usual: Ranges) -> str:
     low, high = usual[feature]
     place = "above" if value > high else "below" if value < low else "within"
     return f"{told} is {place} its usual {number(low)} to {number(high)}"
+
+
+def drift(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How far a night is from the training, in one sentence; empty where nothing was measured."""
+    if not rows:
+        return ""
+    features = [row for row in rows if row["kind"] == "feature"]
+    drifted = [row for row in features if row["verdict"] in DRIFTED]
+    strong = sum(row["verdict"] == "strong" for row in drifted)
+    score = next((row["verdict"] for row in rows if row["kind"] == "score"), "unclear")
+    told = f"{len(drifted)} of {count(len(features), 'feature')} drifted, {strong} of them strongly"
+    return f"{told}; the score is {score}."
 
 
 def reasons_text(reasons: Iterable[Mapping[str, Any]], usual: Ranges) -> str:

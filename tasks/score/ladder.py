@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tasks.core.artifacts import Model, Ref
+from tasks.core.artifacts import Model, Ref, Scored
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.keys import digest
 from tasks.core.treatments import Learned
 from tasks.models.aliases import Aliases
 from tasks.models.base import Vector
-from tasks.models.bundle import Bundle, Facts, Member, Reader, Role, open_bundle
+from tasks.models.bundle import Bundle, Facts, Member, Reader, Role, open_bundle, version_of
 from tasks.score.stream import Events
 
 # What a broken model can raise besides our own errors: torch and XGBoost use these two.
@@ -45,6 +45,12 @@ class Footing:
     learned: Learned
     rungs: tuple[Rung, ...]
     beside: tuple[Rung, ...]
+
+    def answered(self, scored: Scored) -> tuple[Ref[Model], Role]:
+        """The bundle that gave scores, and the member of it that did."""
+        named = (scored.source, scored.model_version)
+        rung = next(rung for rung in self.rungs if (rung.source, version_of(rung.ref)) == named)
+        return rung.ref, rung.role
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Conditions, Matrix, Rows
+from tasks.models import baseline
+from tasks.models.base import Conditions, Matrix, Rows, Vector
 from tasks.models.bundle import Member
 from tasks.models.config import ModelConfig, XGBoostConfig
 from tasks.models.evidence import Evidence
@@ -28,11 +29,11 @@ class Divided:
 
     Args:
         rows: each part's rows.
-        test_days: batch date of each test row as a whole number (n_test,).
+        days: batch date of each row of each part as a whole number.
     """
 
     rows: Mapping[str, Rows]
-    test_days: np.ndarray[tuple[int], np.dtype[np.float64]]
+    days: Mapping[str, Vector]
 
     def counts(self) -> tuple[PartCount, ...]:
         """Rows and positives of each part."""
@@ -45,9 +46,12 @@ class Divided:
 def divide(examples: pl.DataFrame, features: Sequence[str]) -> Divided:
     """Take the matrices of each part from a table of examples."""
     by_part = {part: examples.filter(pl.col(PART) == part) for part in PARTS}
-    days = by_part["test"].select(pl.col("batch_date").cast(pl.Int32).cast(pl.Float64))
+    days = {
+        part: table["batch_date"].cast(pl.Int32).cast(pl.Float64).to_numpy()
+        for part, table in by_part.items()
+    }
     rows = {part: _rows(table, features) for part, table in by_part.items()}
-    return Divided(rows, days.to_series().to_numpy())
+    return Divided(rows, days)
 
 
 def usual_ranges(table: Matrix, features: Sequence[str]) -> dict[str, tuple[float, float]]:
@@ -59,6 +63,24 @@ def usual_ranges(table: Matrix, features: Sequence[str]) -> dict[str, tuple[floa
         name: np.quantile(column, [0.05, 0.95]) for name, column in known.items() if len(column)
     }
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+
+
+def baselines(divided: Divided, features: Sequence[str], members: Mapping[str, Member]) -> bytes:
+    """What later nights are held against: each feature in all parts, scores in the test part.
+
+    Args:
+        divided: the examples.
+        features: the columns' names.
+        members: the scorers by their role in the bundle.
+    """
+    parts = divided.rows.values()
+    nights = np.concatenate([divided.days[part] for part in divided.rows])
+    columns = zip(features, np.vstack([part.table for part in parts]).T, strict=True)
+    found = {name: baseline.fit(column, nights) for name, column in columns}
+    for role, member in members.items():
+        scores = member.scorer.score(divided.rows["test"].table)
+        found[f"{baseline.SCORE}{role}"] = baseline.fit(scores, divided.days["test"])
+    return baseline.save(found)
 
 
 def fit_member(config: ModelConfig, divided: Divided, conditions: Conditions) -> Member:
@@ -104,7 +126,7 @@ def fit_both(
 def with_evidence(member: Member, divided: Divided) -> Member:
     """The model with its scores of the test part, which justify what is decided by it."""
     test = divided.rows["test"]
-    days = divided.test_days.astype(np.int32)
+    days = divided.days["test"].astype(np.int32)
     evidence = Evidence(member.scorer.score(test.table), test.labels.astype(np.float32), days)
     return dataclasses.replace(member, evidence=evidence)
 
@@ -128,7 +150,7 @@ def _judge(member: Member, divided: Divided, split: str) -> Judged:
     scores = member.scorer.score(test.table).astype(np.float64)
     chances = member.calibration.probability(scores)
     labels = test.labels.astype(np.float64)
-    return Judged(member.config.kind, split, labels, scores, chances, divided.test_days)
+    return Judged(member.config.kind, split, labels, scores, chances, divided.days["test"])
 
 
 def _learning_curve(member: Member) -> Curve:

@@ -22,11 +22,12 @@ from tasks.core.artifacts import (
 from tasks.core.batches import BATCH_DATE
 from tasks.core.commit import Run
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
+from tasks.core.keys import digest_bytes
 from tasks.core.store import table_uri
-from tasks.core.treatments import SET_ASIDE, Learned
+from tasks.core.treatments import SET_ASIDE, Learned, Stored
 from tasks.models.aliases import Aliases
 from tasks.models.base import Conditions
-from tasks.models.bundle import Facts, FittedModel, save, version_of
+from tasks.models.bundle import BASELINE, Facts, FittedModel, save, version_of
 from tasks.models.config import ModelConfig
 from tasks.models.records import Metric, Trained, TrainingReference
 from tasks.task import stage
@@ -34,6 +35,7 @@ from tasks.train.checkpoint import checkpoint_of
 from tasks.train.config import TimeSplit, TrainingConfig
 from tasks.train.evaluate import average
 from tasks.train.fit import (
+    baselines,
     divide,
     fit_both,
     fit_member,
@@ -146,6 +148,8 @@ def train(
     chosen, fallback, failure = fit_both(model, divided, Conditions(config.seed, checkpoint))
     members = [fallback] if chosen is None or chosen is fallback else [chosen, fallback]
     metrics, curves = judge(members, divided, config)
+    roles = {"fallback": fallback} | ({"model": chosen} if chosen else {})
+    usual = {BASELINE: baselines(divided, features, roles)}
     facts = Facts(
         pipeline=run.pipeline,
         features=features,
@@ -157,9 +161,11 @@ def train(
         curves=curves,
         usual=usual_ranges(divided.rows["fit"].table, features),
         failure=failure,
+        baseline=Stored(BASELINE, digest_bytes(usual[BASELINE])),
     )
     judged = with_evidence(chosen, divided) if chosen else None
-    fitted = FittedModel(facts, judged, with_evidence(fallback, divided), learned.files)
+    beside = with_evidence(fallback, divided)
+    fitted = FittedModel(facts, judged, beside, learned.files, usual)
     manifest, files = save(run, fitted)
     return Trained(
         model=manifest,

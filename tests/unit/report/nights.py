@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from tasks.core.artifacts import (
+    Drift,
     Estimate,
     LedgerLine,
     Model,
@@ -28,6 +29,7 @@ from tasks.core.treatments import Carry, Conversion, Fence, Fill, Grouping, Scal
 from tasks.models.base import Epoch, History
 from tasks.models.records import Curve, Metric, PartCount, Trained, TrainingReference
 from tasks.report.columns import REASONS
+from tasks.report.contract import TABLES
 from tasks.report.records import (
     Histogram,
     Incident,
@@ -217,6 +219,39 @@ TREATED = (
 )
 
 
+def drift_frame() -> pl.DataFrame:
+    """How far the night is from the training: one feature drifted strongly, one a little."""
+    found = {
+        "quantity": ("strong", 0.41),
+        "unit_price": ("moderate", 0.16),
+        "weekday": ("usual", 1.9),
+        "score": ("stable", 0.02),
+    }
+    rows = [
+        {
+            "name": name,
+            "kind": "score" if name == "score" else "feature",
+            "verdict": verdict,
+            "reason": f"{psi:.2f} ({psi * 0.8:.2f} to {psi * 1.2:.2f})",
+            "psi": psi,
+            "psi_low": psi * 0.8,
+            "psi_high": psi * 1.2,
+            "psi_usual": 2.1 if name == "weekday" else 0.04,
+            "distance": psi / 2,
+            "distance_measure": "jensen_shannon" if name == "weekday" else "wasserstein",
+            "ks": psi / 3,
+            "median": 12.0,
+            "median_training": 8.0,
+            "missing_share": 0.01,
+            "missing_share_training": 0.0,
+            "rows": 1512,
+        }
+        for name, (verdict, psi) in found.items()
+    ]
+    columns = TABLES["drift"].columns
+    return pl.DataFrame(rows, schema={column.name: column.dtype for column in columns[:16]})
+
+
 def selection() -> Selection:
     strengths = [64.2, 41.7, 38.0, 22.5, 17.1, 9.8, 6.2, 4.4, 2.9, 0.7]
     return Selection(
@@ -305,6 +340,9 @@ def night(
         quarantine_frame(),
         table_uri("quarantine", run.pipeline, "lines", run.batch, "validate.parquet"),
     )
+    drift = run.write_table(
+        Drift, drift_frame(), table_uri("drift", run.pipeline, "drift", run.batch)
+    )
     given: dict[str, object] = {
         "provenance": provenance(run.batch),
         "event": EVENT,
@@ -319,6 +357,7 @@ def night(
         "training_scores": training_scores(),
         "usual": USUAL,
         "treated": TREATED,
+        "drift": drift,
     }
     return NightReport(**(given | changes))  # type: ignore[arg-type]
 
@@ -371,8 +410,8 @@ def incident(quality: Ref[Quality] | None = None) -> Incident:
 def run_record(day: str = DAY) -> RunRecord:
     start = dt.datetime(2010, 7, 6, 3, 30, tzinfo=dt.UTC)
     stages = (
-        StageTiming("ingest", 1.2, 0.9, 410_000_000),
-        StageTiming("score", 3.4, 6.1, 812_000_000),
+        StageTiming("ingest", 1.2, 0.9, 410_000_000, 5_210_000, 880_000),
+        StageTiming("score", 3.4, 6.1, 812_000_000, 2_100_000, 410_000),
     )
     return RunRecord(
         provenance(day),

@@ -13,6 +13,7 @@ from tasks.core.event import EventConfig
 from tasks.models.base import History
 from tasks.models.records import Curve
 from tasks.report import summary, tables, task, view
+from tasks.report.config import ReportConfig
 from tests.unit.report import nights
 
 HOSTILE = "<script>alert(1)</script>|*x*"
@@ -213,3 +214,16 @@ def _see(run, night) -> view.NightView:
     scored, made = run.scan(night.scored.table), night.provenance
     quality = tables.data_quality(run.scan(night.quality), made)
     return view.see_night(night, scored, tables.alerts(scored, night), quality)
+
+
+def test_drift_is_told_with_the_score_whatever_its_place(store) -> None:
+    page = publish_page(store, config=ReportConfig(drifts_shown=2))
+    section = page[page.index('id="drift"') : page.index('id="model"')]
+    assert "2 of 3 features drifted, 1 of them strongly; the score is stable." in section
+    assert "the table has all 4" in section
+    assert "weekday" not in section
+    assert section.index(">quantity<") < section.index(">unit price<") < section.index(">score<")
+
+
+def test_a_night_without_drift_has_no_such_section(store) -> None:
+    assert 'id="drift"' not in publish_page(store, drift=None)

@@ -1,0 +1,93 @@
+"""The contract of the tables that watch nights: how far they are from the training."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tasks.report.columns import MODEL_VERSION, RUN_ID, Column, Table
+
+DRIFT = Table(
+    "drift",
+    "each feature of the model, and one for the score",
+    "the gravest verdict first, then the largest `psi`, then by name",
+    (
+        Column("name", pl.String(), "The feature, or `score`.", "quantity_mean_7d"),
+        Column("kind", pl.String(), "`feature` or `score`.", "feature"),
+        Column(
+            "verdict",
+            pl.String(),
+            "`strong`, `moderate`, `usual` (as far as single nights of the training are), "
+            "`unclear` (too few rows to tell) or `stable`.",
+            "moderate",
+        ),
+        Column("reason", pl.String(), "Why, in words.", "0.18 (0.13 to 0.24), at least 0.1; …"),
+        Column(
+            "psi",
+            pl.Float64(),
+            "Population stability index against the training, a missing value being a bin of its "
+            "own; none without rows.",
+            "0.19",
+            "nats",
+            nullable=True,
+        ),
+        Column(
+            "psi_low",
+            pl.Float64(),
+            "Lower end of what it would be without sampling noise, at 95% for the whole table.",
+            "0.13",
+            "nats",
+            nullable=True,
+        ),
+        Column("psi_high", pl.Float64(), "Upper end of the same.", "0.24", "nats", nullable=True),
+        Column(
+            "psi_usual",
+            pl.Float64(),
+            "The farthest that a single night of the training was from all of it.",
+            "0.04",
+            "nats",
+        ),
+        Column(
+            "distance",
+            pl.Float64(),
+            "How far apart the distributions are, by `distance_measure`; none without values.",
+            "0.11",
+            nullable=True,
+        ),
+        Column(
+            "distance_measure",
+            pl.String(),
+            "`wasserstein`: as a share of the span of the training's middle 90%; "
+            "`jensen_shannon`: 0 to 1, where training had few values.",
+            "wasserstein",
+        ),
+        Column(
+            "ks",
+            pl.Float64(),
+            "Largest gap between the cumulative shares, at the training's quantiles.",
+            "0.14",
+            "0 to 1",
+            nullable=True,
+        ),
+        Column("median", pl.Float64(), "Tonight's median.", "12", nullable=True),
+        Column("median_training", pl.Float64(), "The training's.", "8", nullable=True),
+        Column(
+            "missing_share",
+            pl.Float64(),
+            "Rows without a value tonight; none without rows.",
+            "0.02",
+            "0 to 1",
+            nullable=True,
+        ),
+        Column(
+            "missing_share_training",
+            pl.Float64(),
+            "Rows without a value in training.",
+            "0.01",
+            "0 to 1",
+            nullable=True,
+        ),
+        Column("rows", pl.Int64(), "Rows tonight.", "1391", "rows"),
+        MODEL_VERSION,
+        RUN_ID,
+    ),
+)
