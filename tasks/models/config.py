@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tasks.core.config import Config
+from tasks.models.anomaly_config import IsolationConfig, NeighboursConfig
 from tasks.models.anomaly_kinds import AnomalyConfig
+from tasks.models.autoencoder_config import DenoisingConfig
+from tasks.models.svdd_config import DiffusionConfig
 from tasks.models.training_config import SupervisedTraining
 
 
@@ -48,6 +51,25 @@ class XGBoostConfig(Config):
     threads: int = Field(1, ge=1, description="Threads of training and scoring")
 
 
-ModelConfig = Annotated[
+MemberConfig = Annotated[
     TabMConfig | MlpConfig | XGBoostConfig | AnomalyConfig, Field(discriminator="kind")
 ]
+
+
+class RanksConfig(Config):
+    """Several models, each of which tells how rare a score as high as a row's is."""
+
+    kind: Literal["ranks"] = "ranks"
+    members: tuple[MemberConfig, ...] = Field(
+        (IsolationConfig(), NeighboursConfig(), DenoisingConfig(), DiffusionConfig()),
+        min_length=2,
+        description="The models. A supervised one among them needs labels",
+    )
+
+    @property
+    def threads(self) -> int:
+        """The most threads that a member takes."""
+        return max(member.threads for member in self.members)
+
+
+ModelConfig = Annotated[MemberConfig | RanksConfig, Field(discriminator="kind")]

@@ -9,11 +9,12 @@ from tasks.models.anomaly import ANOMALY
 from tasks.models.base import Family
 from tasks.models.boosted import fit_boosted, load_boosted
 from tasks.models.network import NetworkScorer
+from tasks.models.ranks import ranks_family
 from tasks.models.supervised import fit_network
 
 _NETWORK = Family(fit_network, NetworkScorer.load)
 
-MODELS: Mapping[str, Family] = MappingProxyType(
+_MEMBERS: Mapping[str, Family] = MappingProxyType(
     {
         "tabm": _NETWORK,
         "mlp": _NETWORK,
@@ -21,3 +22,5 @@ MODELS: Mapping[str, Family] = MappingProxyType(
         **ANOMALY,
     }
 )
+
+MODELS: Mapping[str, Family] = MappingProxyType({**_MEMBERS, "ranks": ranks_family(_MEMBERS)})
