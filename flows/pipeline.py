@@ -40,6 +40,7 @@ from tasks.report.config import ReportConfig
 from tasks.score.config import BudgetDecision, DecisionConfig
 from tasks.select.config import SelectionConfig
 from tasks.train.config import TrainingConfig
+from tasks.train.tune_config import TuningConfig
 from tasks.validate.config import SuiteSource, ValidationConfig
 
 SHIPPED = Path(__file__).parent / "pipelines"
@@ -94,6 +95,9 @@ class PipelineConfig(Config):
     selection: SelectionConfig = Field(SelectionConfig(), description="How features are chosen")
     model: ModelConfig = Field(TabMConfig(), description="The deep model")
     training: TrainingConfig = Field(TrainingConfig(), description="What it is trained on")
+    tuning: TuningConfig | None = Field(
+        None, description="How its settings are searched for; empty: they are as under model"
+    )
     decision: DecisionConfig = Field(
         BudgetDecision(per_day=100), description="Which events become alerts"
     )

@@ -24,7 +24,16 @@ from flows.training_report import (
     publish_trained,
     publish_unselected,
 )
-from tasks.core.artifacts import Built, Divided, Examples, Labels, PreparedTable, Ref, Valid
+from tasks.core.artifacts import (
+    Built,
+    Divided,
+    Examples,
+    Labels,
+    PreparedTable,
+    Ref,
+    Selection,
+    Valid,
+)
 from tasks.core.commit import Run, open_run
 from tasks.core.errors import DataError
 from tasks.core.keys import code_digest, run_id
@@ -35,6 +44,7 @@ from tasks.features.task import build_features, learn_features
 from tasks.labels.config import LabelColumn
 from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH
+from tasks.models.config import ModelConfig
 from tasks.models.records import Metric, TrainingReference
 from tasks.prepare.task import fit_preparation, prepare
 from tasks.select.task import select
@@ -44,8 +54,10 @@ from tasks.train.task import (
     join_examples,
     measure_folds,
     register,
+    tune_model,
 )
 from tasks.train.task import train as fit
+from tasks.train.tune import Tuned
 
 AS_WRITTEN = TrainingOptions()
 
@@ -108,10 +120,12 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     reference = _reference(pipeline, material)
     if not selection.features:
         publish_unselected(run, pipeline, selection, reference)
-    trained = fit(run, config.model, config.training, examples, selection, learned, reference)
+    tuned = _tuned(run, pipeline, examples, selection, reference)
+    trained = fit(run, tuned.model, config.training, examples, selection, learned, reference)
     register(run, config.training, trained)
-    folds = _measured_on_folds(run, pipeline, examples, built, reference.run_id)
-    told = dataclasses.replace(trained, metrics=(*trained.metrics, *folds))
+    folds = _measured_on_folds(run, pipeline, tuned.model, examples, built, reference.run_id)
+    measured = (*trained.metrics, *folds)
+    told = dataclasses.replace(trained, metrics=measured, trials=tuned.trials)
     ledger = (*prepared.ledger, *built.ledger, *joined.ledger)
     check_balance(ledger)
     report = publish_trained(
@@ -162,8 +176,33 @@ def _states(
     return learn_features(run, config.features, config.event, read, dates, divided)
 
 
+def _tuned(
+    run: Run,
+    pipeline: Pipeline,
+    examples: Ref[Examples],
+    selection: Selection,
+    reference: TrainingReference,
+) -> Tuned:
+    config = pipeline.config
+    return tune_model(
+        run,
+        config.tuning,
+        config.model,
+        config.training,
+        examples,
+        selection.features,
+        config.label.delay,
+        reference.run_id,
+    )
+
+
 def _measured_on_folds(
-    run: Run, pipeline: Pipeline, examples: Ref[Examples], built: Built, run_id: str
+    run: Run,
+    pipeline: Pipeline,
+    model: ModelConfig,
+    examples: Ref[Examples],
+    built: Built,
+    run_id: str,
 ) -> tuple[Metric, ...]:
     """The model's measures on folds, each with a selection of its own; none where none is asked.
 
@@ -177,7 +216,7 @@ def _measured_on_folds(
     ]
     if not selected:
         return ()
-    return measure_folds(run, config.model, config.training, selected, run_id)
+    return measure_folds(run, model, config.training, selected, run_id)
 
 
 def _material(pipeline: Pipeline, known_by: dt.date) -> Material:

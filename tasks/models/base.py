@@ -69,22 +69,6 @@ class Checkpoint(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
-    """What a training starts from, besides its rows.
-
-    Args:
-        seed: of the initial weights, the order of the rows and whatever else is drawn.
-        checkpoint: where the training keeps its state; None to start over when it is killed.
-        start: the files of an earlier model of the same configuration (`Scorer.save`), whose
-            weights the training begins with; None for fresh ones.
-    """
-
-    seed: int
-    checkpoint: Checkpoint | None = None
-    start: Mapping[str, bytes] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Epoch:
     """One step of a training's record: an epoch of a network, a tree of an ensemble.
 
@@ -98,6 +82,24 @@ class Epoch:
     number: int
     loss: float
     stop_metric: float
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a training starts from, besides its rows.
+
+    Args:
+        seed: of the initial weights, the order of the rows and whatever else is drawn.
+        checkpoint: where the training keeps its state; None to start over when it is killed.
+        start: the files of an earlier model of the same configuration (`Scorer.save`), whose
+            weights the training begins with; None for fresh ones.
+        watch: hears of every epoch as it ends, and may end the training by an error of its own.
+    """
+
+    seed: int
+    checkpoint: Checkpoint | None = None
+    start: Mapping[str, bytes] | None = None
+    watch: Callable[[Epoch], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

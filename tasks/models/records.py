@@ -55,6 +55,33 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """One configuration that a tuning tried.
+
+    Args:
+        number: in the order of the trials, from 0.
+        model: the kind of model.
+        settings: what was chosen of the space, as JSON.
+        part: what judged it: `stop`, the part by which training stops, or inner `folds`.
+        value: the stop metric there, higher being better; None where the trial failed.
+        state: `done`, `pruned` or `failed`.
+        epochs: epochs, or trees, that were trained.
+        reason: why it ended.
+        chosen: whether the model was trained with it.
+    """
+
+    number: int
+    model: str
+    settings: str
+    part: str
+    value: float | None
+    state: str
+    epochs: int
+    reason: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PartCount:
     """Rows and positives of one part of the split."""
 
@@ -104,6 +131,7 @@ class Trained:
         curves: of the model and of the fallback.
         history: of the model; of the fallback where the model failed.
         failure: why there is no deep model in the bundle; empty where there is one.
+        trials: of the tuning that chose the model's settings; none where nothing was tuned.
     """
 
     model: Ref[Model]
@@ -115,3 +143,4 @@ class Trained:
     curves: tuple[Curve, ...]
     history: History
     failure: str = ""
+    trials: tuple[Trial, ...] = ()

@@ -93,7 +93,7 @@ class _Training:
         device: torch.device,
     ) -> None:
         self.module, self.objective, self.config, self.device = module, objective, config, device
-        self.checkpoint = conditions.checkpoint
+        self.checkpoint, self.watch = conditions.checkpoint, conditions.watch
         self.order = torch.Generator().manual_seed(conditions.seed + 1)
         self.order_state = self.order.get_state()  # as it was when the epoch began
         if conditions.start is not None:
@@ -182,6 +182,8 @@ class _Training:
             progress.ended = f"the {self.objective.stop_name} of epoch {epoch.number} is not finite"
             return
         progress.epochs.append(epoch)
+        if self.watch is not None:
+            self.watch(epoch)
         if epoch.stop_metric > progress.best:
             progress.best, progress.kept = epoch.stop_metric, epoch.number
             self.best = {name: each.clone() for name, each in self.module.state_dict().items()}
@@ -218,6 +220,9 @@ class _Training:
             return False
         self.progress, tensors = own.progress, own.tensors
         self.best = {name: each.to(self.device) for name, each in tensors.get("best", {}).items()}
+        if self.watch is not None:
+            for epoch in self.progress.epochs:
+                self.watch(epoch)
         if self.progress.ended:
             return True
         self.module.load_state_dict(tensors["module"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tasks.report.columns import Table
-from tasks.report.model_tables import FEATURES_SELECTED, MODEL_METRICS, PREPARATION
+from tasks.report.model_tables import FEATURES_SELECTED, MODEL_METRICS, PREPARATION, TRIALS
 from tasks.report.night_tables import DATA_QUALITY, LEDGER, QUARANTINE, RUNS
 from tasks.report.scored_tables import ALERTS, SCORES
 from tasks.report.watch_tables import DRIFT
@@ -30,6 +30,7 @@ TABLES: Mapping[str, Table] = {
         FEATURES_SELECTED,
         MODEL_METRICS,
         DRIFT,
+        TRIALS,
         RUNS,
     )
 }

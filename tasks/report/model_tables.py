@@ -141,3 +141,38 @@ MODEL_METRICS = Table(
         RUN_ID,
     ),
 )
+
+TRIALS = Table(
+    "trials",
+    "each configuration that a tuning tried",
+    "by number",
+    (
+        Column("number", pl.Int32(), "The trial, from 0.", "3"),
+        Column("model", pl.String(), "The kind of model.", "tabm"),
+        Column(
+            "settings",
+            pl.String(),
+            "JSON: what was chosen of the space; all else is the kind's default.",
+            '{"layers":2,"learning_rate":0.0031}',
+        ),
+        Column(
+            "part",
+            pl.String(),
+            "What judged it: `stop`, the part by which training stops, or inner `folds`.",
+            "stop",
+        ),
+        Column(
+            "value",
+            pl.Float64(),
+            "Its stop metric there, average precision of two classes; none where it failed.",
+            "0.41",
+            nullable=True,
+        ),
+        Column("state", pl.String(), "`done`, `pruned` or `failed`.", "done"),
+        Column("epochs", pl.Int32(), "Epochs, or trees, that were trained.", "12"),
+        Column("reason", pl.String(), "Why it ended.", "all 12 epochs"),
+        Column("chosen", pl.Boolean(), "Whether the model was trained with it.", "true"),
+        MODEL_VERSION,
+        RUN_ID,
+    ),
+)

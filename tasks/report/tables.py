@@ -14,7 +14,7 @@ from tasks.core.artifacts import LedgerLine, Selection, Verdict
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest_bytes
 from tasks.core.treatments import Treated, step_of
-from tasks.models.records import Curve, Metric
+from tasks.models.records import Curve, Metric, Trial
 from tasks.report import treatments, words
 from tasks.report.conform import conform
 from tasks.report.contract import TABLES
@@ -131,6 +131,19 @@ def model_metrics(
     schema = {column.name: column.dtype for column in TABLES["model_metrics"].columns[:9]}
     frame = pl.DataFrame([*measured, *drawn], schema=schema, orient="row").lazy()
     return conform(TABLES["model_metrics"], frame.with_columns(**_stamp(provenance))).collect()
+
+
+def trials(tried: Sequence[Trial], provenance: Provenance) -> pl.DataFrame:
+    """The configurations that a tuning tried, by number."""
+    columns = (field.name for field in dataclasses.fields(Trial))
+    schema = {column.name: column.dtype for column in TABLES["trials"].columns}
+    frame = pl.LazyFrame(
+        {
+            name: pl.Series([getattr(trial, name) for trial in tried], dtype=schema[name])
+            for name in columns
+        }
+    ).with_columns(**_stamp(provenance))
+    return conform(TABLES["trials"], frame).collect()
 
 
 def runs(record: RunRecord, bytes_written: int) -> pl.DataFrame:

@@ -66,6 +66,8 @@ def publish_training(run: Run, training: TrainingReport) -> Ref[Report]:
     made, trained = training.provenance, training.trained
     measured = tables.model_metrics(trained.metrics, trained.curves, made)
     _write(run, "model_metrics", measured, made, "training")
+    if trained.trials:
+        _write(run, "trials", tables.trials(trained.trials, made), made, "training")
     _write_common(run, training, made, "training")
     return _write_page(run, made, page.training_page(training), "training.html")
 

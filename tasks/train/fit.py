@@ -50,7 +50,7 @@ def divide(examples: pl.DataFrame, features: Sequence[str]) -> Divided:
         part: table["batch_date"].cast(pl.Int32).cast(pl.Float64).to_numpy()
         for part, table in by_part.items()
     }
-    rows = {part: _rows(table, features) for part, table in by_part.items()}
+    rows = {part: rows_of(table, features) for part, table in by_part.items()}
     return Divided(rows, days)
 
 
@@ -161,7 +161,8 @@ def _learning_curve(member: Member) -> Curve:
     )
 
 
-def _rows(table: pl.DataFrame, features: Sequence[str]) -> Rows:
+def rows_of(table: pl.DataFrame, features: Sequence[str]) -> Rows:
+    """The matrix and the labels of a table of examples."""
     matrix = table.select(pl.col(features).cast(pl.Float32).fill_null(float("nan")))
     labels = table[LABEL].cast(pl.Float32).to_numpy()
     return Rows(np.ascontiguousarray(matrix.to_numpy(), np.float32), labels, tuple(features))

@@ -47,6 +47,9 @@ from tasks.train.folds import FIT, TEST, assign_folds
 from tasks.train.join import join
 from tasks.train.register import promote
 from tasks.train.split import LABEL, PART, assign_parts, assign_within
+from tasks.train.tune import Tuned, tune
+from tasks.train.tune_config import TuningConfig
+from tasks.train.tune_folds import tuning_folds
 
 _OWN = (EVENT_ID, EVENT_TIME, LABEL)
 
@@ -128,6 +131,31 @@ def measure_folds(
         metrics, _ = judge([member], divided, config, f"fold_{number}")
         measured += metrics
     return (*measured, *average(measured, "folds"))
+
+
+@stage("tune")
+def tune_model(
+    run: Run,
+    config: TuningConfig | None,
+    model: ModelConfig,
+    training: TrainingConfig,
+    examples: Ref[Examples],
+    features: Sequence[str],
+    delay: dt.timedelta,
+    run_id: str,
+) -> Tuned:
+    """The best settings of a search before the test part; the given ones where none is asked."""
+    if config is None:
+        return Tuned(model, ())
+    wanted = dict.fromkeys((*features, *_OWN, *training.columns, PART))
+    table = run.scan(examples).select(list(wanted)).collect()
+    folds = list(tuning_folds(table, features, config.folds, training, delay))
+    return tune(
+        config,
+        folds,
+        training.seed,
+        lambda name: checkpoint_of(run.store, run.pipeline, run_id, name),
+    )
 
 
 @stage("train")
