@@ -11,17 +11,18 @@ from markupsafe import Markup
 
 from tasks.core.treatments import step_of
 from tasks.report import curves, pictures, treatments, trends, view, words
+from tasks.report.confusion import confusions
 from tasks.report.records import Incident, NightReport, TrainingReport
 
 _REASONS_SHOWN = 3
+_ALERTS_OPEN = 10
 _TEST = "test"
 
 
 def night_page(seen: view.NightView) -> bytes:
     """The page of a night."""
     night = seen.night
-    base = view.find_metric(night.metrics, "base_rate")
-    drawings = curves.draw_curves(night.curves, _TEST, base.value if base else None)
+    drawings = curves.draw_curves(night.curves, _TEST, curves.parts(night.metrics, _TEST))
     spread = pictures.draw_probabilities(seen.probabilities, night.training_scores)
     return _render(
         "night.html",
@@ -29,10 +30,12 @@ def night_page(seen: view.NightView) -> bytes:
         seen=seen,
         key=night.event.key,
         reasons_shown=_REASONS_SHOWN,
+        alerts_open=_ALERTS_OPEN,
         strongest=view.strongest_contribution(seen.alerts),
         ledger=view.see_ledger(night.ledger),
         treated=night.treated,
         metrics=view.see_metrics(night.metrics),
+        confusions=[*confusions(night.metrics, _TEST)],
         pictures=[*([spread] if spread else []), *drawings],
         **_features(night),
     )
@@ -41,7 +44,7 @@ def night_page(seen: view.NightView) -> bytes:
 def training_page(report: TrainingReport) -> bytes:
     """The page of a training."""
     trained = report.trained
-    base = view.find_metric(trained.metrics, "base_rate")
+    measured = curves.parts(trained.metrics, _TEST)
     return _render(
         "training.html",
         provenance=report.provenance,
@@ -51,9 +54,10 @@ def training_page(report: TrainingReport) -> bytes:
         ledger=view.see_ledger(report.ledger),
         treated=report.treated,
         metrics=view.see_metrics(trained.metrics),
+        confusions=[*confusions(trained.metrics, _TEST)],
         pictures=[
             *pictures.draw_learning(trained.history),
-            *curves.draw_curves(trained.curves, _TEST, base.value if base else None),
+            *curves.draw_curves(trained.curves, _TEST, measured),
         ],
         **_features(report),
     )
@@ -124,7 +128,18 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    told = ("number", "signed", "share", "day", "moment", "name", "reason", "expectation")
+    told = (
+        "number",
+        "signed",
+        "share",
+        "day",
+        "moment",
+        "name",
+        "place",
+        "expectation",
+        "model",
+        "measure",
+    )
     environment.filters.update({each: getattr(words, each) for each in told})
     environment.filters["drawing"] = Markup
     environment.filters["step"] = step_of

@@ -9,7 +9,7 @@ from tasks.models.base import History
 from tasks.report import words
 from tasks.report.records import Histogram
 from tasks.report.trends import NightLine
-from tasks.report.vega import SERIES, Picture, Spec, at, axis, color, draw
+from tasks.report.vega import SERIES, Picture, Spec, at, axis, color, draw, told_apart
 
 Series = Mapping[str, Sequence[float | None]]
 
@@ -42,7 +42,9 @@ def draw_probabilities(night: Histogram, training: Histogram | None) -> Picture 
         tick = {"type": "tick", "thickness": 3, "opacity": 1, "width": {"band": 1.0}}
         values = {"values": _shares(training, "training")}
         layers.append({"data": values, "mark": tick, "encoding": encoding})
-    return Picture("Probabilities", caption, draw({"layer": layers}, "probabilities"))
+    return Picture(
+        "Probabilities", caption, draw({"layer": layers}, "probabilities", "Probabilities")
+    )
 
 
 def draw_learning(history: History) -> list[Picture]:
@@ -74,7 +76,7 @@ def draw_learning(history: History) -> list[Picture]:
             ]
         }
         caption += f" The dashed line marks epoch {words.number(history.kept)}, which was kept."
-        drawn.append(Picture(title, caption, draw(spec, field)))
+        drawn.append(Picture(title, caption, draw(spec, field, title)))
     return drawn
 
 
@@ -116,9 +118,10 @@ def _trend(
     domain = {"domain": [0, top], "nice": True} if top else {"domain": [0, 1]}
     y = axis("y", "", {"title": None, "axis": ticks, "scale": domain})
     mark = {"type": "line", "strokeWidth": 2, "point": {"size": 22, "filled": True}}
-    encoding = {"x": x, "y": y, "color": color(list(series))}
+    apart = told_apart("strokeDash", list(series))
+    encoding = {"x": x, "y": y, "color": color(list(series)), **apart}
     spec = {"data": {"values": values}, "mark": mark, "encoding": encoding}
-    return Picture(title, caption, draw(spec, f"trend-{title.lower()}"))
+    return Picture(title, caption, draw(spec, f"trend-{title.lower()}", title))
 
 
 def _shares(histogram: Histogram, label: str) -> list[Mapping[str, Any]]:

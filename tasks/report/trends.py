@@ -82,7 +82,8 @@ def verdict(lines: Sequence[NightLine]) -> str:
     last = lines[-1]
     alerts = words.count(sum(line.alerts for line in lines), "alert")
     calm = sum(line.is_calm for line in lines)
+    quiet = "all" if calm == len(lines) else f"{calm:,}" if calm else "none"
     return (
-        f"{alerts} in {words.count(len(lines), 'night')}, {calm} of them without a remark; "
+        f"{alerts} in {words.count(len(lines), 'night')}, {quiet} of them without a remark; "
         f"the last, {words.day(last.batch_date)}, has {words.count(last.alerts, 'alert')}."
     )

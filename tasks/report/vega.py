@@ -6,6 +6,7 @@ same dicts. Colours are the page's own variables, so that one drawing suits ligh
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 
 _WIDTH, _HEIGHT = 330, 230
 SERIES = ("var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)")
+_DASHES = ((1, 0), (7, 3), (2, 3), (9, 3, 2, 3))
+_SHAPES = ("circle", "triangle-up", "square", "diamond")
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _CONFIG: Mapping[str, Any] = {
     "background": None,
@@ -80,12 +83,26 @@ def color(series: Sequence[str], symbol: str = "stroke") -> Spec:
     }
 
 
-def draw(spec: Spec, name: str) -> str:
+def told_apart(channel: str, series: Sequence[str], symbol: str = "stroke") -> Spec:
+    """A dash or a shape for each series, for eyes that do not tell the colours apart.
+
+    Args:
+        channel: `strokeDash` or `shape`.
+        series: as they are given to `color`, whose legend shows both.
+        symbol: as it is given to `color`.
+    """
+    kinds = _SHAPES if channel == "shape" else _DASHES
+    tinted = color(series, symbol)
+    return {channel: tinted | {"scale": {"domain": list(series), "range": kinds[: len(series)]}}}
+
+
+def draw(spec: Spec, name: str, title: str = "") -> str:
     """Draw a specification as an `<svg>` element without a fixed size.
 
     Args:
         spec: without size and configuration.
         name: tells the drawing's inner names from those of the page's other drawings.
+        title: what it is called where it cannot be seen.
     """
     # Starting the JavaScript engine takes most of a second: only a page that draws pays for it.
     import vl_convert
@@ -98,4 +115,5 @@ def draw(spec: Spec, name: str) -> str:
     for place, inner in enumerate(names):
         svg = svg.replace(f'id="{inner}"', f'id="{name}-{place}"')
         svg = svg.replace(f"url(#{inner})", f"url(#{name}-{place})")
-    return re.sub(r'(<svg[^>]*?) width="\d+" height="\d+"', r"\1", svg, count=1)
+    said = f' role="img" aria-label="{html.escape(title or name)}"'
+    return re.sub(r'(<svg[^>]*?) width="\d+" height="\d+"', rf"\1{said}", svg, count=1)

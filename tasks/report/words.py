@@ -82,6 +82,20 @@ def name(identifier: str) -> str:
     return identifier.replace("_", " ")
 
 
+_MODELS = {"tabm": "TabM", "mlp": "MLP", "xgboost": "XGBoost"}
+_MEASURES = {"roc_auc": "ROC AUC", "brier": "Brier score"}
+
+
+def model(kind: str) -> str:
+    """A kind of model as its authors write it: `tabm` is `TabM`."""
+    return _MODELS.get(kind, name(kind))
+
+
+def measure(metric: str) -> str:
+    """A measure as the field writes it: `roc_auc` is `ROC AUC`."""
+    return _MEASURES.get(metric, name(metric))
+
+
 def expectation(kind: str) -> str:
     """What was expected: `expect_column_sum_to_be_between` is `column sum to be between`."""
     return name(kind.removeprefix("expect_"))
@@ -100,11 +114,17 @@ def reason(feature: str, value: float | None, usual: Ranges) -> str:
     if value is None or math.isnan(value):
         return f"{name(feature)} is missing"
     told = f"{name(feature)} {number(value)}"
-    if feature not in usual:
-        return told
+    against = place(feature, value, usual)
+    return f"{told} is {against}" if against else told
+
+
+def place(feature: str, value: float | None, usual: Ranges) -> str:
+    """Where a value lies: `above its usual 1 to 48`; empty where nobody knows what is usual."""
+    if value is None or math.isnan(value) or feature not in usual:
+        return ""
     low, high = usual[feature]
-    place = "above" if value > high else "below" if value < low else "within"
-    return f"{told} is {place} its usual {number(low)} to {number(high)}"
+    side = "above" if value > high else "below" if value < low else "within"
+    return f"{side} its usual {number(low)} to {number(high)}"
 
 
 def drift(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -23,6 +23,24 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this mac
 PAGES = ("report.html", "training.html", "incident.html", "index.html")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844), "narrow": (320, 640)}
 
+# Of the element that has the focus: its place, and the width and the contrast of its outline.
+FOCUSED = """
+(() => {
+  const e = document.activeElement, style = getComputedStyle(e);
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const light = color => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map(c => c / 255)
+      .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = light(getComputedStyle(document.body).backgroundColor);
+  const [a, b] = [light(style.outlineColor), ground].sort((x, y) => y - x);
+  const width = style.outlineStyle === 'none' ? 0 : parseFloat(style.outlineWidth);
+  return [[...document.querySelectorAll('*')].indexOf(e), width, (a + 0.05) / (b + 0.05)];
+})()
+"""
+
 # For each text: its colour against the nearest painted ground behind it, by WCAG 2.2.
 FAINT_TEXTS = """
 (() => {
@@ -147,6 +165,44 @@ class TestPages:
         targets = page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.hash)")
         for target in targets:
             assert page.evaluate(f"document.querySelector({target!r}) !== null"), target
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_tab_key_reaches_every_control_and_shows_where_it_is(site, page, name, scheme) -> None:
+    page.open(f"{site}/{name}", scheme=scheme)
+    controls = "a[href], summary, [tabindex='0']"
+    count = page.evaluate(
+        f"[...document.querySelectorAll({controls!r})].filter(e => e.checkVisibility()).length"
+    )
+    reached = []
+    for _ in range(count):
+        for kind in ("keyDown", "keyUp"):
+            page.call("Input.dispatchKeyEvent", type=kind, key="Tab", windowsVirtualKeyCode=9)
+        reached.append(page.evaluate(FOCUSED))
+    places = [place for place, _, _ in reached]
+    assert places == sorted(set(places)), "each once, in the order of the page"
+    assert all(width >= 2 for _, width, _ in reached), "the focus has an outline"
+    assert all(contrast >= 3 for _, _, contrast in reached), "that stands out from its ground"
+
+
+def test_every_picture_has_a_name_and_a_caption(site, page) -> None:
+    for name in PAGES:
+        page.open(f"{site}/{name}")
+        bare = "figure:not(:has(figcaption)), svg.marks:not([role=img][aria-label])"
+        assert not page.has(bare), name
+        assert page.evaluate("[...document.querySelectorAll('img:not([alt])')].length") == 0
+
+
+def test_folded_alerts_open_by_the_keyboard(site, page) -> None:
+    page.open(f"{site}/report.html")
+    page.evaluate("document.querySelector('#alerts summary').focus()")
+    for kind in ("keyDown", "keyUp"):
+        page.call(
+            "Input.dispatchKeyEvent", type=kind, key="Enter", text="\r", windowsVirtualKeyCode=13
+        )
+    assert page.evaluate("document.querySelector('#alerts details').open")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
 def test_the_colours_follow_the_scheme(site, page) -> None:

@@ -14,6 +14,7 @@ from tasks.models.base import History
 from tasks.models.records import Curve
 from tasks.report import summary, tables, task, view
 from tasks.report.config import ReportConfig
+from tasks.report.confusion import confusions
 from tests.unit.report import nights
 
 HOSTILE = "<script>alert(1)</script>|*x*"
@@ -117,7 +118,7 @@ def test_many_warnings_are_counted_rather_than_listed(store) -> None:
 
 def test_checks_that_held_are_folded_away(store) -> None:
     page = publish_page(store)
-    assert page.index("column values to match regex") < page.index("<details")
+    assert page.index("column values to match regex") < page.index("7 checks held")
     assert "<summary>7 checks held</summary>" in page
 
 
@@ -145,10 +146,47 @@ def test_a_page_is_whole_without_candidates(store) -> None:
 def test_pictures_take_their_colours_from_the_page(store) -> None:
     page = publish_page(store)
     drawings = re.findall(r"<svg[^>]*class=\"marks\".*?</svg>", page, re.S)
-    assert len(drawings) == 4
+    assert len(drawings) == 5
     for drawing in drawings:
         assert not re.search(r'(fill|stroke)="(#|rgb)', drawing)
         assert "var(--" in drawing
+
+
+def test_pictures_have_a_name_and_tell_models_apart_without_colour(store) -> None:
+    page = publish_page(store)
+    drawings = re.findall(r"<svg[^>]*class=\"marks\".*?</svg>", page, re.S)
+    assert [re.search(r'role="img" aria-label="([^"]+)"', each)[1] for each in drawings] == [
+        "Probabilities",
+        "Precision and recall",
+        "ROC",
+        "Gains",
+        "Calibration",
+    ]
+    assert all("stroke-dasharray=" in each for each in drawings[1:4])
+    points = re.search(r'class="mark-symbol .*?</g>', drawings[4], re.S)[0]
+    assert len(set(re.findall(r' d="([^"]+)"', points))) == 2, "a shape for each model"
+
+
+def test_the_counts_of_decisions_add_up_to_the_rows_they_were_measured_on(store) -> None:
+    for each in confusions(nights.metrics(), "test"):
+        assert each.rows == 20412
+        assert each.found + each.missed == round(0.021 * 20412)
+    page = publish_page(store)
+    assert "the 40 highest scores a day" in page
+    assert "<caption>" in page
+
+
+def test_a_decision_that_called_nothing_has_no_counts() -> None:
+    silent = [replace(m, value=0.0) if "precision" in m.metric else m for m in nights.metrics()]
+    assert not [*confusions(silent, "test")]
+    assert not [*confusions(nights.metrics(), "fold_1")]
+
+
+def test_alerts_behind_the_first_ten_are_folded_away(store) -> None:
+    page = publish_page(store)
+    assert page.count('<span class="unseen">Rank </span>') == 20
+    assert "<summary>10 more alerts</summary>" in page
+    assert 'class="beyond">is above its usual' in page
 
 
 def test_an_incident_says_what_where_and_what_to_do(store) -> None:
