@@ -259,6 +259,16 @@ def export(table: str, name: str | None, date: dt.date | None, file: Path, as_js
 
 
 @cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME]…")
+@as_json
+def status(names: tuple[str, ...], as_json: bool) -> None:
+    """Say where pipelines stand: last night, models, circuits, running runs, open incidents."""
+    from flows import status as standing
+
+    standing.show(names, as_json)
+
+
+@cli.command()
 @click.argument("name")
 @as_json
 def models(name: str, as_json: bool) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from prefect import flow
 
-from flows import arrivals, clock, pruning
+from flows import arrivals, circuits, clock, pruning
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs, past_labels
@@ -16,14 +16,16 @@ from flows.landing import Landing, land
 from flows.options import NightOptions
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night, Outcome, closed_night, publish_night, refresh_index
+from tasks.core.artifacts import Passed
 from tasks.core.commit import Run, open_run
-from tasks.core.errors import ConfigError, LamplighterError, ModelError, SchemaDriftError
+from tasks.core.errors import ConfigError, LamplighterError, NoScoresError, SchemaDriftError
 from tasks.core.ledger import check_balance
 from tasks.features.task import build_features
 from tasks.models.aliases import Aliases, read_aliases
 from tasks.monitor.task import measure_drift
 from tasks.prepare.task import prepare
-from tasks.score.ladder import Footing, footings, nothing_left
+from tasks.score.config import ScoringConfig
+from tasks.score.ladder import Footing, footings, without_scores
 from tasks.score.task import score
 
 _DAY = dt.timedelta(days=1)
@@ -63,35 +65,75 @@ def nightly(
     return replace(night, stale=tuple(arrivals.stale_nights(loaded, arrivals.all_kept(loaded))))
 
 
+@dataclass(frozen=True, slots=True)
+class _Tonight:
+    """What every rung of the ladder has in common."""
+
+    run: Run
+    pipeline: Pipeline
+    day: dt.date
+    past: History
+    landing: Landing
+
+
 def _night(
     run: Run, pipeline: Pipeline, day: dt.date, past: History, aliases: Aliases, costs: Costs
 ) -> Night:
     landing = land(run, pipeline, list(pipeline.config.sources), past.events)
-    passed: list[str] = []
-    for footing in footings(pipeline.store, aliases, passed):
+    outcome = _climb(_Tonight(run, pipeline, day, past, landing), aliases)
+    check_balance(outcome.ledger)
+    night = publish_night(run, pipeline, outcome, costs)
+    circuits.note(pipeline, outcome.scored)
+    return night
+
+
+def _climb(tonight: _Tonight, aliases: Aliases) -> Outcome:
+    """What the best rung makes of the night.
+
+    Where every rung's scores are far from those of its training, it is the night that changed: the
+    best one's are taken all the same, and the reader is told.
+    """
+    limits = tonight.pipeline.config.scoring
+    try:
+        return _first(tonight, aliases, limits)
+    except NoScoresError as error:
+        far = [each for each in error.passed if each.kind == "far"]
+        if not far:
+            raise
+        outcome = _first(tonight, aliases, limits.model_copy(update={"max_distance": None}))
+        told = f"No model's scores are like those of its training; of the {far[0]}"
+        warnings = (told, *outcome.scored.warnings)
+        return replace(outcome, scored=replace(outcome.scored, warnings=warnings))
+
+
+def _first(tonight: _Tonight, aliases: Aliases, limits: ScoringConfig) -> Outcome:
+    """The outcome of the first footing on which a rung answers.
+
+    Raises:
+        NoScoresError: none does.
+    """
+    passed: list[Passed] = []
+    resting = circuits.resting(tonight.pipeline)
+    for footing in footings(tonight.pipeline.store, aliases, passed, resting):
         try:
-            outcome = _outcome(run, pipeline, day, past, landing, footing)
-        except ModelError as error:
-            passed.append(error.found)
-            continue
+            outcome = _outcome(tonight, footing, limits)
+        except NoScoresError as error:
+            passed += error.passed
         except (ConfigError, SchemaDriftError) as error:
             if not passed:
                 raise  # the champion may be able to score: it is the night that is not as it was
-            passed.append(f"{footing.rungs[0].source}: {error.found}")
-            continue
-        degraded = "; ".join(filter(None, [*passed, outcome.scored.degraded]))
-        check_balance(outcome.ledger)
-        told = replace(outcome, scored=replace(outcome.scored, degraded=degraded))
-        return publish_night(run, pipeline, told, costs)
-    raise nothing_left(passed)
+            passed.append(without_scores(footing.rungs[0], "failed", error.found))
+        else:
+            scored = outcome.scored
+            return replace(outcome, scored=replace(scored, passed=(*passed, *scored.passed)))
+    raise NoScoresError(passed)
 
 
-def _outcome(
-    run: Run, pipeline: Pipeline, day: dt.date, past: History, landing: Landing, footing: Footing
-) -> Outcome:
+def _outcome(tonight: _Tonight, footing: Footing, limits: ScoringConfig) -> Outcome:
     """Prepare, build and score with what the rungs of a footing learned, and with nothing else."""
+    run, pipeline, day, past = tonight.run, tonight.pipeline, tonight.day, tonight.past
     config, learned = pipeline.config, footing.learned
-    tables = landing.validated.tables
+    tables = tonight.landing.validated.tables
     events = (*past.events.tables.values(), tables[config.event.table])
 
     prepared = prepare(run, config.prepare, learned, config.event, events, (day, day))
@@ -99,11 +141,10 @@ def _outcome(
     read = inputs(pipeline, prepared.table, past, tables, labels)
     states = learned.record.features
     built = build_features(run, config.features, config.event, read, (day, day), states)
-    scored = score(run, config.decision, built.table, footing)
-    drift = measure_drift(
-        run, config.monitoring.drift, built.table, scored.table, footing.answered(scored)
-    )
+    scored = score(run, config.decision, built.table, footing, limits)
+    answered = footing.answered(scored)
+    drift = measure_drift(run, config.monitoring.drift, built.table, scored.table, answered)
 
     facts = footing.facts[scored.model_version]
-    ledger = (*landing.ledger, *prepared.ledger, *built.ledger, *scored.ledger)
-    return Outcome(landing, past, scored, facts, prepared.treated, ledger, drift)
+    ledger = (*tonight.landing.ledger, *prepared.ledger, *built.ledger, *scored.ledger)
+    return Outcome(tonight.landing, past, scored, facts, prepared.treated, ledger, drift)

@@ -37,7 +37,7 @@ from tasks.models.config import ModelConfig, TabMConfig
 from tasks.monitor.config import MonitoringConfig
 from tasks.prepare.config import PrepareConfig
 from tasks.report.config import ReportConfig
-from tasks.score.config import BudgetDecision, DecisionConfig
+from tasks.score.config import BudgetDecision, DecisionConfig, ScoringConfig
 from tasks.select.config import SelectionConfig
 from tasks.train.config import TrainingConfig
 from tasks.train.tune_config import TuningConfig
@@ -101,6 +101,7 @@ class PipelineConfig(Config):
     decision: DecisionConfig = Field(
         BudgetDecision(per_day=100), description="Which events become alerts"
     )
+    scoring: ScoringConfig = Field(ScoringConfig(), description="When a model's scores are taken")
     report: ReportConfig = Field(ReportConfig(), description="How a night is told to people")
     retention: RetentionConfig | None = Field(
         None, description="What each night takes away of old batch dates; empty: nothing"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from tasks.core.treatments import Treated
 
@@ -65,6 +65,10 @@ class Scores:
 
 class Drift:
     """One row for each feature, and one for the score: how far it is from the training."""
+
+
+class Circuits:
+    """Which models failed night after night (`tasks.score.circuit`)."""
 
 
 class Proven:
@@ -262,6 +266,37 @@ class Estimate:
     rows: int
 
 
+PassedKind = Literal["failed", "far", "rests"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A rung of the ladder that gave no scores, or whose scores were not taken.
+
+    Args:
+        source: `champion`, `previous` or `fallback`.
+        version: its bundle.
+        role: `model` or `fallback`: its member of the bundle.
+        kind: `failed`; `far`: its scores are unlike those of its training; `rests`: it failed too
+            often to be asked.
+        why: in words.
+    """
+
+    source: str
+    version: str
+    role: str
+    kind: PassedKind
+    why: str
+
+    @property
+    def model(self) -> str:
+        """Names the member: `<version>/<role>`."""
+        return f"{self.version}/{self.role}"
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.version}: {self.why}"
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
     """A night's scores and how they came about.
@@ -271,7 +306,8 @@ class Scored:
         ledger: events in and scores out.
         source: the rung of the ladder that scored: `champion`, `previous` or `fallback`.
         model_version: the version that scored.
-        degraded: why a lower rung had to serve; empty where the champion did.
+        role: its member of the bundle that scored: `model` or `fallback`.
+        passed: the rungs above it, with why they gave no scores.
         expected: what the decision is expected to bring, by the model's own test part.
         warnings: what a reader should know of scores and decisions, one sentence each.
     """
@@ -280,6 +316,12 @@ class Scored:
     ledger: tuple[LedgerLine, ...]
     source: str
     model_version: str
-    degraded: str = ""
+    role: str = "model"
+    passed: tuple[Passed, ...] = ()
     expected: tuple[Estimate, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def degraded(self) -> str:
+        """Why a lower rung had to serve; empty where the champion did."""
+        return "; ".join(map(str, self.passed))

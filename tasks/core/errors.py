@@ -9,7 +9,8 @@ LamplighterError (1)
 │   ├── SchemaDriftError        columns differ from the declared schema
 │   └── GateClosedError         a critical expectation failed; nothing was published
 ├── ModelError (5)              a model is missing, damaged or unfit
-│   └── ModelMissingError       nothing was trained yet
+│   ├── ModelMissingError       nothing was trained yet
+│   └── NoScoresError           every model that was asked failed
 ├── StoreError (6)              the store is damaged or cannot be written
 │   ├── IntegrityError          a file's bytes are not the bytes that were committed
 │   └── LedgerError             rows do not add up
@@ -18,7 +19,11 @@ LamplighterError (1)
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from tasks.core.artifacts import Passed
 
 
 class LamplighterError(Exception):
@@ -102,6 +107,23 @@ class ModelError(LamplighterError):
 
 class ModelMissingError(ModelError):
     """Nothing was trained yet."""
+
+
+class NoScoresError(ModelError):
+    """Every model that was asked failed.
+
+    Args:
+        passed: the models, with why each gave no scores.
+    """
+
+    def __init__(self, passed: Sequence[Passed]) -> None:
+        super().__init__(
+            "one model that can score",
+            found="; ".join(map(str, passed)),
+            where="models/",
+            do="Train the pipeline again, or restore the models' files from a copy.",
+        )
+        self.passed = tuple(passed)
 
 
 class StoreError(LamplighterError):

@@ -6,6 +6,7 @@ landed/ valid/ prepared/ features/ labels/ examples/ scores/   <pipeline>/<table
 models/<pipeline>/<version>/                                   bundles, named by content
 reports/<pipeline>/<table>/batch_date=D/                       the public tables and pages
 commits/<pipeline>/<batch>.json                                what was published, by digest
+circuits/<pipeline>/circuits.json                              models that failed in a row
 incidents/<pipeline>/batch_date=D/                             why a night was stopped
 proofs/<pipeline>/no-leak.json                                 that no feature sees the future
 staging/<pipeline>/<batch>/<attempt>/                          what a run is writing

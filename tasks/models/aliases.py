@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
@@ -46,6 +47,12 @@ class Aliases:
     champion: Ref[Model]
     previous: Ref[Model] | None
     history: tuple[Registered, ...]
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The version of each alias."""
+        named = {"champion": self.champion, "previous": self.previous}
+        return {alias: ref.sha256[:12] for alias, ref in named.items() if ref is not None}
 
     def to_json(self) -> bytes:
         """The content of `aliases.json`."""

@@ -1,12 +1,13 @@
-"""What a pipeline file may say under `decision`."""
+"""What a pipeline file may say under `decision` and `scoring`."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tasks.core.config import Config
+from tasks.core.config import Config, Duration
 
 
 class Decision(Config):
@@ -57,3 +58,26 @@ DecisionConfig = Annotated[
     BudgetDecision | ThresholdDecision | CostDecision | FalseDiscoveryDecision,
     Field(discriminator="kind"),
 ]
+
+
+class CircuitConfig(Config):
+    """When a model that fails night after night is left alone for a while."""
+
+    failures: int = Field(3, ge=1, description="Nights in a row it failed, before it is left alone")
+    rest: int = Field(3, ge=1, description="Nights it is not asked, before it is tried again")
+
+
+class ScoringConfig(Config):
+    """When a model's scores are not taken, so that the next rung of the ladder serves."""
+
+    timeout: Duration = Field(
+        dt.timedelta(minutes=30), description="How long a model may take; the fallback may longer"
+    )
+    max_distance: float | None = Field(
+        0.6,
+        gt=0,
+        lt=1,
+        description="Largest Kolmogorov-Smirnov distance of a night's scores from those of the "
+        "training's test part, beyond chance; empty: any is taken",
+    )
+    circuit: CircuitConfig = Field(CircuitConfig(), description="Models that fail again and again")

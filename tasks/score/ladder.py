@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tasks.core.artifacts import Model, Ref, Scored
-from tasks.core.errors import ModelError, StoreError
+from tasks.core.artifacts import Model, Passed, PassedKind, Ref, Scored
+from tasks.core.errors import ModelError, NoScoresError, StoreError
 from tasks.core.keys import digest
 from tasks.core.treatments import Learned
 from tasks.models.aliases import Aliases
-from tasks.models.base import Vector
-from tasks.models.bundle import Bundle, Facts, Member, Reader, Role, open_bundle, version_of
+from tasks.models.bundle import Bundle, Facts, Reader, Role, open_bundle, version_of
+from tasks.score.asking import Answer, Rung, ask
+from tasks.score.config import ScoringConfig
+from tasks.score.distance import too_far
 from tasks.score.stream import Events
 
 # What a broken model can raise besides our own errors: torch and XGBoost use these two.
-_BROKEN = (ModelError, StoreError, RuntimeError, ValueError)
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One place to ask for scores: `source` is its name in the scores table."""
-
-    source: str
-    ref: Ref[Model]
-    role: Role
+BROKEN = (ModelError, StoreError, RuntimeError, ValueError)
+ANY = ScoringConfig(max_distance=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +57,6 @@ class _Stand:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A rung's scores, all finite, and what is needed to explain them.
-
-    Args:
-        source: `champion`, `previous` or `fallback`.
-        version: the bundle that answered.
-        features: columns of its matrix.
-        member: the scorer and its calibration.
-        scores: (n_events,).
-    """
-
-    source: str
-    version: str
-    features: tuple[str, ...]
-    member: Member
-    scores: Vector
-
-
 def rungs(aliases: Aliases) -> Iterator[Rung]:
     """The places to ask, best first."""
     yield Rung("champion", aliases.champion, "model")
@@ -92,7 +67,9 @@ def rungs(aliases: Aliases) -> Iterator[Rung]:
         yield Rung("fallback", aliases.previous, "fallback")
 
 
-def footings(reader: Reader, aliases: Aliases, passed: list[str]) -> Iterator[Footing]:
+def footings(
+    reader: Reader, aliases: Aliases, passed: list[Passed], resting: Mapping[str, str]
+) -> Iterator[Footing]:
     """The ladder, cut where the preparation changes, best rung first.
 
     A rung that cannot be read has no footing: neither what its weights nor what its preparation
@@ -101,14 +78,20 @@ def footings(reader: Reader, aliases: Aliases, passed: list[str]) -> Iterator[Fo
     Args:
         reader: what bundles are read through.
         aliases: which versions serve.
-        passed: takes, for each rung that cannot be read, why.
+        passed: takes, for each rung that rests or cannot be read, why.
+        resting: the models that are not asked tonight, with why.
     """
-    stands = [stand for rung in rungs(aliases) if (stand := _stand(reader, rung, passed))]
-    for key, group in itertools.groupby(stands, key=lambda stand: stand.key):
+    asked = []
+    for rung in rungs(aliases):
+        if rung.model in resting:
+            passed.append(without_scores(rung, "rests", resting[rung.model]))
+        elif stand := _stand(reader, rung, passed):
+            asked.append(stand)
+    for key, group in itertools.groupby(asked, key=lambda stand: stand.key):
         own = list(itertools.dropwhile(lambda stand: not _reads(stand, passed), group))
         if own:
             facts = {stand.bundle.version: stand.bundle.facts for stand in own}
-            same = (s.rung for s in stands if s.key == key and s.rung.role == "fallback")
+            same = (s.rung for s in asked if s.key == key and s.rung.role == "fallback")
             yield Footing(facts, own[0].learned, tuple(s.rung for s in own), tuple(same))
 
 
@@ -116,72 +99,68 @@ def first_footing(reader: Reader, aliases: Aliases) -> Footing:
     """What the best model that can be read stands on.
 
     Raises:
-        ModelError: no model can be read.
+        NoScoresError: no model can be read.
     """
-    passed: list[str] = []
-    for footing in footings(reader, aliases, passed):
+    passed: list[Passed] = []
+    for footing in footings(reader, aliases, passed, {}):
         return footing
-    raise nothing_left(passed)
+    raise NoScoresError(passed)
 
 
-def _stand(reader: Reader, rung: Rung, passed: list[str]) -> _Stand | None:
+def _stand(reader: Reader, rung: Rung, passed: list[Passed]) -> _Stand | None:
     try:
         bundle = open_bundle(reader, rung.ref)
         learned = _preparation(bundle, rung)
-    except _BROKEN as error:
-        passed.append(_why(rung, error))
+    except BROKEN as error:
+        passed.append(without_scores(rung, "failed", in_short(error)))
         return None
     key = digest({"record": asdict(learned.record), "files": sorted(learned.files)})
     return _Stand(rung, bundle, learned, key)
 
 
-def _reads(stand: _Stand, passed: list[str]) -> bool:
+def _reads(stand: _Stand, passed: list[Passed]) -> bool:
     """Whether the rung's weights can be read."""
     try:
         stand.bundle.read(stand.rung.role)
-    except _BROKEN as error:
-        passed.append(_why(stand.rung, error))
+    except BROKEN as error:
+        passed.append(without_scores(stand.rung, "failed", in_short(error)))
         return False
     return True
 
 
-def climb(reader: Reader, places: Iterable[Rung], events: Events) -> tuple[Answer, str]:
+def climb(
+    reader: Reader, places: Iterable[Rung], events: Events, limits: ScoringConfig = ANY
+) -> tuple[Answer, tuple[Passed, ...]]:
     """Ask one rung after the other until one answers.
 
+    The fallback has all the time it needs: something always scores.
+
+    Args:
+        reader: what bundles are read through.
+        places: the rungs, best first.
+        events: the night.
+        limits: when an answer is not taken.
+
     Returns:
-        The answer, and why the rungs before it gave none; empty if the first one did.
+        The answer, and the rungs before it that gave none.
 
     Raises:
-        ModelError: no rung answered.
+        NoScoresError: no rung answered.
     """
-    reasons: list[str] = []
+    passed: list[Passed] = []
     for rung in places:
+        seconds = limits.timeout.total_seconds() if rung.role == "model" else None
         try:
-            return ask(reader, rung, events), "; ".join(reasons)
-        except _BROKEN as error:
-            reasons.append(_why(rung, error))
-    raise nothing_left(reasons)
-
-
-def ask(reader: Reader, rung: Rung, events: Events) -> Answer:
-    """Have one rung score every event.
-
-    Raises:
-        IntegrityError: a file is missing or was changed.
-        ModelError: the model is not the one described, lacks a feature, or gives no number.
-    """
-    bundle = open_bundle(reader, rung.ref)
-    _check_features(bundle, events)
-    member = bundle.read(rung.role)
-    features = bundle.facts.features
-    parts = [member.scorer.score(matrix) for matrix in events.matrices(features)]
-    scores = np.concatenate([np.empty(0, np.float32), *parts]).astype(np.float64)
-    broken = int((~np.isfinite(scores)).sum())
-    if broken:
-        raise ModelError(
-            "finite scores", found=f"{broken} of {len(scores)} are not", where=rung.ref.uri
-        )
-    return Answer(rung.source, bundle.version, features, member, scores)
+            answer = ask(reader, rung, events, seconds)
+        except BROKEN as error:
+            passed.append(without_scores(rung, "failed", in_short(error)))
+            continue
+        evidence = answer.member.evidence
+        reference = evidence.scores.astype(np.float64) if evidence else np.empty(0)
+        if not (far := too_far(answer.scores, reference, limits.max_distance)):
+            return answer, tuple(passed)
+        passed.append(without_scores(rung, "far", far))
+    raise NoScoresError(passed)
 
 
 def _preparation(bundle: Bundle, rung: Rung) -> Learned:
@@ -189,32 +168,13 @@ def _preparation(bundle: Bundle, rung: Rung) -> Learned:
     return bundle.readable_preparation() if rung.role == "fallback" else bundle.preparation()
 
 
-def _check_features(bundle: Bundle, events: Events) -> None:
-    absent = [name for name in bundle.facts.features if name not in events.features]
-    if absent:
-        raise ModelError(
-            "the features the model was trained on",
-            found=f"none named {', '.join(absent[:5])}",
-            where=bundle.ref.uri,
-            do="Train again after changing the features of a pipeline.",
-        )
+def without_scores(rung: Rung, kind: PassedKind, why: str) -> Passed:
+    """That a rung gave no scores, or none that are taken."""
+    return Passed(rung.source, version_of(rung.ref), rung.role, kind, why)
 
 
-def nothing_left(reasons: Sequence[str]) -> ModelError:
-    """No rung gave scores, with the reason of each."""
-    return ModelError(
-        "one model that can score",
-        found="; ".join(reasons),
-        where="models/",
-        do="Train the pipeline again, or restore the models' files from a copy.",
-    )
-
-
-def _why(rung: Rung, error: Exception) -> str:
-    return f"{rung.source} {rung.ref.sha256[:12]}: {_in_short(error)}"
-
-
-def _in_short(error: Exception) -> str:
+def in_short(error: Exception) -> str:
+    """What broke a model, in one line."""
     if isinstance(error, (ModelError, StoreError)):
         return f"required {error.required}, found {error.found}"
     return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"

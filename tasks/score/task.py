@@ -10,11 +10,12 @@ from tasks.core.commit import Run
 from tasks.core.errors import ModelError
 from tasks.core.event import EVENT_ID
 from tasks.core.store import table_uri
-from tasks.score.config import DecisionConfig, FalseDiscoveryDecision
+from tasks.score.asking import Answer
+from tasks.score.config import DecisionConfig, FalseDiscoveryDecision, ScoringConfig
 from tasks.score.decide import ALERT, decide
 from tasks.score.discoveries import lack_of_power, q_values
 from tasks.score.expectation import expect
-from tasks.score.ladder import Answer, Footing, climb
+from tasks.score.ladder import ANY, BROKEN, Footing, climb, in_short
 from tasks.score.reasons import DTYPE, explain
 from tasks.score.stream import Events
 from tasks.task import stage
@@ -23,7 +24,13 @@ _POSITION = "_position"
 
 
 @stage("score")
-def score(run: Run, decision: DecisionConfig, features: Ref[Features], footing: Footing) -> Scored:
+def score(
+    run: Run,
+    decision: DecisionConfig,
+    features: Ref[Features],
+    footing: Footing,
+    limits: ScoringConfig = ANY,
+) -> Scored:
     """Score a night's events, decide, and explain the alerts.
 
     Args:
@@ -31,22 +38,25 @@ def score(run: Run, decision: DecisionConfig, features: Ref[Features], footing: 
         decision: which events become alerts.
         features: what the footing's preparation made.
         footing: the rungs that may be asked.
+        limits: when what they answer is not taken.
 
     Raises:
-        ModelError: none of them answered.
+        NoScoresError: none of them answered.
     """
     events = Events.of(run.scan(features), features.rows)
-    answer, degraded = climb(run.store, footing.rungs, events)
+    answer, passed = climb(run.store, footing.rungs, events, limits)
     judged = _judge(events, answer).with_columns(
         fallback_score=_fallback_scores(run, footing, events, answer)
     )
     decided = decide(judged, decision).drop(EVENT_ID, BATCH_DATE)
-    ref = _write(run, events, decided, answer)
+    explained, unexplained = _explained(events, decided, answer)
+    ref = _write(run, events, decided, answer, explained)
     line = LedgerLine("score", features.uri.split("/")[2], features.rows, ref.rows)
     member = answer.member
     expected = expect(decision, member.evidence, member.calibration) if member.evidence else ()
-    warnings = tuple(filter(None, [_without_power(decision, decided, answer)]))
-    return Scored(ref, (line,), answer.source, answer.version, degraded, expected, warnings)
+    warnings = tuple(filter(None, [unexplained, _without_power(decision, decided, answer)]))
+    role = answer.rung.role
+    return Scored(ref, (line,), answer.source, answer.version, role, passed, expected, warnings)
 
 
 def _judge(events: Events, answer: Answer) -> pl.DataFrame:
@@ -71,9 +81,10 @@ def _fallback_scores(run: Run, footing: Footing, events: Events, answer: Answer)
     return pl.Series(beside.scores, dtype=pl.Float64)
 
 
-def _write(run: Run, events: Events, decided: pl.DataFrame, answer: Answer) -> Ref[Scores]:
+def _write(
+    run: Run, events: Events, decided: pl.DataFrame, answer: Answer, explained: pl.DataFrame
+) -> Ref[Scores]:
     """Write the scores batch by batch, the reasons of alerts among them."""
-    explained = _explained(events, decided, answer)
     uri = table_uri("scores", run.pipeline, "scores", run.batch)
     told = decided.lazy().with_columns(
         score_source=pl.lit(answer.source),
@@ -96,13 +107,23 @@ def _write(run: Run, events: Events, decided: pl.DataFrame, answer: Answer) -> R
     return table.ref
 
 
-def _explained(events: Events, decided: pl.DataFrame, answer: Answer) -> pl.DataFrame:
-    """The reasons of each alert, by the position of its event."""
+def _explained(events: Events, decided: pl.DataFrame, answer: Answer) -> tuple[pl.DataFrame, str]:
+    """The reasons of each alert, by the position of its event, and why there are none.
+
+    Scores that were given stand, whatever becomes of their explanation.
+    """
     alerts = decided.with_row_index(_POSITION).filter(pl.col("decision") == ALERT)
-    matrix = events.matrix_at(alerts[_POSITION].cast(pl.Int64).to_numpy(), answer.features)
-    scores = alerts["score"].to_numpy()
-    reasons = explain(answer.member.scorer, matrix, scores, answer.features)
-    return alerts.select(_POSITION).with_columns(pl.Series("reasons", reasons, DTYPE))
+    failure = ""
+    try:
+        matrix = events.matrix_at(alerts[_POSITION].cast(pl.Int64).to_numpy(), answer.features)
+        scores = alerts["score"].to_numpy()
+        reasons = explain(answer.member.scorer, matrix, scores, answer.features)
+    except BROKEN as error:
+        reasons, failure = [[] for _ in range(alerts.height)], in_short(error)
+    lacking = sum(not each for each in reasons)
+    told = f"{lacking} of {len(reasons)} alerts have no reasons: " if lacking else ""
+    told += failure or ("their contributions do not add up to the score" if lacking else "")
+    return alerts.select(_POSITION).with_columns(pl.Series("reasons", reasons, DTYPE)), told
 
 
 def _without_power(decision: DecisionConfig, decided: pl.DataFrame, answer: Answer) -> str:

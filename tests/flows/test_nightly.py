@@ -13,9 +13,10 @@ import polars as pl
 import pytest
 import yaml
 
+from flows import status
 from flows.demo.api import TOKEN
 from flows.demo.services import demo_services
-from flows.pipeline import environment
+from flows.pipeline import environment, load
 from flows.training import train
 from tasks.core.errors import (
     GateClosedError,
@@ -220,6 +221,47 @@ def test_a_damaged_champion_leaves_the_night_to_a_lower_rung(shop: Shop) -> None
     scores = pl.read_parquet(folder / "night.parquet", hive_partitioning=False)
     assert scores["score_source"].unique().to_list() == ["fallback"]
     assert scores.height == night.scored
+
+
+def test_a_champion_that_fails_night_after_night_rests_and_is_asked_again(shop: Shop) -> None:
+    config = yaml.safe_load(shop.file.read_text())
+    config["scoring"] = {"circuit": {"failures": 2, "rest": 1}}
+    shop.file.write_text(yaml.safe_dump(config, sort_keys=False))
+    champion = read_aliases(shop.store, "retail").champion
+    weights = shop.store.path(champion.uri).with_name("model.safetensors")
+    intact = weights.read_bytes()
+    _damage_champion(shop)
+    told = [shop.run().degraded for _ in range(2)]
+    assert all("SHA-256" in each for each in told)
+    (found,) = [status.describe(load(str(shop.file)))["circuits"]]
+    assert [each["state"] for each in found.values()] == ["open"]
+    assert "failed 2 nights in a row" in shop.run().degraded
+    weights.write_bytes(intact)
+    assert shop.run().score_source == "champion"
+    standing = status.describe(load(str(shop.file)))
+    assert (standing["circuits"], standing["open_incidents"], standing["held"]) == ({}, [], [])
+    assert standing["last_night"]["alerts"] == 10
+    assert standing["models"] == {"champion": version_of(champion)}
+
+
+def test_scores_unlike_all_trainings_are_taken_with_a_warning(shop: Shop) -> None:
+    config = yaml.safe_load(shop.file.read_text())
+    config["scoring"] = {"max_distance": 1e-9}
+    shop.file.write_text(yaml.safe_dump(config, sort_keys=False))
+    night = shop.run()
+    assert (night.score_source, night.degraded) == ("champion", "")
+    assert night.warnings[0].startswith("No model's scores are like those of its training")
+
+
+def test_a_night_that_was_stopped_is_an_open_incident_until_it_is_run(shop: Shop) -> None:
+    content = shop.drop(NIGHT).read_bytes()
+    shop.drop(NIGHT).write_bytes(content.replace(b"UnitPrice", b"Unit_Price", 1))
+    with pytest.raises(SchemaDriftError):
+        shop.run()
+    assert status.describe(load(str(shop.file)))["open_incidents"] == [str(NIGHT)]
+    shop.drop(NIGHT).write_bytes(content)
+    shop.run()
+    assert status.describe(load(str(shop.file)))["open_incidents"] == []
 
 
 def test_the_champion_before_scores_with_its_own_preparation(shop: Shop) -> None:

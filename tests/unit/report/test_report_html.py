@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from tasks.core.artifacts import LedgerLine, Scored, Selection
+from tasks.core.artifacts import LedgerLine, Passed, Scored, Selection
 from tasks.core.event import EventConfig
 from tasks.models.base import History
 from tasks.models.records import Curve
@@ -64,10 +64,11 @@ def test_a_calm_night_is_fit_to_use(store) -> None:
 def test_a_degraded_night_says_so_before_its_figures(store) -> None:
     with nights.open_night(store) as run:
         night = nights.night(run)
-        scored = Scored(night.scored.table, (), "fallback", "9a", "the champion gave NaN")
+        passed = Passed("champion", "9a", "model", "failed", "it gave NaN")
+        scored = Scored(night.scored.table, (), "fallback", "9a", "fallback", (passed,))
         page = run.read_bytes(task.publish(run, replace(night, scored=scored))).decode()
     assert "the fallback scored" in page
-    assert page.index("the champion gave NaN") < page.index("Key figures")
+    assert page.index("champion 9a: it gave NaN") < page.index("Key figures")
 
 
 @pytest.mark.parametrize("kind", ["night", "training", "incident"])

@@ -9,7 +9,9 @@ import pytest
 from tasks.core.artifacts import Ref
 from tasks.core.errors import ModelError
 from tasks.models.aliases import Aliases
+from tasks.models.bundle import Member
 from tasks.score import ladder
+from tasks.score.asking import Answer
 from tasks.score.reasons import TOP, adds_up, explain
 from tasks.score.stream import Events
 
@@ -36,17 +38,17 @@ def test_the_rungs_are_asked_best_first() -> None:
 def test_a_rung_that_breaks_is_passed_over_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
-    def asked(reader: object, rung: ladder.Rung, events: object) -> str:
+    def asked(reader: object, rung: ladder.Rung, events: object, seconds: object) -> Answer:
         if rung.source == "champion":
             raise error
-        return rung.source
+        return Answer(rung, (), Member(None, None, None, None), np.zeros(1))
 
     monkeypatch.setattr(ladder, "ask", asked)
     places = ladder.rungs(Aliases(CHAMPION, PREVIOUS, ()))
-    answer, why = ladder.climb(None, places, None)
-    assert answer == "previous"
-    assert why.startswith(f"champion {'a' * 12}: {reason}")
-    assert "\n" not in why
+    answer, (passed,) = ladder.climb(None, places, None)
+    assert answer.source == "previous"
+    assert str(passed).startswith(f"champion {'a' * 12}: {reason}")
+    assert "\n" not in str(passed)
 
 
 def test_a_table_without_a_feature_of_the_model_is_no_match(tmp_path: Path) -> None:

@@ -12,7 +12,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.core.artifacts import Examples, Features, Labels, Prepared, Ref, Selection, Verdict
+from tasks.core.artifacts import (
+    Examples,
+    Features,
+    Labels,
+    Passed,
+    Prepared,
+    Ref,
+    Selection,
+    Verdict,
+)
 from tasks.core.commit import Run, commit, last_commit, open_run
 from tasks.core.errors import IntegrityError, ModelError, ModelMissingError
 from tasks.core.event import EventConfig
@@ -272,15 +281,15 @@ def test_a_damaged_previous_does_not_stand_in_the_way_of_training(store: Store) 
 @pytest.mark.filterwarnings("ignore")
 def test_rungs_stand_together_only_where_they_learned_the_same(store: Store) -> None:
     def sources() -> list[list[str]]:
-        found = footings(store, read_aliases(store, "retail"), passed)
+        found = footings(store, read_aliases(store, "retail"), passed, {})
         return [[rung.source for rung in footing.rungs] for footing in found]
 
-    passed: list[str] = []
+    passed: list[Passed] = []
     train_once(store)
     train_once(store, seed=8)
     assert sources() == [["champion", "previous", "fallback", "fallback"]]
     train_once(store, seed=9, learned=Learned())
-    first, *_ = footings(store, read_aliases(store, "retail"), passed)
+    first, *_ = footings(store, read_aliases(store, "retail"), passed, {})
     assert sources() == [["champion"], ["previous"], ["fallback"], ["fallback"]]
     assert [rung.ref for rung in first.beside] == [read_aliases(store, "retail").champion]
     assert passed == []

@@ -1,0 +1,145 @@
+"""When a model's answer is not taken: too late, too far, too often."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.core.artifacts import Passed, Ref
+from tasks.core.errors import IntegrityError, ModelError, NoScoresError
+from tasks.models.aliases import Aliases
+from tasks.models.bundle import Member
+from tasks.models.evidence import Evidence
+from tasks.score import ladder
+from tasks.score.asking import Answer, within
+from tasks.score.circuit import Board, after_night, from_json, to_json
+from tasks.score.config import CircuitConfig, ScoringConfig
+from tasks.score.distance import by_chance, distance, too_far
+
+CHAMPION, PREVIOUS = (Ref(f"models/p/{c}/model.json", c * 64, 0, "model") for c in "ab")
+SAMPLE = st.lists(st.integers(-5, 5), min_size=1, max_size=30).map(lambda v: np.array(v, float))
+
+
+def test_work_that_hangs_is_left_behind_and_told_to_stop() -> None:
+    stopped = threading.Event()
+    hanging = threading.Event()
+
+    def work(goes_on) -> int:
+        while goes_on():
+            hanging.wait(0.005)
+        stopped.set()
+        return 1
+
+    with pytest.raises(ModelError, match=r"within 0\.05 s"):
+        within(0.05, work, "models/p")
+    assert stopped.wait(10)
+
+
+def test_work_in_time_gives_its_result_or_its_error() -> None:
+    assert within(60, lambda goes_on: goes_on(), "") is True
+    assert within(None, lambda _: threading.current_thread().name, "") == "MainThread"
+
+    def broken(_: object) -> int:
+        raise ValueError("shapes")
+
+    with pytest.raises(ValueError, match="shapes"):
+        within(60, broken, "")
+
+
+@given(SAMPLE, SAMPLE)
+def test_the_distance_is_the_largest_gap_of_the_two_distributions(one, other) -> None:
+    gaps = [abs((one <= x).mean() - (other <= x).mean()) for x in np.arange(-6, 7)]
+    assert distance(one, other) == pytest.approx(max(gaps))
+
+
+def test_samples_of_one_distribution_are_as_near_as_chance_has_them() -> None:
+    generator = np.random.default_rng(0)
+    further = sum(
+        distance(generator.normal(size=80), generator.normal(size=300)) > by_chance(80, 300)
+        for _ in range(400)
+    )
+    assert further <= 12  # 4 expected
+
+
+def test_constant_scores_are_far_and_few_rows_never_are() -> None:
+    reference = np.linspace(-4, 4, 1000)
+    assert "distance 1.00" in too_far(np.full(500, 9.0), reference, 0.6)
+    assert too_far(np.full(500, 9.0), reference, None) == ""
+    assert too_far(np.full(5, 9.0), reference, 0.6) == ""
+    assert too_far(reference[::10] + 0.5, reference, 0.6) == ""
+
+
+def _asked(shifts: dict[str, float]):
+    """Rungs whose scores are those of their test part, moved."""
+    reference = np.linspace(-4, 4, 500, dtype=np.float32)
+    evidence = Evidence(reference, np.zeros(500, np.float32), np.zeros(500, np.int32))
+
+    def ask(reader: object, rung: ladder.Rung, events: object, seconds: float | None) -> Answer:
+        member = Member(None, None, None, None, evidence)
+        return Answer(rung, (), member, reference.astype(float) + shifts.get(rung.source, 0.0))
+
+    return ask
+
+
+def test_scores_far_from_the_training_leave_the_night_to_the_next_rung(monkeypatch) -> None:
+    monkeypatch.setattr(ladder, "ask", _asked({"champion": 20}))
+    places = list(ladder.rungs(Aliases(CHAMPION, PREVIOUS, ())))
+    answer, (passed,) = ladder.climb(None, places, None, ScoringConfig())
+    assert (answer.source, passed.kind, passed.model) == ("previous", "far", "a" * 12 + "/model")
+
+
+def test_where_all_are_far_nobody_answers(monkeypatch) -> None:
+    monkeypatch.setattr(ladder, "ask", _asked({"champion": 20, "previous": 20, "fallback": -20}))
+    places = list(ladder.rungs(Aliases(CHAMPION, PREVIOUS, ())))
+    with pytest.raises(NoScoresError) as caught:
+        ladder.climb(None, places, None, ScoringConfig())
+    assert {each.kind for each in caught.value.passed} == {"far"}
+    assert ladder.climb(None, places, None)[0].source == "champion"
+
+
+CONFIG = CircuitConfig(failures=2, rest=3)
+MODEL = "a" * 12 + "/model"
+
+
+def _night(board: Board, works: bool) -> tuple[Board, bool]:
+    """The board after a night in which the champion works or not, and whether it was asked."""
+    open_ = MODEL in board and board[MODEL].state(CONFIG) == "open"
+    if works and not open_:
+        return after_night(board, (), MODEL), True
+    kind = "rests" if open_ else "failed"
+    passed = Passed("champion", "a" * 12, "model", kind, "timed out")
+    return after_night(board, [passed], "b" * 12 + "/model"), not open_
+
+
+def test_a_circuit_opens_rests_and_tries_again() -> None:
+    board, asked = {}, []
+    for _ in range(8):
+        board, was = _night(board, works=False)
+        asked.append(was)
+    assert asked == [True, True, False, False, False, True, False, False]
+    board, _ = _night(board, works=True)
+    assert board[MODEL].state(CONFIG) == "half-open"
+    assert _night(board, works=True) == ({}, True)
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_a_model_is_asked_again_after_every_rest_whatever_happened(nights) -> None:
+    board, waiting = {}, 0
+    for works in nights:
+        board, asked = _night(board, works)
+        waiting = 0 if asked else waiting + 1
+        assert waiting <= CONFIG.rest
+        assert not (asked and works and board)
+        assert from_json(to_json(board), "") == board
+
+
+def test_the_fallback_has_no_circuit() -> None:
+    passed = Passed("fallback", "a" * 12, "fallback", "failed", "no such file")
+    assert after_night({}, [passed], "b" * 12 + "/fallback") == {}
+
+
+def test_damaged_circuits_are_told() -> None:
+    with pytest.raises(IntegrityError):
+        from_json(b'{"a/model": {"failures": "x"}}', "circuits/p/circuits.json")
