@@ -208,7 +208,7 @@ def prove_no_leak(name: str, date: dt.date | None, cut_offs: int, seed: int, as_
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def lineage(file: Path) -> None:
-    """Trace a FILE down to the files its rows were read from: a table, a model.json, an export."""
+    """Trace a FILE down to what its rows came from: a table, model.json, export, Delta table."""
     from flows import commands
 
     commands.lineage(file)

@@ -13,24 +13,31 @@ from tasks.core.errors import ConfigError, IntegrityError
 from tasks.core.keys import digest_bytes, digest_file
 from tasks.core.parquet import read_metadata
 from tasks.core.quarantine import SOURCE
+from tasks.report.delta import read_origins
 
 Told = dict[str, Any]
 
 ORIGIN = ".origin.json"
 _PREFIX = "lamplighter."
-_DO = "Give a table below <store>/reports, a model.json below <store>/models, or an exported CSV."
+_DO = (
+    "Give a table below <store>/reports, a model.json below <store>/models, an exported CSV, "
+    "or the folder of a Delta table below <store>/delta."
+)
 
 
 def trace(file: Path) -> Told:
     """What a file says of itself, and the sources of each table it was made from.
 
     Args:
-        file: a public table, the `model.json` of a model, or an exported CSV.
+        file: a public table, the `model.json` of a model, an exported CSV, or the folder of a
+            Delta table.
 
     Raises:
         ConfigError: there is no such file, or it is none of Lamplighter's.
         IntegrityError: a model's manifest is not the one its version names.
     """
+    if file.is_dir():
+        return _delta(file)
     tracers: Mapping[str, Callable[[Path], Told]] = {".csv": _export, ".json": _model}
     return tracers.get(file.suffix, _table)(file)
 
@@ -88,6 +95,23 @@ def _export(file: Path) -> Told:
         "found": _state(table, origin["table_sha256"]),
     }
     return told | (_table(table) if table.is_file() else {})
+
+
+def _delta(folder: Path) -> Told:
+    root, table = _root(folder), folder.absolute().name
+    origins = read_origins(folder.absolute().parent).get(table)
+    if origins is None:
+        raise _not_ours("a Delta table below <store>/delta", "none that is known", folder)
+    return {
+        "table": table,
+        "pipeline": folder.absolute().parent.name,
+        "made_from": [
+            {"batch_date": day, "uri": uri, "sha256": sha256, "found": found}
+            for day, sources in sorted(origins.items())
+            for uri, sha256 in sources.items()
+            for found in [_state(root / uri if root else None, sha256)]
+        ],
+    }
 
 
 def _facts(file: Path) -> dict[str, str]:

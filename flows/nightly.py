@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from prefect import flow
 
-from flows import arrivals, circuits, clock, pruning
+from flows import arrivals, circuits, clock, delta, pruning
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs, past_labels
@@ -48,6 +48,7 @@ def nightly(
     day = date or due_date(loaded.config.timezone)
     if not loaded.config.calendar.is_open(day):
         return closed_night(loaded, day)
+    delta.roll_forward(loaded)
     with (
         counting() as costs,
         open_run(loaded.store, loaded.name, str(day), clock.attempt_name()) as run,
@@ -62,6 +63,7 @@ def nightly(
             raise
     refresh_index(loaded)
     pruning.after_night(loaded)
+    delta.roll_forward(loaded)
     return replace(night, stale=tuple(arrivals.stale_nights(loaded, arrivals.all_kept(loaded))))
 
 

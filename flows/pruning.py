@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from flows import idle, terminal
+from flows import delta, idle, terminal
 from flows.clock import attempt_name
 from flows.pipeline import Pipeline, load
 from tasks.core import lease
@@ -87,6 +87,7 @@ def _prune(pipeline: Pipeline, keep: dt.timedelta) -> Pruned:
         prune(store, aged, attempt, lambda _: None)
     if aged:
         refresh_index(pipeline)
+        delta.roll_forward(pipeline)
     return pruned
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows import clock
+from flows import clock, delta
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs
@@ -106,7 +106,9 @@ def train(
         open_run(loaded.store, loaded.name, BATCH, clock.attempt_name()) as run,
     ):
         keep_reports(run)
-        return _train(run, loaded, material, costs)
+        training = _train(run, loaded, material, costs)
+    delta.roll_forward(loaded)
+    return training
 
 
 def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Training:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,9 @@ class SeverityConfig(Config):
 class ReportConfig(Config):
     """How a night is told to people."""
 
+    format: Literal["parquet", "delta"] = Field(
+        "parquet", description="`delta`: the tables are published as Delta Lake tables as well"
+    )
     severity: SeverityConfig = Field(SeverityConfig(), description="Steps of an alert's severity")
     top_alerts: int = Field(20, ge=0, le=1000, description="Alerts shown on the page")
     drifts_shown: int = Field(12, ge=0, le=1000, description="Drifts shown on the page")
