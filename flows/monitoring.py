@@ -12,8 +12,9 @@ from flows.landing import window
 from flows.pipeline import Pipeline, load
 from tasks.core.artifacts import Ref, Scores
 from tasks.core.commit import committed_batches, open_run
-from tasks.core.errors import DataError
+from tasks.core.errors import ConfigError, DataError
 from tasks.core.store import table_uri
+from tasks.labels.config import NoLabel
 from tasks.labels.task import label_events
 from tasks.monitor.realised import Realised
 from tasks.monitor.task import realise
@@ -28,9 +29,20 @@ def monitor(pipeline: str, date: dt.date | None = None) -> Realised:
     Args:
         pipeline: name or file of the pipeline.
         date: the date; empty means the day before the run was due.
+
+    Raises:
+        ConfigError: the pipeline has no label.
+        DataError: no night was scored.
     """
     loaded = load(pipeline)
     loaded.check_secrets()
+    if isinstance(loaded.config.label, NoLabel):
+        raise ConfigError(
+            "a label, to measure scores against",
+            found="label.kind none",
+            where=f"pipeline {loaded.name}",
+            do="Name the column or the later rows that tell labels, once there are some.",
+        )
     known_by = date or due_date(loaded.config.timezone)
     nights = _scored_nights(loaded, known_by)
     if not nights:

@@ -32,12 +32,18 @@ from tasks.features import own
 from tasks.features.config import FeaturesConfig
 from tasks.features.unseen import early_readers
 from tasks.ingest.config import SourceConfig
-from tasks.labels.config import LabelColumn, LabelConfig
-from tasks.models.config import ModelConfig, TabMConfig
+from tasks.labels.config import LabelColumn, LabelConfig, NoLabel
+from tasks.models.config import ModelConfig, RanksConfig, TabMConfig, needs_labels
 from tasks.monitor.config import MonitoringConfig
 from tasks.prepare.config import PrepareConfig
 from tasks.report.config import ReportConfig
-from tasks.score.config import BudgetDecision, DecisionConfig, ScoringConfig
+from tasks.score.config import (
+    BudgetDecision,
+    CostDecision,
+    DecisionConfig,
+    ScoringConfig,
+    ThresholdDecision,
+)
 from tasks.select.config import SelectionConfig
 from tasks.train.config import TrainingConfig
 from tasks.train.tune_config import TuningConfig
@@ -89,7 +95,7 @@ class PipelineConfig(Config):
     expectations: dict[str, str] = Field({}, description="Suite file of each table")
     validation: ValidationConfig = Field(ValidationConfig(), description="When the gate closes")
     event: EventConfig = Field(description="The rows that are scored")
-    label: LabelConfig = Field(description="What is to be predicted")
+    label: LabelConfig = Field(NoLabel(), description="What is to be predicted; empty: nothing")
     prepare: PrepareConfig = Field(PrepareConfig(), description="Duplicates, gaps, outliers")
     features: FeaturesConfig = Field(description="Families of features")
     selection: SelectionConfig = Field(SelectionConfig(), description="How features are chosen")
@@ -163,10 +169,52 @@ class PipelineConfig(Config):
         if label is None or event is None:
             return features
         column = label.column if isinstance(label, LabelColumn) else None
+        if isinstance(label, NoLabel) and features.reads_labels:
+            raise ValueError("features of past labels need a label")
         readers = list(early_readers(features, event.table, column, label.delay))
         if readers:
             raise _early(label, readers)
         return features.with_label_delay(label.delay)
+
+    @field_validator("selection")
+    @classmethod
+    def _select_by_labels(cls, chosen: SelectionConfig, info: ValidationInfo) -> SelectionConfig:
+        if not isinstance(info.data.get("label"), NoLabel) or chosen.method == "none":
+            return chosen
+        if "method" in chosen.model_fields_set:
+            raise ValueError(f"method {chosen.method} needs a label; without one it is none")
+        return chosen.model_copy(update={"method": "none"})
+
+    @field_validator("model")
+    @classmethod
+    def _learn_from_labels(cls, chosen: ModelConfig, info: ValidationInfo) -> ModelConfig:
+        if not isinstance(info.data.get("label"), NoLabel) or not needs_labels(chosen):
+            return chosen
+        if chosen.model_fields_set:
+            raise ValueError(
+                f"a model of kind {chosen.kind} needs a label; without one take ranks, isolation, "
+                "neighbours, autoencoder or another of what is usual"
+            )
+        return RanksConfig()
+
+    @field_validator("decision")
+    @classmethod
+    def _decide_by_labels(cls, chosen: DecisionConfig, info: ValidationInfo) -> DecisionConfig:
+        unlabelled = isinstance(info.data.get("label"), NoLabel)
+        if unlabelled and isinstance(chosen, (ThresholdDecision, CostDecision)):
+            raise ValueError(
+                f"{chosen.kind} decides by probabilities, which nothing tells without a label; "
+                "take budget or fdr"
+            )
+        return chosen
+
+    @model_validator(mode="after")
+    def _nothing_is_measured_without_labels(self) -> Self:
+        asked = {"training.folds": self.training.folds, "tuning": self.tuning}
+        found = [key for key, value in asked.items() if value is not None]
+        if isinstance(self.label, NoLabel) and found:
+            raise ValueError(f"{' and '.join(found)} measure models, which needs a label")
+        return self
 
     @model_validator(mode="after")
     def _tables_are_declared(self) -> Self:

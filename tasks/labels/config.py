@@ -61,4 +61,15 @@ class LabelColumn(Config):
         return self
 
 
-LabelConfig = Annotated[FollowedBy | LabelColumn, Field(discriminator="kind")]
+class NoLabel(Config):
+    """Nothing says what is looked for: models learn what is usual, and nobody can say how well."""
+
+    kind: Literal["none"] = Field("none", description="No labels at all")
+
+    @property
+    def delay(self) -> dt.timedelta:
+        """There is nothing to wait for."""
+        return dt.timedelta(0)
+
+
+LabelConfig = Annotated[FollowedBy | LabelColumn | NoLabel, Field(discriminator="kind")]

@@ -10,14 +10,14 @@ import polars as pl
 from tasks.core.batches import BATCH_DATE, in_order
 from tasks.core.errors import ConfigError, SchemaDriftError
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
-from tasks.labels.config import FollowedBy, LabelColumn
+from tasks.labels.config import FollowedBy, LabelColumn, LabelConfig, NoLabel
 
 LABEL, KNOWN_AT = "label", "known_at"
 
 
 def label(
     rows: pl.LazyFrame,
-    config: FollowedBy | LabelColumn,
+    config: LabelConfig,
     event: EventConfig,
     known_by: dt.date,
     also: Sequence[str] = (),
@@ -32,8 +32,8 @@ def label(
         also: columns of the events that are taken along.
 
     Returns:
-        `event_id`, `event_time`, `batch_date`, `label` (Int8), `known_at` and the columns taken
-        along, in the order of event time and id.
+        `event_id`, `event_time`, `batch_date`, `label` (Int8, null where no label is configured),
+        `known_at` and the columns taken along, in the order of event time and id.
 
     Raises:
         ConfigError: labels by later rows of events that have no time.
@@ -52,9 +52,11 @@ def label(
         # Among all events, known or not: an answer to a younger one is none to an older one.
         answered = _answered(timed, events, config).select(EVENT_ID).collect()[EVENT_ID]
         value = pl.col(EVENT_ID).is_in(answered.implode())
-    else:
+    elif isinstance(config, LabelColumn):
         known = known.filter(pl.col(config.column).is_not_null())
         value = _is_positive(config)
+    else:
+        value = pl.lit(None, pl.Int8)
     own = (EVENT_ID, EVENT_TIME, BATCH_DATE, LABEL, KNOWN_AT)
     _check_columns(rows, [column for column in also if column not in own], "training", event)
     return (
@@ -118,7 +120,9 @@ def _text(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _check(rows: pl.LazyFrame, config: FollowedBy | LabelColumn, event: EventConfig) -> None:
+def _check(rows: pl.LazyFrame, config: LabelConfig, event: EventConfig) -> None:
+    if isinstance(config, NoLabel):
+        return
     if isinstance(config, FollowedBy):
         needed = [*config.same, *([config.at_most] if config.at_most else [])]
         if event.time is None:

@@ -31,7 +31,7 @@ from tasks.core.treatments import Learned, Preparation, Stored
 from tasks.models import baseline
 from tasks.models.base import History, Scorer
 from tasks.models.baseline import Baseline
-from tasks.models.calibration import Calibration
+from tasks.models.calibration import Calibration, Method
 from tasks.models.config import ModelConfig
 from tasks.models.evidence import Evidence
 from tasks.models.records import Curve, Metric, PartCount, TrainingReference
@@ -123,7 +123,7 @@ class MemberRecord:
     """A member in the manifest; `files` has the digest of each of its files by name."""
 
     config: ModelConfig
-    calibration: Literal["isotonic", "platt"]
+    calibration: Method
     history: History
     files: Mapping[str, str]
 

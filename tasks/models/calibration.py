@@ -13,6 +13,8 @@ from scipy.special import expit
 from tasks.core.errors import ModelError
 from tasks.models.base import Vector
 
+Method = Literal["isotonic", "platt", "none"]
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -21,19 +23,21 @@ class Calibration:
     Args:
         method: `isotonic`: `probabilities` at the knots `scores`, straight lines between;
             `platt`: `scores` is empty, `probabilities` holds the slope and the intercept of the
-            log-odds.
+            log-odds; `none`: both are empty, as no label told of any.
         scores: rising (n_knots,).
         probabilities: never falling (n_knots,); for `platt` (2,).
-        negatives: scores of the negative rows, rising (n_negatives,).
+        negatives: scores of the negative rows, rising (n_negatives,); of all, if none is labelled.
     """
 
-    method: Literal["isotonic", "platt"]
+    method: Method
     scores: Vector
     probabilities: Vector
     negatives: Vector
 
     def probability(self, scores: Vector) -> Vector:
-        """Calibrated probabilities (n,) of scores (n,)."""
+        """Calibrated probabilities (n,) of scores (n,); NaN where no label told of any."""
+        if self.method == "none":
+            return np.full(len(scores), np.nan)
         if self.method == "isotonic":
             return np.asarray(np.interp(scores, self.scores, self.probabilities), np.float64)
         slope, intercept = self.probabilities
@@ -61,7 +65,7 @@ class Calibration:
         return safetensors.numpy.save(arrays)
 
     @classmethod
-    def load(cls, method: Literal["isotonic", "platt"], content: bytes) -> Calibration:
+    def load(cls, method: Method, content: bytes) -> Calibration:
         """Read what `save` wrote.
 
         Raises:

@@ -73,3 +73,10 @@ class RanksConfig(Config):
 
 
 ModelConfig = Annotated[MemberConfig | RanksConfig, Field(discriminator="kind")]
+
+
+def needs_labels(config: ModelConfig) -> bool:
+    """Whether a model can be fitted on labelled rows alone."""
+    if isinstance(config, RanksConfig):
+        return any(needs_labels(member) for member in config.members)
+    return not isinstance(config, AnomalyConfig)

@@ -18,7 +18,8 @@ class Evidence:
 
     Args:
         scores: float32 (n_rows,), raw.
-        labels: float32 (n_rows,), 1 for what is looked for, else 0.
+        labels: float32 (n_rows,), 1 for what is looked for, else 0; NaN where nobody
+            knows.
         days: int32 (n_rows,), batch dates as days since 1970.
     """
 

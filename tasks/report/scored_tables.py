@@ -20,14 +20,15 @@ _SCORED = (
     Column(
         "probability",
         pl.Float64(),
-        "Chance of the label, calibrated on held-out rows.",
+        "Chance of the label, calibrated on held-out rows; none where the pipeline has no label.",
         "0.62",
         "0 to 1",
+        nullable=True,
     ),
     Column(
         "p_value",
         pl.Float64(),
-        "Share of ordinary held-out events that score at least as high.",
+        "Share of ordinary held-out events (of all, without a label) that score at least as high.",
         "0.0012",
         "0 to 1",
         nullable=True,
@@ -88,7 +89,8 @@ SCORES = Table(
         Column(
             "fallback_score",
             pl.Float64(),
-            "The XGBoost model's raw score, kept for comparison.",
+            "The fallback's raw score, kept for comparison: of XGBoost, or of an isolation forest "
+            "where the pipeline has no label.",
             "1.74",
             "log-odds",
             nullable=True,
@@ -129,8 +131,9 @@ ALERTS = Table(
             "severity",
             pl.String(),
             "`critical`, `high`, `medium` or `low`, by probability: "
-            "from 0.8, 0.5 and 0.2 on, unless configured otherwise.",
+            "from 0.8, 0.5 and 0.2 on, unless configured otherwise; none where there is none.",
             "high",
+            nullable=True,
         ),
         Column("decision_rule", pl.String(), "The rule in words.", "at most 40 alerts a day"),
         Column(

@@ -67,12 +67,19 @@ def _alerts(seen: NightView) -> str:
         (
             str(alert["rank"]),
             *(str(alert[column]) for column in key),
-            f"{alert['severity']}, {words.share(alert['probability'])}",
+            _likely(alert),
             words.reasons_text(alert["reasons"][:2], seen.night.usual),
         )
         for alert in shown
     )
     return _table(("rank", *key, "probability", "why"), rows)
+
+
+def _likely(alert: Row) -> str:
+    """How likely an alert is right; without a label, how rare its score is."""
+    if alert["probability"] is None:
+        return f"p {alert['p_value']:.2g}"
+    return f"{alert['severity']}, {words.share(alert['probability'])}"
 
 
 def _drift(seen: NightView) -> str:

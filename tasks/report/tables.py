@@ -203,5 +203,5 @@ def _stamp(provenance: Provenance) -> dict[str, pl.Expr]:
     }
 
 
-def _by_row(column: pl.Series, tell: Callable[[Any], str]) -> pl.Series:
+def _by_row(column: pl.Series, tell: Callable[[Any], str | None]) -> pl.Series:
     return pl.Series([tell(value) for value in column.to_list()], dtype=pl.String)

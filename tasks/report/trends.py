@@ -20,7 +20,7 @@ class NightLine:
         quarantined: rows held back.
         scored: events scored.
         alerts: events that became alerts.
-        expected_hits: sum of the alerts' calibrated probabilities.
+        expected_hits: sum of the alerts' calibrated probabilities; None where no label tells any.
         checks: expectations made.
         broken: those that did not hold.
         score_source: `champion`, `previous` or `fallback`.
@@ -33,7 +33,7 @@ class NightLine:
     quarantined: int
     scored: int
     alerts: int
-    expected_hits: float
+    expected_hits: float | None
     checks: int
     broken: int
     score_source: str
@@ -62,7 +62,7 @@ def see_line(
         quarantined=run["rows_quarantined"],
         scored=run["rows_scored"],
         alerts=run["alerts"],
-        expected_hits=float(alerts["probability"].sum()),
+        expected_hits=words.hits(alerts["probability"]),
         checks=quality.height,
         broken=int((~quality["success"]).sum()),
         score_source=run["score_source"] or "",

@@ -79,7 +79,7 @@ class NightView:
         night: what was handed over.
         events: events scored.
         alert_count: those that became alerts.
-        expected_hits: sum of the alerts' calibrated probabilities.
+        expected_hits: sum of the alerts' calibrated probabilities; None where no label tells any.
         alerts: the first rows of the alerts table.
         expectations: rows of the data quality table, those that did not hold first.
         probabilities: how the calibrated probabilities are spread.
@@ -89,7 +89,7 @@ class NightView:
     night: NightReport
     events: int
     alert_count: int
-    expected_hits: float
+    expected_hits: float | None
     alerts: tuple[Row, ...]
     expectations: tuple[Row, ...]
     probabilities: Histogram
@@ -152,15 +152,21 @@ class NightView:
         return justification.sentence(self.night.scored)
 
     @property
+    def _expected(self) -> Figure:
+        if self.expected_hits is None:
+            return Figure("Expected hits", "—", "no label, so nobody can say")
+        return Figure(
+            "Expected hits", f"{self.expected_hits:.1f}", "sum of the alerts' probabilities"
+        )
+
+    @property
     def figures(self) -> tuple[Figure, ...]:
         """The key figures."""
         checks = len(self.expectations)
         held_share = self.quarantined / self.rows_in if self.rows_in else 0.0
         figures = [
             Figure("Alerts", f"{self.alert_count:,}", self.night.rule),
-            Figure(
-                "Expected hits", f"{self.expected_hits:.1f}", "sum of the alerts' probabilities"
-            ),
+            self._expected,
             Figure("Events scored", f"{self.events:,}"),
             Figure("Rows in", f"{self.rows_in:,}", "from all sources"),
             Figure("Quarantined", f"{self.quarantined:,}", f"{words.share(held_share)} of rows in"),
@@ -191,7 +197,7 @@ def see_night(
         night,
         len(chances),
         alerts.height,
-        float(alerts["probability"].sum()),
+        words.hits(alerts["probability"]),
         tuple(shown.to_dicts()),
         see_expectations(quality),
         _histogram(chances, night.training_scores),
@@ -256,7 +262,7 @@ def find_metric(metrics: Iterable[Metric], name: str, split: str = _TEST) -> Met
 
 def _histogram(chances: pl.Series, training: Histogram | None) -> Histogram:
     edges = training.edges if training else _EDGES
-    counts, _ = np.histogram(chances.to_numpy(), np.asarray(edges))
+    counts, _ = np.histogram(chances.drop_nulls().to_numpy(), np.asarray(edges))
     return Histogram(edges, tuple(map(float, counts)))
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import polars as pl
+
 from tasks.report.config import SeverityConfig
 
 DRIFTED = ("strong", "moderate")
@@ -101,12 +103,21 @@ def expectation(kind: str) -> str:
     return name(kind.removeprefix("expect_"))
 
 
-def severity(probability: float, config: SeverityConfig) -> str:
-    """What an alert of this calibrated probability is called."""
+def severity(probability: float | None, config: SeverityConfig) -> str | None:
+    """What an alert of this calibrated probability is called; None where it has none."""
+    if probability is None:
+        return None
     for step in ("critical", "high", "medium"):
         if probability >= getattr(config, step):
             return step
     return "low"
+
+
+def hits(probabilities: pl.Series) -> float | None:
+    """How many alerts are expected to be right; None where none of them has a probability."""
+    if len(probabilities) and probabilities.null_count() == len(probabilities):
+        return None
+    return float(probabilities.sum())
 
 
 def reason(feature: str, value: float | None, usual: Ranges) -> str:

@@ -39,7 +39,7 @@ def expect(
         Estimates; those that are not defined are left out.
     """
     rows = len(evidence.scores)
-    if not rows:
+    if not rows or np.isnan(evidence.labels).all():
         return ()
     blocks, counts = _blocks(evidence, _alerts(decision, evidence, calibration))
     days = len(np.unique(evidence.days))

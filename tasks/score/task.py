@@ -64,14 +64,14 @@ def _judge(events: Events, answer: Answer) -> pl.DataFrame:
     p_values = calibration.p_value(answer.scores)
     return events.columns((EVENT_ID, BATCH_DATE)).with_columns(
         score=pl.Series(answer.scores, dtype=pl.Float64),
-        probability=pl.Series(calibration.probability(answer.scores), dtype=pl.Float64),
+        probability=pl.Series(calibration.probability(answer.scores)).fill_nan(None),
         p_value=pl.Series(p_values, dtype=pl.Float64),
         q_value=pl.Series(q_values(p_values), dtype=pl.Float64),
     )
 
 
 def _fallback_scores(run: Run, footing: Footing, events: Events, answer: Answer) -> pl.Series:
-    """What XGBoost says beside the answer, of the same features; null where it cannot."""
+    """What the fallback says beside the answer, of the same features; null where it cannot."""
     if answer.source == "fallback":
         return pl.Series(answer.scores, dtype=pl.Float64)
     try:

@@ -53,11 +53,11 @@ class BudgetConfig(Config):
 class SelectionConfig(BudgetConfig):
     """Which test a feature has to pass, and what is forced."""
 
-    method: Literal["null_importance", "shadow", "permutation", "forward", "l1"] = Field(
+    method: Literal["null_importance", "shadow", "permutation", "forward", "l1", "none"] = Field(
         "null_importance",
         description="Gain against shuffled labels; gain against shuffled features; loss on "
         "held-out time against shuffled labels; one after the other by loss on held-out time; "
-        "a sparse linear model",
+        "a sparse linear model; none: every feature that varies, untested",
     )
     rounds: int = Field(20, ge=10, description="Rounds of shuffling")
     alpha: float = Field(

@@ -61,6 +61,8 @@ def select(
         DataError: all labels are the same.
     """
     kept, dropped = matching(config.keep, names), matching(config.drop, names)
+    if config.method == "none":
+        return _untested(table, names, dropped, config)
     target = Target.of(labels)
     _check(target)
     columns = sorted(range(len(names)), key=names.__getitem__)
@@ -80,6 +82,19 @@ def select(
     if weak:
         ranked = [_for_want_of_better(verdict) for verdict in ranked]
     return Selection(config.method, tuple(spend(ranked, kept, config)), weak)
+
+
+def _untested(
+    table: Table, names: Sequence[str], dropped: frozenset[str] | set[str], config: SelectionConfig
+) -> Selection:
+    """Every feature that varies among the rows to fit on, by name."""
+    verdicts = [
+        Verdict(name, 0.0, 0.0, 0, 0, True, "kept without a test", group=name)
+        if name not in dropped and _varies(column)
+        else _untried(name, name in dropped)
+        for name, column in zip(names, np.where(np.isfinite(table), table, np.nan).T, strict=True)
+    ]
+    return Selection(config.method, tuple(spend(rank(verdicts), frozenset(), config)), False)
 
 
 def _try(

@@ -17,14 +17,16 @@ def calibrate(scorer: Scorer, rows: LabelledRows) -> Calibration:
     """Learn a model's calibration.
 
     Isotonic regression where there are enough positives to hold its steps up, a logistic curve
-    where there are fewer.
+    where there are fewer. Without labels there are p-values, and no probabilities.
 
     Args:
         scorer: the fitted model.
-        rows: the calibration part, with both classes.
+        rows: the calibration part, with both classes, or without labels.
     """
     scores = scorer.score(rows.table).astype(np.float64)
     labels = rows.labels.astype(np.float64)
+    if rows.target.kind == "none":
+        return Calibration("none", np.empty(0), np.empty(0), np.sort(scores))
     negatives = np.sort(scores[labels == 0])
     if labels.sum() >= ISOTONIC_POSITIVES:
         return Calibration("isotonic", *fit_isotonic(scores, labels), negatives)

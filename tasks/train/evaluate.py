@@ -29,7 +29,7 @@ class Judged:
     Args:
         model: the kind of model.
         split: the name of the part, as in `Metric`.
-        labels: 0 or 1.
+        labels: 0 or 1; NaN where there are none, and nothing is measured.
         scores: raw scores.
         probabilities: calibrated.
         days: the batch date of each row as a whole number.
@@ -50,6 +50,8 @@ class Judged:
 
 def measure(judged: Judged, config: TrainingConfig) -> Iterator[Metric]:
     """Every measure of the test rows, each with its bootstrap interval."""
+    if np.isnan(judged.labels).all():
+        return
     rows = len(judged.labels)
     for name, value_of in _measures(judged, config.alerts_per_day).items():
         value = value_of(None)
@@ -82,6 +84,8 @@ def average(measured: Sequence[Metric], split: str) -> Iterator[Metric]:
 
 def draw(judged: Judged) -> Iterator[Curve]:
     """The curves of the test rows, and how their probabilities are spread."""
+    if np.isnan(judged.labels).all():
+        return
     true, false = metrics.rank_rows(judged.labels, judged.scores).cumulate()
     if not true[-1] or not false[-1]:
         return

@@ -11,7 +11,8 @@ import polars as pl
 
 from tasks.core.errors import ModelError
 from tasks.models import baseline
-from tasks.models.base import Conditions, Matrix, Rows, Vector
+from tasks.models.anomaly_config import IsolationConfig
+from tasks.models.base import BINARY, Conditions, Matrix, Rows, Target, Vector
 from tasks.models.bundle import Member
 from tasks.models.config import ModelConfig, XGBoostConfig
 from tasks.models.evidence import Evidence
@@ -38,7 +39,7 @@ class Divided:
     def counts(self) -> tuple[PartCount, ...]:
         """Rows and positives of each part."""
         return tuple(
-            PartCount(part, len(rows.labels), int(rows.labels.sum()))
+            PartCount(part, len(rows.labels), int(np.nansum(rows.labels)))
             for part, rows in self.rows.items()
         )
 
@@ -109,14 +110,16 @@ def fit_both(
 
     Returns:
         The model, or None where its training failed; the fallback; why it failed, or nothing.
-        A pipeline that chose XGBoost has one model in both places.
+        The fallback is XGBoost, or an isolation forest where there are no labels; a pipeline that
+        chose it has one model in both places.
     """
-    if isinstance(config, XGBoostConfig):
+    last: ModelConfig = XGBoostConfig(threads=config.threads)
+    if divided.rows["fit"].target.kind == "none":
+        last = IsolationConfig()
+    if config.kind == last.kind:
         member = fit_member(config, divided, conditions)
         return member, member, ""
-    fallback = fit_member(
-        XGBoostConfig(threads=config.threads), divided, Conditions(conditions.seed)
-    )
+    fallback = fit_member(last, divided, Conditions(conditions.seed))
     try:
         return fit_member(config, divided, conditions), fallback, ""
     except ModelError as error:
@@ -165,4 +168,6 @@ def rows_of(table: pl.DataFrame, features: Sequence[str]) -> Rows:
     """The matrix and the labels of a table of examples."""
     matrix = table.select(pl.col(features).cast(pl.Float32).fill_null(float("nan")))
     labels = table[LABEL].cast(pl.Float32).to_numpy()
-    return Rows(np.ascontiguousarray(matrix.to_numpy(), np.float32), labels, tuple(features))
+    target = Target("none") if table[LABEL].null_count() == len(table) else BINARY
+    values = np.ascontiguousarray(matrix.to_numpy(), np.float32)
+    return Rows(values, labels, tuple(features), target)

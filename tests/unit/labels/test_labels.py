@@ -15,7 +15,7 @@ from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, SchemaDriftError
 from tasks.core.event import EventConfig
 from tasks.core.store import Store, table_uri
-from tasks.labels.config import FollowedBy, LabelColumn, LabelConfig
+from tasks.labels.config import FollowedBy, LabelColumn, LabelConfig, NoLabel
 from tasks.labels.label import label
 from tasks.labels.task import label_events
 
@@ -192,3 +192,11 @@ def test_configurations_that_cannot_work_are_refused() -> None:
         label(lines(), followed_by(), timeless, dt.date(2010, 1, 1))
     with pytest.raises(SchemaDriftError, match="nowhere"):
         label(lines(), followed_by(same=["nowhere"]), EVENT, dt.date(2010, 1, 1))
+
+
+def test_without_a_label_every_event_is_there_and_none_is_told() -> None:
+    rows = lines(("a", 0, "a", "x", 1), ("b", 70, "b", "x", 1), ("C1", 1, "a", "x", -1))
+    found = label(rows, NoLabel(), EVENT, (START + dt.timedelta(days=60)).date())
+    assert found["event_id"].to_list() == ["a"]  # neither the answer nor what is still to come
+    assert found["label"].to_list() == [None]
+    assert found["label"].dtype == pl.Int8

@@ -135,10 +135,10 @@ def test_a_night_without_events_is_published_too(store) -> None:
 
 
 def test_a_missing_value_where_the_contract_has_one_is_refused(store) -> None:
-    scored = nights.scores_frame().with_columns(probability=pl.lit(None, pl.Float64))
+    scored = nights.scores_frame().with_columns(score=pl.lit(None, pl.Float64))
     with (
         nights.open_night(store) as run,
-        pytest.raises(DataError, match="1512 rows without probability"),
+        pytest.raises(DataError, match="1512 rows without score"),
     ):
         task.publish(run, nights.night(run, scored=scored))
 

@@ -138,3 +138,17 @@ def test_rows_are_named_by_what_they_say() -> None:
     assert (back[again] == order).all()
     timed = order_rows(table, labels, np.array([3, 2, 1, 0]))
     assert timed.tolist() == [3, 2, 1, 0]
+
+
+def test_without_a_test_every_feature_that_varies_is_kept() -> None:
+    table = np.array([[1, 2, 3, np.nan], [1, 3, 3, np.inf], [1, 4, np.nan, np.nan]], np.float32)
+    untested = SelectionConfig(method="none", drop=("e",))
+    found = select(np.hstack([table, table[:, 1:2]]), np.full(3, np.nan), "abcde", untested)
+    assert {verdict.feature: verdict.reason for verdict in found.verdicts} == {
+        "a": "the same in every row",
+        "b": "kept without a test",
+        "c": "kept without a test",  # where it is missing tells something
+        "d": "the same in every row",
+        "e": "dropped by the pipeline file",
+    }
+    assert found.features == ("b", "c")

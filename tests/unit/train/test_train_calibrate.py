@@ -7,7 +7,7 @@ from scipy.stats import kstest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from tasks.models.base import Matrix, Rows
+from tasks.models.base import Matrix, Rows, Target
 from tasks.models.calibration import Calibration
 from tasks.train.calibrate import calibrate, fit_isotonic, fit_platt
 
@@ -88,3 +88,14 @@ def test_a_p_value_counts_the_negatives_that_score_as_high() -> None:
     calibration = Calibration("platt", np.empty(0), np.ones(2), np.array([1.0, 2, 2, 5]))
     found = calibration.p_value(np.array([0.0, 2, 3, 5, 9]))
     np.testing.assert_allclose(found, np.array([5, 4, 2, 2, 1]) / 5)
+
+
+def test_without_labels_there_are_p_values_and_no_probabilities() -> None:
+    scores, _ = drawn(999, 0)
+    table = scores[:, None].astype(np.float32)
+    unknown = np.full(999, np.nan, np.float32)
+    found = calibrate(FirstColumn(), Rows(table, unknown, target=Target("none")))
+    assert np.isnan(found.probability(np.array([0.0, 9.0]))).all()
+    assert found.p_value(np.array([9.0, -9.0])).tolist() == [0.001, 1.0]
+    again = Calibration.load("none", found.save())
+    np.testing.assert_array_equal(again.negatives, np.sort(table[:, 0]))

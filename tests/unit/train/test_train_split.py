@@ -100,3 +100,13 @@ def test_another_seed_divides_otherwise() -> None:
 def test_shares_that_leave_nothing_to_fit_on_are_refused() -> None:
     with pytest.raises(ValidationError, match="less than a tenth"):
         TimeSplit(stop=0.3, calibrate=0.3, test=0.4)
+
+
+def test_without_labels_each_part_needs_rows_alone() -> None:
+    hours = list(range(100))
+    unknown = examples(hours).with_columns(label=pl.lit(None, pl.Int8))
+    for split in (TimeSplit(), RandomSplit()):
+        divided = assign_parts(unknown, split, 0)
+        assert set(divided["part"]) == {"fit", "stop", "calibrate", "test"}
+    with pytest.raises(DataError, match="part"):
+        assign_parts(unknown.head(2), TimeSplit(), 0)
