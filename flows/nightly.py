@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from prefect import flow
 
 from flows import arrivals, circuits, clock, delta, pruning
+from flows.changes import keep_changes
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs, past_labels
@@ -61,10 +62,12 @@ def nightly(
         except LamplighterError as error:
             publish_stopped(run, loaded, error, costs)
             raise
+    uncompared = keep_changes(loaded, [day])
     refresh_index(loaded)
     pruning.after_night(loaded)
     delta.roll_forward(loaded)
-    return replace(night, stale=tuple(arrivals.stale_nights(loaded, arrivals.all_kept(loaded))))
+    stale = arrivals.stale_nights(loaded, arrivals.all_kept(loaded))
+    return replace(night, stale=tuple(stale), warnings=(*night.warnings, *uncompared))
 
 
 @dataclass(frozen=True, slots=True)

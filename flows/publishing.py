@@ -10,6 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 
 from flows import clock
+from flows.changes import definitions
 from flows.costs import Costs
 from flows.history import History
 from flows.landing import Landing
@@ -103,7 +104,8 @@ def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) 
     held = [ref.uri for ref in outcome.landing.held]
     arrivals = dict(outcome.landing.arrivals)
     facts = commit_facts(made, "night", outcome.ledger)
-    commit(run, {**facts, "held": held, "arrivals": arrivals})
+    beside = {"held": held, "arrivals": arrivals, "definitions": definitions(pipeline)}
+    commit(run, {**facts, **beside})
     return night
 
 

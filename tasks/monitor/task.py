@@ -11,6 +11,8 @@ import polars as pl
 from tasks.core.artifacts import Drift, Features, Labels, Model, Ref, Scores
 from tasks.core.commit import Run
 from tasks.core.errors import ModelError, StoreError
+from tasks.core.event import EVENT_ID
+from tasks.core.parquet import ROW_GROUP_ROWS
 from tasks.core.store import Store, table_uri
 from tasks.models.base import Vector
 from tasks.models.baseline import SCORE
@@ -72,6 +74,38 @@ def measure_drift(
     tonight = run.scan(scores).select("score").collect()["score"].to_numpy()
     rows.append(measure("score", "score", tonight, score, config, asked))
     return Measured(run.write_table(Drift, to_frame(rows), uri))
+
+
+@stage("rescore")
+def rescore(
+    run: Run, features: Ref[Features], model: tuple[Ref[Model], Role]
+) -> pl.DataFrame | None:
+    """Score events with a member of a bundle, as a night would have had it scored them.
+
+    Returns:
+        `event_id`, `score` and `probability`; None where the events lack a feature of the model.
+
+    Raises:
+        ModelError, StoreError: the bundle is no longer there, or damaged.
+    """
+    bundle = open_bundle(run.store, model[0])
+    member, names = bundle.read(model[1]), list(bundle.facts.features)
+    table = run.scan(features)
+    if not set(names) <= set(table.collect_schema()):
+        return None
+    parts = [np.empty(0, np.float32)]
+    for start in range(0, features.rows, ROW_GROUP_ROWS):
+        some = table.select(pl.col(names).cast(pl.Float32).fill_null(float("nan")))
+        matrix = some.slice(start, ROW_GROUP_ROWS).collect().to_numpy()
+        parts.append(member.scorer.score(np.ascontiguousarray(matrix, np.float32)))
+    scores = np.concatenate(parts).astype(np.float64)
+    return (
+        table.select(EVENT_ID)
+        .collect()
+        .with_columns(
+            score=pl.Series(scores), probability=pl.Series(member.calibration.probability(scores))
+        )
+    )
 
 
 def _columns(table: pl.LazyFrame, names: Sequence[str]) -> Iterator[tuple[str, Vector]]:

@@ -14,7 +14,7 @@ from tasks.report.columns import Table
 from tasks.report.model_tables import FEATURES_SELECTED, MODEL_METRICS, PREPARATION, TRIALS
 from tasks.report.night_tables import DATA_QUALITY, LEDGER, QUARANTINE, RUNS
 from tasks.report.scored_tables import ALERTS, SCORES
-from tasks.report.watch_tables import DRIFT
+from tasks.report.watch_tables import CHANGES, DRIFT
 
 VERSION = "3"
 
@@ -31,6 +31,7 @@ TABLES: Mapping[str, Table] = {
         MODEL_METRICS,
         DRIFT,
         TRIALS,
+        CHANGES,
         RUNS,
     )
 }

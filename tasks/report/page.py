@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
+import polars as pl
 from markupsafe import Markup
 
 from tasks.core.treatments import step_of
@@ -17,6 +18,7 @@ from tasks.report.records import Incident, NightReport, TrainingReport
 _REASONS_SHOWN = 3
 _ALERTS_OPEN = 10
 _TEST = "test"
+_CHANGES_BEGIN, _CHANGES_END = b"<!-- changes -->", b"<!-- /changes -->"
 
 
 def night_page(seen: view.NightView) -> bytes:
@@ -39,6 +41,19 @@ def night_page(seen: view.NightView) -> bytes:
         pictures=[*([spread] if spread else []), *drawings],
         **_features(night),
     )
+
+
+def with_changes(night: bytes, compared: pl.DataFrame) -> bytes:
+    """A night's page with the section on what changed since the night before, at its mark.
+
+    Args:
+        night: the page, with or without such a section.
+        compared: the public changes table.
+    """
+    section = _render("changes.html", measures=view.see_changes(compared))
+    head, _, rest = night.partition(_CHANGES_BEGIN)
+    _, _, tail = rest.partition(_CHANGES_END)
+    return head + _CHANGES_BEGIN + b"\n" + section + _CHANGES_END + tail
 
 
 def training_page(report: TrainingReport) -> bytes:

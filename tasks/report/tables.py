@@ -78,6 +78,12 @@ def drift(measured: pl.LazyFrame, provenance: Provenance) -> pl.DataFrame:
     return conform(TABLES["drift"], frame).collect()
 
 
+def changes(compared: pl.DataFrame, provenance: Provenance) -> pl.DataFrame:
+    """Why the alerts are others than the night before, in parts that add up."""
+    frame = compared.lazy().with_columns(**_stamp(provenance))
+    return conform(TABLES["changes"], frame).collect()
+
+
 def preparation(treated: Iterable[Treated], provenance: Provenance) -> pl.DataFrame:
     """What was done to which columns, and to how many rows."""
     rows = [

@@ -103,6 +103,23 @@ def publish_verdicts(run: Run, selection: Selection, made: Provenance) -> Ref[Re
     return run.write_table(Report, frame, uri, describe(TABLES[table], made))
 
 
+@stage("report_changes")
+def publish_changes(run: Run, compared: pl.DataFrame, made: Provenance) -> None:
+    """Write why a published night's alerts are others than the night before; tell it on its page.
+
+    Args:
+        run: of the night's batch, which keeps what the night published.
+        compared: a row for each measure and part.
+        made: the night's.
+    """
+    frame = tables.changes(compared, made)
+    _write(run, "changes", frame, made)
+    uri = table_uri("reports", made.pipeline, "report", made.batch_date, "report.html")
+    night = next(ref for ref in run.written() if ref.uri == uri)
+    told = page.with_changes(run.read_bytes(night), frame)
+    _write_page(run, made, told, "report.html")
+
+
 @stage("report_index")
 def publish_index(run: Run, nights: Sequence[NightTables]) -> Ref[Report]:
     """Write the page over all nights, from their published tables.

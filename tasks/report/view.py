@@ -255,6 +255,38 @@ def see_features(selection: Selection, limit: int) -> tuple[FeatureBar, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A measure, what it was the night before and is tonight, and the parts that add up."""
+
+    measure: str
+    compared_with: str
+    before: float
+    after: float
+    parts: tuple[Row, ...]
+
+    @property
+    def verdict(self) -> str:
+        """The difference and its largest part, in one sentence."""
+        moved = self.after - self.before
+        most = max(self.parts, key=lambda part: abs(part["value"]))
+        told = f"{words.number(self.after)} after {words.number(self.before)}"
+        if not most["value"]:
+            return f"{told}: nothing moved it."
+        return f"{told}, {words.signed(moved)}: most of all {most['part']}."
+
+
+def see_changes(compared: pl.DataFrame) -> tuple[Change, ...]:
+    """The changes table by measure; parts that took no part are left out."""
+    found = []
+    for (measure,), rows in compared.group_by("measure", maintain_order=True):
+        first = rows.row(0, named=True)
+        parts = tuple(rows.filter((pl.col("part") != "together") | pl.col("changed")).to_dicts())
+        before = first["compared_with"], first["before"], first["after"]
+        found.append(Change(str(measure), *before, parts))
+    return tuple(found)
+
+
 def find_metric(metrics: Iterable[Metric], name: str, split: str = _TEST) -> Metric | None:
     """The first measure of that name on a split."""
     return next((each for each in metrics if (each.metric, each.split) == (name, split)), None)

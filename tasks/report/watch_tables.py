@@ -1,4 +1,4 @@
-"""The contract of the tables that watch nights: how far they are from the training."""
+"""The contract of the tables that watch nights: drift, changes, and what came of them."""
 
 from __future__ import annotations
 
@@ -87,6 +87,43 @@ DRIFT = Table(
             nullable=True,
         ),
         Column("rows", pl.Int64(), "Rows tonight.", "1391", "rows"),
+        MODEL_VERSION,
+        RUN_ID,
+    ),
+)
+
+CHANGES = Table(
+    "changes",
+    "each measure and each part of why it is not what it was the night before",
+    "by measure, then by part, in the order below",
+    (
+        Column(
+            "measure",
+            pl.String(),
+            "`alerts`: their number; `expected_hits`: the sum of their probabilities.",
+            "alerts",
+        ),
+        Column(
+            "part",
+            pl.String(),
+            "`data`: the events; `features`: their definitions and preparation; `model`; "
+            "`threshold`: the cut above which a score is an alert; `together`: what could not be "
+            "told apart.",
+            "threshold",
+        ),
+        Column(
+            "value",
+            pl.Float64(),
+            "What the measure moved by for it; the parts of a measure add up to `after` less "
+            "`before`.",
+            "-9.0",
+            "alerts",
+        ),
+        Column("changed", pl.Boolean(), "Whether it is another than the night before.", "true"),
+        Column("detail", pl.String(), "How, in words.", "the cut is 1.31 after 0.94"),
+        Column("before", pl.Float64(), "The measure the night before.", "40", "alerts"),
+        Column("after", pl.Float64(), "The measure tonight.", "40", "alerts"),
+        Column("compared_with", pl.String(), "The night before: the last open date.", "2010-07-02"),
         MODEL_VERSION,
         RUN_ID,
     ),

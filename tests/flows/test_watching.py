@@ -1,14 +1,20 @@
-"""What a night says of itself beside its scores: drift, and what it cost."""
+"""What a night says of itself beside its scores: drift, what changed, and what it cost."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 import polars as pl
+import pytest
+import yaml
 
+from flows.demo.services import demo_services
+from flows.training import train
 from tasks.models.aliases import read_aliases
 from tasks.models.bundle import BASELINE, open_bundle
-from tests.flows.conftest import NIGHT, Shop
+from tests.flows.conftest import NIGHT, TRAINED_BY, Shop
+
+NEXT = NIGHT + dt.timedelta(days=1)
 
 
 def _table(shop: Shop, name: str, day: dt.date = NIGHT) -> pl.DataFrame:
@@ -71,3 +77,59 @@ def test_a_run_says_what_its_stages_cost_and_what_that_assumes(shop: Shop) -> No
     assert stages["score"]["bytes_written"] > 0
     assert run["watts_per_core"] == 25
     assert run["energy_wh"] == run["cpu_seconds"] * 25 / 3600
+
+
+def _parts(shop: Shop, day: dt.date, measure: str = "alerts") -> dict[str, float]:
+    rows = _table(shop, "changes", day).filter(measure=measure)
+    assert rows["value"].sum() == pytest.approx((rows["after"] - rows["before"])[0], abs=1e-9)
+    return dict(rows.select("part", "value").iter_rows())
+
+
+def test_what_changed_is_told_once_both_nights_are_there_in_any_order(shop: Shop) -> None:
+    shop.run(NEXT)
+    assert not (shop.store.root / "reports/retail/changes").exists()
+    night = shop.run(NIGHT)
+    backwards = shop.tables()
+    rows = _table(shop, "changes", NEXT)
+    assert rows["compared_with"].unique().to_list() == [str(NIGHT)]
+    parts = _parts(shop, NEXT)
+    assert parts["features"] == parts["model"] == parts["together"] == 0.0
+    assert parts["data"] == -parts["threshold"]  # ten alerts on both nights
+    assert not any("compared" in warning for warning in night.warnings)
+    page = shop.store.root / f"reports/retail/report/batch_date={NEXT}/report.html"
+    assert page.read_text().count("What changed since last night") == 1
+    shop.run(NEXT)
+    assert shop.tables() == backwards
+
+
+def test_a_new_model_is_told_from_new_data(shop: Shop) -> None:
+    shop.run(NIGHT)
+    config = yaml.safe_load(shop.file.read_text())
+    config["training"]["seed"] = 5
+    config["decision"] = {"kind": "threshold", "probability": 0.03}
+    shop.file.write_text(yaml.safe_dump(config, sort_keys=False))
+    shop.run(NIGHT)
+    with demo_services(str(shop.file)):
+        train.fn(str(shop.file), TRAINED_BY + dt.timedelta(days=1))
+    shop.run(NEXT)
+    rows = _table(shop, "changes", NEXT).filter(measure="alerts")
+    changed = dict(rows.select("part", "changed").iter_rows())
+    assert changed["data"]
+    assert changed["model"]
+    assert not changed["threshold"]
+    assert not changed["together"]
+    assert _parts(shop, NEXT)["threshold"] == 0.0
+    assert not list((shop.store.root / "commits/retail").glob("changes-*"))
+
+
+def test_a_model_that_is_gone_leaves_the_difference_together(shop: Shop) -> None:
+    shop.run(NIGHT)
+    first = read_aliases(shop.store, "retail").champion
+    with demo_services(str(shop.file)):
+        train.fn(str(shop.file), TRAINED_BY + dt.timedelta(days=1))
+    for path in shop.store.path(first.uri).parent.iterdir():
+        path.write_bytes(b"lost")
+    shop.run(NEXT)
+    parts = _parts(shop, NEXT, "expected_hits")
+    assert parts["together"] != 0.0
+    assert parts["data"] == parts["model"] == 0.0

@@ -18,6 +18,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store(tmp_path_factory.mktemp("published"))
     with nights.open_night(store) as run:
         task.publish(run, nights.night(run))
+        task.publish_changes(run, nights.changes_frame(), nights.provenance())
         task.publish_run(run, nights.run_record())
         commit(run, {})
     return store.root / "reports" / "retail"

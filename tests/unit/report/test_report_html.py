@@ -266,3 +266,20 @@ def test_drift_is_told_with_the_score_whatever_its_place(store) -> None:
 
 def test_a_night_without_drift_has_no_such_section(store) -> None:
     assert 'id="drift"' not in publish_page(store, drift=None)
+
+
+def test_what_changed_is_told_on_the_page_of_a_night_once(store) -> None:
+    with nights.open_night(store) as run:
+        before = run.read_bytes(task.publish(run, nights.night(run))).decode()
+        uri = "reports/retail/report/batch_date=2010-07-05/report.html"
+        for _ in range(2):
+            task.publish_changes(run, nights.changes_frame(), nights.provenance())
+        ref = next(ref for ref in run.written() if ref.uri == uri)
+        page = run.read_bytes(ref).decode()
+    assert "What changed since last night" not in before
+    assert page.count("What changed since last night") == 1
+    section = page[page.index('id="changes"') : page.index('id="quality"')]
+    assert "40 after 40, +0.00: most of all data." in section
+    assert "Friday 2 July 2010" in section
+    assert "+17.00" in section
+    assert "together" not in section
