@@ -3,42 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xgboost
+from pydantic import TypeAdapter
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Conditions, Epoch, Fitted, History, Matrix, Rows
-from tasks.models.config import XGBoostConfig
+from tasks.models.base import Conditions, Epoch, Fitted, History, Matrix, Rows, Target
+from tasks.models.boosted_config import XGBoostConfig
+from tasks.models.outcomes import odds_of_others, share_of_classes
 
 TREES = "ubj"
+_TARGET = "lamplighter_target"
+# What each target is fitted to, its loss, the metric that stops, and whether more of it is better.
+_TASKS: Mapping[str, tuple[str, str, str, int]] = {
+    "binary": ("binary:logistic", "logloss", "aucpr", 1),
+    "classes": ("multi:softprob", "mlogloss", "mlogloss", -1),
+    "value": ("reg:squarederror", "rmse", "rmse", -1),
+}
 
 
 class BoostedScorer:
     """Boosted trees; missing values take the branch that training found best."""
 
-    def __init__(self, booster: xgboost.Booster, threads: int) -> None:
-        self._booster = booster
-        self._booster.set_param({"nthread": threads})
+    def __init__(self, booster: xgboost.Booster, target: Target, threads: int) -> None:
+        self.booster, self.target = booster, target
+        self.booster.set_param({"nthread": threads})
 
     def score(self, table: Matrix) -> Matrix:
-        if not len(table):
-            return np.empty(0, np.float32)
-        margins = self._booster.inplace_predict(_clean(table), predict_type="margin")
-        return np.asarray(margins, np.float32)
+        margins = self._margins(table)
+        if self.target.kind == "classes":
+            return odds_of_others(margins, self.target.normal).astype(np.float32)
+        return margins
+
+    def outputs(self, table: Matrix) -> Matrix:
+        margins = self._margins(table).astype(np.float64)
+        logs = margins - np.logaddexp.reduce(margins, axis=1, keepdims=True)
+        return np.asarray(logs, np.float32)
 
     def explain(self, table: Matrix) -> Matrix:
-        """Shapley values of the trees.
+        """Shapley values of the trees; of classes, by the score's slope to each class's margin.
 
         Source: Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9.
         """
         if not len(table):
             return np.empty((0, table.shape[1] + 1), np.float32)
         rows = xgboost.DMatrix(_clean(table))
-        return np.asarray(self._booster.predict(rows, pred_contribs=True), np.float32)
+        shares = np.asarray(self.booster.predict(rows, pred_contribs=True))
+        if self.target.kind == "classes":
+            shares = share_of_classes(shares.astype(np.float64), self.target.normal)
+        return np.asarray(shares, np.float32)
 
     def save(self) -> Mapping[str, bytes]:
-        return {TREES: bytes(self._booster.save_raw("ubj"))}
+        return {TREES: bytes(self.booster.save_raw("ubj"))}
+
+    def _margins(self, table: Matrix) -> Matrix:
+        if not len(table):
+            wide = self.target.kind == "classes"
+            return np.empty((0, self.target.outputs) if wide else 0, np.float32)
+        margins = self.booster.inplace_predict(_clean(table), predict_type="margin")
+        return np.asarray(margins, np.float32)
 
 
 def load_boosted(config: XGBoostConfig, files: Mapping[str, bytes]) -> BoostedScorer:
@@ -52,6 +77,7 @@ def load_boosted(config: XGBoostConfig, files: Mapping[str, bytes]) -> BoostedSc
         if not files[TREES]:
             raise ValueError("an empty file")  # on which XGBoost would end the process
         booster.load_model(bytearray(files[TREES]))
+        target = TypeAdapter(Target).validate_json(booster.attr(_TARGET) or "")
     except (xgboost.core.XGBoostError, KeyError, ValueError) as error:
         raise ModelError(
             "the trees of an XGBoost model",
@@ -59,11 +85,15 @@ def load_boosted(config: XGBoostConfig, files: Mapping[str, bytes]) -> BoostedSc
             where=f"*.{TREES}",
             do="Train the pipeline again.",
         ) from error
-    return BoostedScorer(booster, config.threads)
+    return BoostedScorer(booster, target, config.threads)
 
 
 def fit_boosted(config: XGBoostConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
-    """Grow trees until the average precision of the stop rows no longer rises."""
+    """Grow trees until the stop metric no longer rises.
+
+    It is the average precision of the stop rows, of classes their mean log-likelihood, of a value
+    the negative root of the mean squared error. A start is trees that more are added to.
+    """
     rows = xgboost.QuantileDMatrix(
         _clean(fit.table), fit.labels, max_bin=config.max_bin, nthread=config.threads
     )
@@ -71,34 +101,45 @@ def fit_boosted(config: XGBoostConfig, fit: Rows, stop: Rows, conditions: Condit
         _clean(stop.table), stop.labels, ref=rows, max_bin=config.max_bin, nthread=config.threads
     )
     record: dict[str, dict[str, list[float]]] = {}
+    start = load_boosted(config, conditions.start).booster if conditions.start else None
     booster = xgboost.train(
-        _parameters(config, conditions.seed),
+        _parameters(config, fit.target, conditions.seed),
         rows,
         config.rounds,
         evals=[(rows, "fit"), (held, "stop")],
         early_stopping_rounds=config.patience,
         evals_result=record,
         verbose_eval=False,
+        xgb_model=start,
     )
-    kept = booster.best_iteration + 1
-    grown = len(record["stop"]["aucpr"])
+    history, kept = _history(config, fit.target, record)
+    best = booster[: kept + (start.num_boosted_rounds() if start else 0)]
+    best.set_attr(**{_TARGET: TypeAdapter(Target).dump_json(fit.target).decode()})
+    return Fitted(BoostedScorer(best, fit.target, config.threads), history)
+
+
+def _history(
+    config: XGBoostConfig, target: Target, record: Mapping[str, Mapping[str, list[float]]]
+) -> tuple[History, int]:
+    """Each tree's losses and stop metrics, and how many trees are kept."""
+    _, loss, metric, sign = _TASKS[target.kind]
+    reached = [sign * value for value in record["stop"][metric]]
+    kept, grown = int(np.argmax(reached)) + 1, len(reached)
     ended = (
         f"all {grown} trees" if grown == config.rounds else f"no gain in {config.patience} trees"
     )
-    epochs = tuple(
-        Epoch(number, loss, reached)
-        for number, (loss, reached) in enumerate(
-            zip(record["fit"]["logloss"], record["stop"]["aucpr"], strict=True), start=1
-        )
-    )
-    return Fitted(BoostedScorer(booster[:kept], config.threads), History(epochs, kept, ended))
+    steps = enumerate(zip(record["fit"][loss], reached, strict=True), start=1)
+    epochs = tuple(Epoch(number, loss, value) for number, (loss, value) in steps)
+    return History(epochs, kept, ended), kept
 
 
-def _parameters(config: XGBoostConfig, seed: int) -> dict[str, object]:
+def _parameters(config: XGBoostConfig, target: Target, seed: int) -> dict[str, Any]:
+    objective, loss, metric, _ = _TASKS[target.kind]
+    classes = {"num_class": target.outputs} if target.kind == "classes" else {}
     return {
-        "objective": "binary:logistic",
+        "objective": objective,
         "tree_method": "hist",
-        "eval_metric": ["logloss", "aucpr"],
+        "eval_metric": list(dict.fromkeys((loss, metric))),
         "max_depth": config.depth,
         "eta": config.learning_rate,
         "subsample": config.row_share,
@@ -106,6 +147,7 @@ def _parameters(config: XGBoostConfig, seed: int) -> dict[str, object]:
         "max_bin": config.max_bin,
         "nthread": config.threads,
         "seed": seed,
+        **classes,
     }
 
 

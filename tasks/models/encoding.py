@@ -2,13 +2,15 @@
 
 Each feature is written as a code: a piecewise-linear one over its training quantiles, a robustly
 scaled value, and a mark where the value is missing. So a network sees heavy tails, thresholds and
-gaps alike.
+gaps alike. The columns of one channel of a sequence or an image share one code.
 
 Source: Gorishniy et al. 2022, arXiv:2203.05556 (piecewise-linear encoding); Holzmüller et al.
 2024, arXiv:2407.04491 (robust scaling with a smooth clip).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ _SMOOTH_CLIP = 3.0
 # Bounds within which products and squares of float32 stay finite.
 _LARGEST_VALUE = 1e18
 _LARGEST_SCALED = 1e6
+_MOST_VALUES = 2_000_000  # of columns that share a code, to learn it from
 
 
 class Encoding(nn.Module):
@@ -31,7 +34,7 @@ class Encoding(nn.Module):
 
     Args:
         features: columns of the raw table.
-        bins: pieces of a feature's code.
+        bins: pieces of a feature's code; 0 leaves its scaled value and its mark.
 
     Example:
         >>> table = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
@@ -55,13 +58,21 @@ class Encoding(nn.Module):
             self.register_buffer(name, torch.zeros(features, 1, bins))
 
     @classmethod
-    def learn(cls, table: Matrix, bins: int) -> Encoding:
-        """Learn medians, quantiles and scales from training rows (n_rows, n_features)."""
+    def learn(cls, table: Matrix, bins: int, groups: Sequence[int] = ()) -> Encoding:
+        """Learn medians, quantiles and scales from training rows (n_rows, n_features).
+
+        Columns of the same number in `groups` share a code; without groups each has its own.
+        """
         encoding = cls(table.shape[1], bins)
-        for j, column in enumerate(table.T):
-            known = column[np.isfinite(column)].astype(np.float64)
+        shared: dict[int, list[int]] = {}
+        for j, group in enumerate(groups or range(table.shape[1])):
+            shared.setdefault(group, []).append(j)
+        for columns in shared.values():
+            step = max(1, len(table) * len(columns) // _MOST_VALUES)
+            values = table[::step, columns]
+            known = values[np.isfinite(values)].astype(np.float64)
             known = np.clip(known, -_LARGEST_VALUE, _LARGEST_VALUE)
-            encoding._learn_column(j, known if len(known) else np.zeros(1))
+            encoding._learn_column(columns, known if len(known) else np.zeros(1))
         return encoding
 
     def forward(self, table: Tensor) -> Tensor:
@@ -78,19 +89,27 @@ class Encoding(nn.Module):
         marks = missing.to(table.dtype).T[:, :, None]
         return torch.cat([pieces, scaled.T[:, :, None], marks], dim=2)
 
-    def _learn_column(self, j: int, column: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-        edges = np.unique(np.quantile(column, np.linspace(0, 1, self.bins + 1)).astype(np.float32))
+    def _learn_column(
+        self, columns: list[int], known: np.ndarray[tuple[int], np.dtype[np.float64]]
+    ) -> None:
+        if self.bins:
+            self._learn_pieces(columns, known)
+        low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+        spread = float(high - low) or float(known.max() - known.min()) / 2 or 1.0
+        self.median[columns] = float(middle)
+        self.inverse_scale[columns] = 1 / max(spread, 1 / _LARGEST_VALUE)
+
+    def _learn_pieces(
+        self, columns: list[int], known: np.ndarray[tuple[int], np.dtype[np.float64]]
+    ) -> None:
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, self.bins + 1)).astype(np.float32))
         if len(edges) < 2:
             edges = np.array([edges[0], np.nextafter(edges[0] + 1, np.inf)], np.float32)
         pieces = len(edges) - 1
         # Pieces beyond the last edge keep width and bounds of 0: they stay at 0.
-        self.low[j, 0, :pieces] = torch.from_numpy(edges[:-1])
+        self.low[columns, 0, :pieces] = torch.from_numpy(edges[:-1])
         widths = np.maximum(np.diff(edges), np.float32(1 / _LARGEST_VALUE))
-        self.inverse_width[j, 0, :pieces] = torch.from_numpy(1 / widths)
-        self.most[j, 0, :pieces] = 1.0
-        self.least[j, 0, 0] = _FIRST_PIECE_LOW
-        self.most[j, 0, pieces - 1] = _LAST_PIECE_HIGH
-        low, middle, high = np.quantile(column, [0.25, 0.5, 0.75])
-        spread = float(high - low) or float(column.max() - column.min()) / 2 or 1.0
-        self.median[j] = float(middle)
-        self.inverse_scale[j] = 1 / max(spread, 1 / _LARGEST_VALUE)
+        self.inverse_width[columns, 0, :pieces] = torch.from_numpy(1 / widths)
+        self.most[columns, 0, :pieces] = 1.0
+        self.least[columns, 0, 0] = _FIRST_PIECE_LOW
+        self.most[columns, 0, pieces - 1] = _LAST_PIECE_HIGH

@@ -1,4 +1,4 @@
-"""A multilayer perceptron on embedded rows."""
+"""A multilayer perceptron on embedded rows, which other networks end with as well."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from tasks.models.config import MlpConfig
+from tasks.models.columns import Flat
 from tasks.models.initial import uniform
+from tasks.models.inputs import Inputs
+from tasks.models.mlp_config import MlpConfig
 
 
-class Mlp(nn.Module):
-    """Embedded rows → one logit.
+class Layers(nn.Module):
+    """Linear maps with a ReLU between each two.
 
     Args:
-        inputs: width of an embedded row.
-        config: `width`, `layers` and `dropout`.
+        sizes: units of each layer, the inputs first.
+        dropout: share of hidden units left out in training.
         generator: of the initial weights.
 
     Shape:
-        (n, inputs) → (n, 1)
+        (n, sizes[0]) → (n, sizes[-1])
     """
 
-    def __init__(self, inputs: int, config: MlpConfig, generator: torch.Generator) -> None:
+    def __init__(self, sizes: list[int], dropout: float, generator: torch.Generator) -> None:
         super().__init__()
-        shapes = list(pairwise([inputs] + [config.width] * config.layers + [1]))
+        shapes = list(pairwise(sizes))
         self.weight = nn.ParameterList(uniform((i, o), i, generator) for i, o in shapes)
         self.bias = nn.ParameterList(uniform((o,), i, generator) for i, o in shapes)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, rows: Tensor) -> Tensor:
         for layer, (weight, bias) in enumerate(zip(self.weight, self.bias, strict=True)):
@@ -36,3 +38,26 @@ class Mlp(nn.Module):
             if layer < len(self.weight) - 1:
                 rows = self.dropout(torch.relu(rows))
         return rows
+
+
+class Mlp(nn.Module):
+    """Codes → the numbers of one head.
+
+    Args:
+        inputs: columns and outputs.
+        config: `width` and `layers`.
+        generator: of the initial weights.
+
+    Shape:
+        (features, n, bins + 2) → (n, 1, outputs)
+    """
+
+    def __init__(self, inputs: Inputs, config: MlpConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.columns = Flat(range(inputs.features), config.bins, config.embedding, generator)
+        sizes = [self.columns.width, *[config.width] * config.layers, inputs.target.outputs]
+        self.layers = Layers(sizes, config.dropout, generator)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        rows: Tensor = self.layers(self.columns(codes))
+        return rows[:, None]

@@ -1,74 +1,81 @@
-"""Encoding, embedding and body as one network, and the scorer around it."""
+"""Encoding and body as one network, and the scorer around it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import safetensors.torch
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Matrix
-from tasks.models.config import MlpConfig, NetworkConfig, TabMConfig
+from tasks.models.base import Matrix, Target
 from tasks.models.devices import limited_threads
 from tasks.models.encoding import Encoding
-from tasks.models.initial import normal, zeros
-from tasks.models.mlp import Mlp
-from tasks.models.tabm import TabM
+from tasks.models.inputs import Inputs
+from tasks.models.outcomes import log_chances, score_of
 
-_SCORE_ROWS = 8192
-_EXPLAIN_ROWS = 64
-_EXPLAIN_STEPS = 32
-WEIGHTS = "safetensors"
+WEIGHTS, FACTS = "safetensors", "json"
+_SCORE_VALUES = 1 << 18  # of a chunk's raw table: keeps what is made of it within the cache
+_EXPLAIN_VALUES = 4096
+_EXPLAIN_STEPS = (32, 256)  # along the path; more for the rows that do not add up
+_GAP = 0.01  # of a row's way from the start to its score, or of 1 where the way is shorter
+
+Body = Callable[[Inputs, Any, torch.Generator], nn.Module]
 
 
 class Network(nn.Module):
-    """Codes → one logit for each head.
-
-    Each column's code has an embedding of its own: a linear map and a ReLU.
+    """Codes → numbers of each head.
 
     Args:
         encoding: learned from the training rows, or empty and about to be loaded.
-        config: the family's settings.
-        seed: of the initial weights.
+        body: (features, n, bins + 2) → (n, heads, outputs).
+        target: what the outputs stand for.
     """
 
-    def __init__(self, encoding: Encoding, config: NetworkConfig, seed: int) -> None:
+    center: Tensor
+    spread: Tensor
+
+    def __init__(self, encoding: Encoding, body: nn.Module, target: Target) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        features, width = encoding.features, config.embedding
-        self.encoding = encoding
-        pieces = normal((features, config.bins, width), 0.3 * config.bins**-0.5, generator)
-        scaled = normal((features, 1, width), 0.5, generator)
-        # A mark that training never raises keeps its weight of 0.
-        weights = [pieces.detach(), scaled.detach(), torch.zeros_like(scaled)]
-        self.embedding_weight = nn.Parameter(torch.cat(weights, dim=1))
-        self.embedding_bias = zeros((features, 1, width))
-        self.body = _body(features * width, config, generator)
+        self.encoding, self.body, self.target = encoding, body, target
+        # Of a value; without a part in anything else.
+        self.register_buffer("center", torch.zeros(()))
+        self.register_buffer("spread", torch.ones(()))
 
     def forward(self, codes: Tensor) -> Tensor:
-        """(features, n, bins + 2) → (n, heads)."""
-        embedded = torch.baddbmm(self.embedding_bias, codes, self.embedding_weight)
-        rows: Tensor = self.body(torch.relu(embedded).transpose(0, 1).flatten(1))
-        return rows
+        """(features, n, bins + 2) → (n, heads, outputs)."""
+        numbers: Tensor = self.body(codes)
+        return numbers
+
+    def score(self, codes: Tensor) -> Tensor:
+        """(features, n, bins + 2) → (n,), as `Scorer.score` says."""
+        return self.center + self.spread * score_of(self.body(codes).float(), self.target)
+
+
+def build(body: Body, inputs: Inputs, config: Any, bins: int, seed: int) -> Network:
+    """A network with fresh weights and an encoding that has learned nothing yet."""
+    generator = torch.Generator().manual_seed(seed)
+    encoding = Encoding(inputs.features, bins)
+    return Network(encoding, body(inputs, config, generator), inputs.target)
 
 
 class NetworkScorer:
-    """A trained network behind the protocol of `tasks.models.base.Scorer`."""
+    """A trained network behind the protocol of `tasks.models.base.ClassScorer`."""
 
-    def __init__(self, network: Network, threads: int) -> None:
+    def __init__(self, network: Network, inputs: Inputs, threads: int) -> None:
         self.network = network.eval().requires_grad_(False)
-        self._threads = threads
+        self.inputs, self._threads = inputs, threads
 
     def score(self, table: Matrix) -> Matrix:
-        rows = torch.from_numpy(np.ascontiguousarray(table, np.float32))
-        rows = rows.to(self.network.embedding_weight.device)
-        with torch.inference_mode(), limited_threads(self._threads):
-            parts = [self._log_odds(chunk) for chunk in torch.split(rows, _SCORE_ROWS)]
-        return torch.cat(parts).cpu().numpy()
+        return self._apply(self.network.score, table)
+
+    def outputs(self, table: Matrix) -> Matrix:
+        return self._apply(lambda codes: log_chances(self.network(codes).float()), table)
 
     def explain(self, table: Matrix) -> Matrix:
         """Integrated gradients in the space of codes, from the median row, by the midpoint rule.
@@ -79,27 +86,28 @@ class NetworkScorer:
         Source: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
         """
         rows = torch.from_numpy(np.ascontiguousarray(table, np.float32))
+        size = max(1, _EXPLAIN_VALUES // rows.shape[1])
         with limited_threads(self._threads):
-            parts = [
-                self._attribute(chunk) for chunk in torch.split(rows, _EXPLAIN_ROWS) if len(chunk)
-            ]
+            parts = [self._attribute(chunk) for chunk in torch.split(rows, size) if len(chunk)]
         return torch.cat(parts).numpy() if parts else np.empty((0, rows.shape[1] + 1), np.float32)
 
     def save(self) -> Mapping[str, bytes]:
         state = {name: value.contiguous() for name, value in self.network.state_dict().items()}
-        return {WEIGHTS: safetensors.torch.save(state)}
+        facts = {FACTS: _facts(self.inputs)}
+        return {WEIGHTS: safetensors.torch.save(state, facts)}
 
     @classmethod
-    def load(cls, config: NetworkConfig, files: Mapping[str, bytes]) -> NetworkScorer:
+    def load(cls, body: Body, config: Any, files: Mapping[str, bytes]) -> NetworkScorer:
         """Rebuild a network from its weights.
 
         Raises:
             ModelError: the file is no safetensors, or holds another network than `config` names.
         """
         try:
-            state = safetensors.torch.load(files[WEIGHTS])
-            features = len(state["encoding.median"])
-            network = Network(Encoding(features, config.bins), config, seed=0)
+            content = files[WEIGHTS]
+            state, inputs = safetensors.torch.load(content), _inputs(content)
+            bins = state["encoding.low"].shape[2]
+            network = build(body, inputs, config, bins, seed=0)
             network.load_state_dict(state)
         except Exception as error:
             raise ModelError(
@@ -108,36 +116,50 @@ class NetworkScorer:
                 where=f"*.{WEIGHTS}",
                 do="Train the pipeline again.",
             ) from error
-        return cls(network, config.threads)
+        return cls(network, inputs, config.threads)
 
-    def _log_odds(self, rows: Tensor) -> Tensor:
-        return log_odds_of_mean(self.network(self.network.encoding(rows)))
+    def _apply(self, read: Callable[[Tensor], Tensor], table: Matrix) -> Matrix:
+        """Encode rows chunk by chunk, and have the codes read; where the network is."""
+        rows = torch.from_numpy(np.ascontiguousarray(table, np.float32))
+        device = self.network.center.device
+        size = max(1, _SCORE_VALUES // max(1, rows.shape[1]))
+        with torch.inference_mode(), limited_threads(self._threads):
+            parts = [
+                read(self.network.encoding(chunk.to(device))).cpu()
+                for chunk in torch.split(rows, size)
+            ]
+        return torch.cat(parts).numpy()
 
     def _attribute(self, rows: Tensor) -> Tensor:
-        encoding, count = self.network.encoding, len(rows)
+        """The shares of a few rows, with more steps where few do not add up."""
+        with torch.no_grad():
+            scores = self.network.score(self.network.encoding(rows))
+        shares = self._shares(rows, _EXPLAIN_STEPS[0])
+        for steps in _EXPLAIN_STEPS[1:]:
+            way = torch.clamp((scores - shares[:, -1]).abs(), min=1.0)
+            for row in torch.nonzero((scores - shares.sum(dim=1)).abs() > _GAP * way)[:, 0]:
+                shares[row] = self._shares(rows[row : row + 1], steps)[0]
+        return shares
+
+    def _shares(self, rows: Tensor, steps: int) -> Tensor:
+        network, encoding, count = self.network, self.network.encoding, len(rows)
         start = encoding(encoding.median[None])
         away = encoding(rows) - start
-        steps = (torch.arange(_EXPLAIN_STEPS) + 0.5) / _EXPLAIN_STEPS
-        path = (start[:, :, None] + steps[None, None, :, None] * away[:, :, None]).flatten(1, 2)
+        places = (torch.arange(steps) + 0.5) / steps
+        path = (start[:, :, None] + places[None, None, :, None] * away[:, :, None]).flatten(1, 2)
         path.requires_grad_(True)
-        total = log_odds_of_mean(self.network(path)).sum()
-        (gradient,) = torch.autograd.grad(total, path)
-        slope = gradient.view(len(gradient), count, _EXPLAIN_STEPS, -1).mean(dim=2)
+        (gradient,) = torch.autograd.grad(network.score(path).sum(), path)
+        slope = gradient.view(len(gradient), count, steps, -1).mean(dim=2)
         shares = (slope * away).sum(dim=2).T
-        base = log_odds_of_mean(self.network(start)).expand(count)
+        base = network.score(start).expand(count)
         return torch.cat([shares, base[:, None]], dim=1).detach()
 
 
-def log_odds_of_mean(logits: Tensor) -> Tensor:
-    """Log-odds of the heads' mean probability: (n, heads) → (n,); never saturates at 0 or 1."""
-    yes = torch.logsumexp(functional.logsigmoid(logits), dim=1)
-    no = torch.logsumexp(functional.logsigmoid(-logits), dim=1)
-    return yes - no
+def _facts(inputs: Inputs) -> str:
+    return TypeAdapter(Inputs).dump_json(inputs).decode()
 
 
-def _body(inputs: int, config: NetworkConfig, generator: torch.Generator) -> nn.Module:
-    if isinstance(config, TabMConfig):
-        return TabM(inputs, config, generator)
-    if isinstance(config, MlpConfig):
-        return Mlp(inputs, config, generator)
-    raise TypeError(f"no network for {type(config).__name__}")
+def _inputs(content: bytes) -> Inputs:
+    """What the header of a safetensors file says the network reads and gives."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return TypeAdapter(Inputs).validate_json(header["__metadata__"][FACTS])

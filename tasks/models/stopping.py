@@ -1,0 +1,51 @@
+"""How good a model is on the rows that decide when its training ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import cast
+
+import numpy as np
+
+from tasks.models.base import ClassScorer, Matrix, Rows, Scorer
+from tasks.models.metrics import average_precision, rank_rows
+
+STOP_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "binary": "average precision",
+        "classes": "mean log-likelihood",
+        "value": "share of variance explained",
+        "none": "score",
+    }
+)
+
+
+def stop_metric(scorer: Scorer, stop: Rows) -> float:
+    """The stop metric of a supervised model, higher being better; NaN where a score is not finite.
+
+    Args:
+        scorer: the model as it is now.
+        stop: rows it does not learn from; of a binary target with at least one positive.
+    """
+    if stop.target.kind == "classes":
+        return log_likelihood(cast("ClassScorer", scorer).outputs(stop.table), stop.labels)
+    scores = scorer.score(stop.table)
+    if not np.isfinite(scores).all():
+        return float("nan")
+    if stop.target.kind == "value":
+        return explained_variance(scores, stop.labels)
+    return average_precision(rank_rows(stop.labels, scores))
+
+
+def log_likelihood(logs: Matrix, labels: Matrix) -> float:
+    """Mean logarithm of the chance given to what happened, in nats: (n, classes), (n,)."""
+    own = np.take_along_axis(logs, labels.astype(np.int64)[:, None], axis=1)
+    return float(own.mean(dtype=np.float64))
+
+
+def explained_variance(values: Matrix, labels: Matrix) -> float:
+    """R²: 1 less the squared error in units of the labels' variance."""
+    truth = labels.astype(np.float64)
+    error = np.mean((values - truth) ** 2)
+    return float(1 - error / (truth.var() or 1.0))
