@@ -34,7 +34,7 @@ class BoostedScorer:
     def score(self, table: Matrix) -> Matrix:
         margins = self._margins(table)
         if self.target.kind == "classes":
-            return odds_of_others(margins, self.target.normal).astype(np.float32)
+            return odds_of_others(margins.astype(np.float64), self.target.normal).astype(np.float32)
         return margins
 
     def outputs(self, table: Matrix) -> Matrix:

@@ -63,7 +63,8 @@ class Flat(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         if not self.width:
             return codes.new_zeros((codes.shape[1], 0))
-        return self.embed(codes[self.index]).transpose(0, 1).flatten(1)
+        embedded: Tensor = self.embed(codes[self.index])
+        return embedded.transpose(0, 1).flatten(1)
 
 
 class Steps(nn.Module):

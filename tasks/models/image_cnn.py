@@ -34,8 +34,9 @@ class ImageCnn(nn.Module):
         super().__init__()
         found = inputs.images()
         self.columns = Flat(inputs.flat(found), config.bins, config.embedding, generator)
-        self.readers = nn.ModuleList(_Reader(inputs, each, config, generator) for each in found)
-        joined = self.columns.width + sum(reader.width for reader in self.readers)
+        readers = [_Reader(inputs, each, config, generator) for each in found]
+        self.readers = nn.ModuleList(readers)
+        joined = self.columns.width + sum(reader.width for reader in readers)
         self.dropout = nn.Dropout(config.dropout)
         self.last = drawn(lambda: nn.Linear(joined, inputs.target.outputs), generator)
 

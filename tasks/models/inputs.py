@@ -42,7 +42,9 @@ class Inputs:
         Raises:
             ModelError: there are none.
         """
-        return self._laid_out(2, "an image: columns named <name>.<channel>@<row>,<column>", "pixels")
+        return self._laid_out(
+            2, "an image: columns named <name>.<channel>@<row>,<column>", "pixels"
+        )
 
     def _laid_out(self, axes: int, required: str, family: str) -> tuple[Layout, ...]:
         found = tuple(each for each in layouts(self.names) if len(each.places[0]) == axes)

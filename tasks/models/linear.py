@@ -58,7 +58,11 @@ class LinearScorer:
         """What each feature adds: exact, but of classes by the score's slope to each margin."""
         count, features = table.shape
         parts = _design(self.encoding, table)[:, :, None] * self.weights[:-1]
-        added = parts.reshape(count, features, EXTRA, -1).sum(axis=2).transpose(0, 2, 1)
+        added = (
+            parts.reshape(count, features, EXTRA, self.target.outputs)
+            .sum(axis=2)
+            .transpose(0, 2, 1)
+        )
         start = np.broadcast_to(self.weights[-1][None, :, None], (count, added.shape[1], 1))
         shares = np.concatenate([added, start], axis=2)
         if self.target.kind == "classes":

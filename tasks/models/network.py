@@ -23,7 +23,7 @@ WEIGHTS, FACTS = "safetensors", "json"
 _SCORE_VALUES = 1 << 18  # of a chunk's raw table: keeps what is made of it within the cache
 _EXPLAIN_VALUES = 4096
 _EXPLAIN_STEPS = (32, 256)  # along the path; more for the rows that do not add up
-_GAP = 0.01  # of a row's way from the start to its score, or of 1 where the way is shorter
+_GAP = 0.01  # of a row's way from the start to its score, or of a value's spread
 
 Body = Callable[[Inputs, Any, torch.Generator], nn.Module]
 
@@ -120,6 +120,8 @@ class NetworkScorer:
 
     def _apply(self, read: Callable[[Tensor], Tensor], table: Matrix) -> Matrix:
         """Encode rows chunk by chunk, and have the codes read; where the network is."""
+        if not len(table):  # which not every layer takes
+            return self._apply(read, np.zeros((1, table.shape[1]), np.float32))[:0]
         rows = torch.from_numpy(np.ascontiguousarray(table, np.float32))
         device = self.network.center.device
         size = max(1, _SCORE_VALUES // max(1, rows.shape[1]))
@@ -136,7 +138,7 @@ class NetworkScorer:
             scores = self.network.score(self.network.encoding(rows))
         shares = self._shares(rows, _EXPLAIN_STEPS[0])
         for steps in _EXPLAIN_STEPS[1:]:
-            way = torch.clamp((scores - shares[:, -1]).abs(), min=1.0)
+            way = torch.clamp((scores - shares[:, -1]).abs(), min=float(self.network.spread))
             for row in torch.nonzero((scores - shares.sum(dim=1)).abs() > _GAP * way)[:, 0]:
                 shares[row] = self._shares(rows[row : row + 1], steps)[0]
         return shares

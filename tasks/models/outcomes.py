@@ -43,17 +43,13 @@ def score_of(heads: Tensor, target: Target) -> Tensor:
     return log_odds_of_mean(heads[:, :, 0])
 
 
-def odds_of_others(
-    margins: npt.NDArray[np.float64], normal: int
-) -> npt.NDArray[np.float64]:
+def odds_of_others(margins: npt.NDArray[np.float64], normal: int) -> npt.NDArray[np.float64]:
     """`log_odds_of_others` of arrays of any leading shape."""
     others = np.delete(margins, normal, axis=-1)
     return np.asarray(np.logaddexp.reduce(others, axis=-1) - margins[..., normal])
 
 
-def share_of_classes(
-    margins: npt.NDArray[np.float64], normal: int
-) -> npt.NDArray[np.float64]:
+def share_of_classes(margins: npt.NDArray[np.float64], normal: int) -> npt.NDArray[np.float64]:
     """Share the log-odds of not being normal out among what each feature adds to each class.
 
     The slope of the score to the classes' margins, averaged along the straight line from where all

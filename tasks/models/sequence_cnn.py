@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -34,12 +36,10 @@ class SequenceCnn(nn.Module):
         found = inputs.sequences()
         flat = inputs.flat(found)
         self.columns = Flat(flat, config.bins, config.embedding, generator)
-        self.steps = nn.ModuleList(
-            Steps(inputs, layout, config.bins, config.embedding, generator) for layout in found
-        )
+        steps = [Steps(inputs, each, config.bins, config.embedding, generator) for each in found]
+        self.steps = nn.ModuleList(steps)
         self.convolutions = nn.ModuleList(
-            drawn(lambda channels=each.width: _convolutions(channels, config), generator)
-            for each in self.steps
+            drawn(partial(_convolutions, each.width, config), generator) for each in steps
         )
         joined = self.columns.width + 2 * config.width * len(found)
         sizes = [joined, config.width, inputs.target.outputs]

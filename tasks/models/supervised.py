@@ -58,7 +58,7 @@ def fit_network(
         criterion = Criterion(config, fit.target, labels)
 
         def predict(codes: Tensor) -> Tensor:
-            numbers = network(codes)
+            numbers: Tensor = network(codes)
             return numbers if fit.target.kind == "classes" else numbers[:, :, 0]
 
         def loss(rows: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ Source: Breiman, Friedman, Olshen & Stone 1984, Classification and Regression Tr
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -60,7 +61,7 @@ class TreeScorer:
         shares = np.zeros((len(table), values.shape[1], table.shape[1] + 1))
         shares[:, :, -1] = values[0]
         rows = np.arange(len(table))
-        for before, after in zip(path[:-1], path[1:], strict=True):
+        for before, after in itertools.pairwise(path):
             moved = before != after
             at = rows[moved], slice(None), self.nodes.columns[before[moved]]
             shares[at] += values[after[moved]] - values[before[moved]]
@@ -134,4 +135,5 @@ def _margins(means: Floats, counts: Floats, target: Target) -> Floats:
         return means
     usual = np.clip(means[0], _LEAST_CHANCE, 1 - _LEAST_CHANCE)
     chances = (means * counts[:, None] + usual) / (counts[:, None] + 1)
-    return np.log(chances) if target.kind == "classes" else np.log(chances / (1 - chances))
+    others = 1.0 if target.kind == "classes" else 1 - chances
+    return np.asarray(np.log(chances / others), np.float64)
