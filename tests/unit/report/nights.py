@@ -27,7 +27,7 @@ from tasks.core.quarantine import SCHEMA as QUARANTINE
 from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Carry, Conversion, Fence, Fill, Grouping, Scaling, Treated
 from tasks.models.base import Epoch, History
-from tasks.models.records import Curve, Metric, PartCount, Trained, TrainingReference
+from tasks.models.records import Curve, Metric, PartCount, Trained, TrainingReference, Trial
 from tasks.report.columns import REASONS
 from tasks.report.contract import TABLES
 from tasks.report.records import (
@@ -383,6 +383,13 @@ def night(
         "drift": drift,
     }
     return NightReport(**(given | changes))  # type: ignore[arg-type]
+
+
+def trials() -> tuple[Trial, ...]:
+    return (
+        Trial(0, "tabm", '{"width":64}', "stop", 0.39, "done", 18, "six epochs", True),
+        Trial(1, "mlp", '{"width":32}', "stop", None, "failed", 1, "the loss was NaN", False),
+    )
 
 
 def training() -> TrainingReport:

@@ -23,7 +23,9 @@ LATER = {"runs", "changes", "trials"}
 
 
 def file_of(published: Path, table: str) -> Path:
-    return published / table / f"batch_date={nights.DAY}" / "night.parquet"
+    """The night's table, or the training's where only trainings write it."""
+    folder = published / table / f"batch_date={nights.DAY}"
+    return folder / ("night.parquet" if table != "trials" else "training.parquet")
 
 
 def names_of(table: str) -> list[str]:
