@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import getpass
 import os
 import secrets
 from zoneinfo import ZoneInfo
@@ -21,3 +22,11 @@ def night_before(moment: dt.datetime, timezone: str) -> dt.date:
 def attempt_name() -> str:
     """A name no other execution has; later ones sort behind it."""
     return f"{now():%Y%m%dT%H%M%S%f}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def user() -> str:
+    """Who runs this process, for the history of what was decided."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

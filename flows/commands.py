@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -233,29 +233,3 @@ def only_pipeline() -> str:
         where=str(Path.cwd()),
         do="Name the pipeline: --pipeline NAME or --pipeline FILE.",
     )
-
-
-def models(name: str, as_json: bool) -> None:
-    """List a pipeline's registered models."""
-    from tasks.models.aliases import read_aliases
-    from tasks.models.bundle import version_of
-
-    pipeline = load(name)
-    aliases = read_aliases(pipeline.store, pipeline.name)
-    roles: Mapping[str, str] = {
-        version_of(aliases.champion): "champion",
-        **({version_of(aliases.previous): "previous"} if aliases.previous else {}),
-    }
-    rows = [
-        {
-            "version": entry.version,
-            "alias": roles.get(entry.version, ""),
-            "known_by": entry.known_by,
-            "run_id": entry.run_id,
-        }
-        for entry in reversed(aliases.history)
-    ]
-    if as_json:
-        terminal.print_json(rows)
-    else:
-        terminal.out.print(terminal.table(f"Models of {pipeline.name}", rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 from prefect import flow
 
@@ -10,6 +11,7 @@ from flows import clock
 from flows.flow_runs import due_date, run_name
 from flows.landing import window
 from flows.pipeline import Pipeline, load
+from flows.promotion import by_labels, promote_better
 from tasks.core.artifacts import Ref, Scores
 from tasks.core.commit import committed_batches, open_run
 from tasks.core.errors import ConfigError, DataError
@@ -63,7 +65,10 @@ def monitor(pipeline: str, date: dt.date | None = None) -> Realised:
             events.between(min(nights), last),
             known_by,
         )
-        return realise(run, list(nights.values()), [labels])
+        scored = list(nights.values())
+        found = by_labels(run, loaded, scored, labels)
+        told = realise(run, scored, [labels])
+    return replace(told, challenger=promote_better(loaded, found))
 
 
 def _scored_nights(pipeline: Pipeline, last: dt.date) -> dict[dt.date, Ref[Scores]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from prefect import flow
 
 from flows import arrivals, circuits, clock, delta, pruning
+from flows.beside import Rows, beside
 from flows.changes import keep_changes
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
@@ -17,7 +18,7 @@ from flows.landing import Landing, land
 from flows.options import NightOptions
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night, Outcome, closed_night, publish_night, refresh_index
-from tasks.core.artifacts import Passed
+from tasks.core.artifacts import Labels, Passed, Ref, Shadow
 from tasks.core.commit import Run, open_run
 from tasks.core.errors import ConfigError, LamplighterError, NoScoresError, SchemaDriftError
 from tasks.core.ledger import check_balance
@@ -79,20 +80,46 @@ class _Tonight:
     day: dt.date
     past: History
     landing: Landing
+    labels: Ref[Labels] | None
+
+    @property
+    def rows(self) -> Rows:
+        """What features are made from."""
+        tables = self.landing.validated.tables
+        events = (*self.past.events.tables.values(), tables[self.pipeline.config.event.table])
+        return Rows(events, self.past, tables, self.labels, (self.day, self.day))
 
 
 def _night(
     run: Run, pipeline: Pipeline, day: dt.date, past: History, aliases: Aliases, costs: Costs
 ) -> Night:
     landing = land(run, pipeline, list(pipeline.config.sources), past.events)
-    outcome = _climb(_Tonight(run, pipeline, day, past, landing), aliases)
+    table = landing.validated.tables[pipeline.config.event.table]
+    labels = past_labels(run, pipeline, (*past.events.tables.values(), table), day)
+    tonight = _Tonight(run, pipeline, day, past, landing, labels)
+    shadow, failure = _challenger(tonight, aliases)
+    outcome = _climb(tonight, aliases, shadow)
+    if failure:
+        warnings = (*outcome.scored.warnings, f"The challenger did not score: {failure}")
+        outcome = replace(outcome, scored=replace(outcome.scored, warnings=warnings))
     check_balance(outcome.ledger)
     night = publish_night(run, pipeline, outcome, costs)
     circuits.note(pipeline, outcome.scored)
     return night
 
 
-def _climb(tonight: _Tonight, aliases: Aliases) -> Outcome:
+def _challenger(tonight: _Tonight, aliases: Aliases) -> tuple[Shadow | None, str]:
+    """What the challenger scores in the shadow; whatever befalls it is told, and stops nothing."""
+    if aliases.challenger is None:
+        return None, ""
+    try:
+        rows = tonight.rows
+        return beside(tonight.run, tonight.pipeline, aliases.challenger, "challenger", rows), ""
+    except (LamplighterError, RuntimeError, ValueError) as error:
+        return None, str(getattr(error, "found", error))
+
+
+def _climb(tonight: _Tonight, aliases: Aliases, shadow: Shadow | None) -> Outcome:
     """What the best rung makes of the night.
 
     Where every rung's scores are far from those of its training, it is the night that changed: the
@@ -100,18 +127,21 @@ def _climb(tonight: _Tonight, aliases: Aliases) -> Outcome:
     """
     limits = tonight.pipeline.config.scoring
     try:
-        return _first(tonight, aliases, limits)
+        return _first(tonight, aliases, limits, shadow)
     except NoScoresError as error:
         far = [each for each in error.passed if each.kind == "far"]
         if not far:
             raise
-        outcome = _first(tonight, aliases, limits.model_copy(update={"max_distance": None}))
+        any_distance = limits.model_copy(update={"max_distance": None})
+        outcome = _first(tonight, aliases, any_distance, shadow)
         told = f"No model's scores are like those of its training; of the {far[0]}"
         warnings = (told, *outcome.scored.warnings)
         return replace(outcome, scored=replace(outcome.scored, warnings=warnings))
 
 
-def _first(tonight: _Tonight, aliases: Aliases, limits: ScoringConfig) -> Outcome:
+def _first(
+    tonight: _Tonight, aliases: Aliases, limits: ScoringConfig, shadow: Shadow | None
+) -> Outcome:
     """The outcome of the first footing on which a rung answers.
 
     Raises:
@@ -121,7 +151,7 @@ def _first(tonight: _Tonight, aliases: Aliases, limits: ScoringConfig) -> Outcom
     resting = circuits.resting(tonight.pipeline)
     for footing in footings(tonight.pipeline.store, aliases, passed, resting):
         try:
-            outcome = _outcome(tonight, footing, limits)
+            outcome = _outcome(tonight, footing, limits, shadow)
         except NoScoresError as error:
             passed += error.passed
         except (ConfigError, SchemaDriftError) as error:
@@ -134,22 +164,20 @@ def _first(tonight: _Tonight, aliases: Aliases, limits: ScoringConfig) -> Outcom
     raise NoScoresError(passed)
 
 
-def _outcome(tonight: _Tonight, footing: Footing, limits: ScoringConfig) -> Outcome:
+def _outcome(
+    tonight: _Tonight, footing: Footing, limits: ScoringConfig, shadow: Shadow | None
+) -> Outcome:
     """Prepare, build and score with what the rungs of a footing learned, and with nothing else."""
-    run, pipeline, day, past = tonight.run, tonight.pipeline, tonight.day, tonight.past
+    run, pipeline, rows = tonight.run, tonight.pipeline, tonight.rows
     config, learned = pipeline.config, footing.learned
-    tables = tonight.landing.validated.tables
-    events = (*past.events.tables.values(), tables[config.event.table])
-
-    prepared = prepare(run, config.prepare, learned, config.event, events, (day, day))
-    labels = past_labels(run, pipeline, events, day)
-    read = inputs(pipeline, prepared.table, past, tables, labels)
+    prepared = prepare(run, config.prepare, learned, config.event, rows.events, rows.dates)
+    read = inputs(pipeline, prepared.table, rows.past, rows.tables, rows.labels)
     states = learned.record.features
-    built = build_features(run, config.features, config.event, read, (day, day), states)
-    scored = score(run, config.decision, built.table, footing, limits)
+    built = build_features(run, config.features, config.event, read, rows.dates, states)
+    scored = score(run, config.decision, built.table, footing, limits, shadow)
     answered = footing.answered(scored)
     drift = measure_drift(run, config.monitoring.drift, built.table, scored.table, answered)
 
     facts = footing.facts[scored.model_version]
     ledger = (*tonight.landing.ledger, *prepared.ledger, *built.ledger, *scored.ledger)
-    return Outcome(tonight.landing, past, scored, facts, prepared.treated, ledger, drift)
+    return Outcome(tonight.landing, tonight.past, scored, facts, prepared.treated, ledger, drift)

@@ -65,7 +65,7 @@ def _models(pipeline: Pipeline) -> dict[str, str]:
         aliases = find_aliases(pipeline.store, last_commit(pipeline.store, pipeline.name, BATCH))
     except IntegrityError as error:
         return {"damaged": error.where}
-    return dict(aliases.versions) if aliases else {}
+    return {str(k): v for k, v in aliases.versions.items()} if aliases else {}
 
 
 def _circuits(pipeline: Pipeline) -> dict[str, dict[str, Any]]:

@@ -62,7 +62,9 @@ def tell_training(training: Training, folder: Path) -> None:
     """Say what a training came to."""
     reference = training.trained.reference
     out.print(
-        f"[bold]{training.trained.version}[/] is the champion: {training.rows:,} examples of "
+        f"[bold]{training.trained.version}[/] is the "
+        f"{'champion' if training.standing.champion else 'challenger'} "
+        f"({training.standing.order.why}): {training.rows:,} examples of "
         f"{reference.first_date} to {reference.last_date}, "
         f"{len(training.selection.features)} of {len(training.selection.verdicts)} features"
     )
@@ -113,6 +115,8 @@ def tell_realised(realised: Realised) -> None:
     ]
     out.print(table("The nights", rows))
     _tell_overall(realised.overall)
+    if realised.challenger:
+        out.print(escape(realised.challenger), soft_wrap=True)
 
 
 def _tell_overall(whole: Quality) -> None:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from prefect import flow
 
 from flows import clock, delta
+from flows.beside import Rows
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs
 from flows.landing import landed
 from flows.options import TrainingOptions
 from flows.pipeline import Pipeline, load
+from flows.promotion import champion_beside, standing
 from flows.provenance import versions
 from flows.training_report import (
     Outcome,
@@ -91,7 +93,7 @@ class Material:
 def train(
     pipeline: str, date: dt.date | None = None, options: TrainingOptions = AS_WRITTEN
 ) -> Training:
-    """Train a model on what was known by the end of a date, and make it the champion.
+    """Train a model on what was known by the end of a date; it serves if it is the better one.
 
     Args:
         pipeline: name or file of the pipeline.
@@ -115,6 +117,7 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     config = pipeline.config
     labels = _labels(run, pipeline, material)
     divided = divide_events(run, config.training, labels, (material.first, material.last))
+    champion = champion_beside(run, pipeline, _all_rows(pipeline, material, labels))
     learned, prepared, built = _features(run, pipeline, material, labels, divided)
     joined = join_examples(run, config.event, built.table, divided, prepared.table)
     examples = joined.table
@@ -124,16 +127,25 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
         publish_unselected(run, pipeline, selection, reference)
     tuned = _tuned(run, pipeline, examples, selection, reference)
     trained = fit(run, tuned.model, config.training, examples, selection, learned, reference)
-    register(run, config.training, trained)
+    found = standing(run, pipeline, trained, examples, champion)
+    register(run, config.training, trained, found)
     folds = _measured_on_folds(run, pipeline, tuned.model, examples, built, reference.run_id)
     measured = (*trained.metrics, *folds)
     told = dataclasses.replace(trained, metrics=measured, trials=tuned.trials)
     ledger = (*prepared.ledger, *built.ledger, *joined.ledger)
     check_balance(ledger)
     report = publish_trained(
-        run, pipeline, Outcome(told, selection, prepared.treated, ledger), costs
+        run, pipeline, Outcome(told, selection, prepared.treated, ledger, found), costs
     )
-    return Training(told, selection, examples.rows, material.past.gaps, report)
+    return Training(told, selection, examples.rows, material.past.gaps, report, found)
+
+
+def _all_rows(pipeline: Pipeline, material: Material, labels: Ref[Labels]) -> Rows:
+    """What the features of every example are made from."""
+    config, dates = pipeline.config, (material.first, material.last)
+    events = material.past.events.between(material.first - config.lookback, material.last)
+    asked = labels if config.features.reads_labels else None
+    return Rows(events, material.past, material.dimensions, asked, dates)
 
 
 def _labels(run: Run, pipeline: Pipeline, material: Material) -> Ref[Labels]:

@@ -21,6 +21,7 @@ from tasks.models.records import Trained, TrainingReference
 from tasks.report.records import RunRecord, TrainingReport
 from tasks.report.task import publish_run, publish_training, publish_verdicts
 from tasks.train.checkpoint import clear_checkpoints
+from tasks.train.register import AT_ONCE, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Training:
         rows: examples it was trained and measured on.
         gaps: dates the window lacks, with the reason.
         report: URI of its page.
+        standing: whether it serves, and why.
     """
 
     trained: Trained
@@ -40,12 +42,15 @@ class Training:
     rows: int
     gaps: tuple[str, ...]
     report: str
+    standing: Standing = AT_ONCE
 
     def to_dict(self) -> dict[str, Any]:
         """What a program reads of it."""
         reference = self.trained.reference
         return {
             "version": self.trained.version,
+            "champion": self.standing.champion,
+            "standing": self.standing.order.why,
             "run_id": reference.run_id,
             "first_date": reference.first_date,
             "last_date": reference.last_date,
@@ -68,12 +73,14 @@ class Outcome:
         selection: the candidates with their verdicts.
         treated: the treatments of columns.
         ledger: every stage's lines, in the order the stages ran.
+        standing: whether it serves, and why.
     """
 
     trained: Trained
     selection: Selection
     treated: tuple[Treated, ...]
     ledger: tuple[LedgerLine, ...]
+    standing: Standing = AT_ONCE
 
 
 def keep_reports(run: Run) -> None:
@@ -129,7 +136,7 @@ def publish_trained(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs
     made = provenance(
         pipeline, reference.known_by, reference.inputs, trained.version, reference.run_id
     )
-    warnings = tuple(_warnings(trained, outcome.selection))
+    warnings = tuple(_warnings(trained, outcome.selection, outcome.standing))
     report = TrainingReport(
         made,
         trained,
@@ -157,7 +164,9 @@ def publish_trained(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs
     return page.uri
 
 
-def _warnings(trained: Trained, selection: Selection) -> Iterator[str]:
+def _warnings(trained: Trained, selection: Selection, standing: Standing) -> Iterator[str]:
+    if not standing.champion:
+        yield f"The champion stays, this model challenges it: {standing.order.why}"
     if trained.failure:
         yield f"The deep model failed: {trained.failure}"
     if selection.for_want_of_better:

@@ -1,4 +1,4 @@
-"""Every pipeline file as four deployments of a server: nightly, train, backfill, monitor."""
+"""Every pipeline file as deployments of a server: nightly, train, backfill, monitor, promote."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from flows.backfill import backfill
 from flows.monitoring import monitor
 from flows.nightly import nightly
 from flows.pipeline import Pipeline, load
+from flows.promotion import promote
 from flows.service.automations import keep_automations
 from flows.service.settings import FOR_RUNS, POOL, TAG
 from flows.training import train
@@ -67,6 +68,7 @@ def _deployments(pipeline: Pipeline) -> Iterator[RunnerDeployment]:
     yield _deployment(nightly, pipeline, {"pipeline": file, "date": None}, night)
     yield _deployment(train, pipeline, {"pipeline": file, "date": None})
     yield _deployment(backfill, pipeline, {"pipeline": file})
+    yield _deployment(promote, pipeline, {"pipeline": file})
     yield _deployment(
         monitor,
         pipeline,

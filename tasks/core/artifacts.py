@@ -298,6 +298,14 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """What a model that does not serve scored: `event_id`, `batch_date`, `score`."""
+
+    version: str
+    table: Ref[Scores]
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """A night's scores and how they came about.
 

@@ -84,6 +84,8 @@ class Facts:
         failure: why there is no model beside the fallback; empty where there is one.
         baseline: the file with the baselines of its features and scores; None where none were
             fitted.
+        unseen_from: the first batch date of which it was fitted, stopped and calibrated on no row,
+            ISO.
     """
 
     pipeline: str
@@ -97,6 +99,7 @@ class Facts:
     usual: Mapping[str, tuple[float, float]]
     failure: str = ""
     baseline: Stored | None = None
+    unseen_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,10 +54,18 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Realised:
-    """Quality by night, and over all nights whose labels are known."""
+    """Quality by night, and over all nights whose labels are known.
+
+    Args:
+        nights: each night's.
+        overall: that of all.
+        challenger: how the challenger did beside the champion, and what follows, in words; empty
+            where there is none.
+    """
 
     nights: tuple[Quality, ...]
     overall: Quality
+    challenger: str = ""
 
 
 def realised(scores: pl.DataFrame, labels: pl.DataFrame, seed: int = 0) -> Realised:

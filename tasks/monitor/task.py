@@ -17,6 +17,7 @@ from tasks.core.store import Store, table_uri
 from tasks.models.base import Vector
 from tasks.models.baseline import SCORE
 from tasks.models.bundle import Role, open_bundle
+from tasks.models.comparison import Comparison, compare
 from tasks.monitor.config import DriftConfig
 from tasks.monitor.drift import SCHEMA, measure, to_frame
 from tasks.monitor.realised import Realised, realised
@@ -135,3 +136,47 @@ def realise(
         nights.select(columns).collect(),
         known.unique("event_id", keep="last", maintain_order=True).collect(),
     )
+
+
+@stage("compare_realised")
+def compare_realised(
+    run: Run,
+    nights: Sequence[Ref[Scores]],
+    labels: Ref[Labels],
+    versions: tuple[str, str],
+    rounds: int,
+    seed: int,
+) -> Comparison | None:
+    """Compare challenger and champion on past nights that both scored, by the labels known now.
+
+    Args:
+        run: a run that may have just written the labels.
+        nights: the scores of past nights.
+        labels: the labels known by now.
+        versions: the challenger's and the champion's.
+        rounds: resamples.
+        seed: of the resampling.
+
+    Returns:
+        None where there is no such night.
+    """
+    challenger, champion = versions
+    both = (
+        (pl.col("challenger_version") == challenger)
+        & (pl.col("model_version") == champion)
+        & (pl.col("score_source") == "champion")
+        & pl.col("challenger_score").is_not_null()
+    )
+    columns = ("event_id", "batch_date", "score", "challenger_score")
+    scored = pl.concat(
+        [run.scan(ref).filter(both).select(columns) for ref in nights], how="vertical_relaxed"
+    )
+    known = run.scan(labels).select("event_id", pl.col("label").cast(pl.Float64))
+    rows = scored.join(known, on="event_id").sort("batch_date", "event_id").collect()
+    if not rows.height:
+        return None
+    days = rows["batch_date"].cast(pl.Int32).cast(pl.Float64)
+    labelled, beside, served = (
+        rows[name].to_numpy() for name in ("label", "challenger_score", "score")
+    )
+    return compare(labelled, beside, served, days.to_numpy(), rounds, seed)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from tasks.core.artifacts import Features, LedgerLine, Ref, Scored, Scores
+from tasks.core.artifacts import Features, LedgerLine, Model, Ref, Scored, Scores, Shadow
 from tasks.core.batches import BATCH_DATE
 from tasks.core.commit import Run
 from tasks.core.errors import ModelError
 from tasks.core.event import EVENT_ID
 from tasks.core.store import table_uri
-from tasks.score.asking import Answer
+from tasks.models.bundle import open_bundle
+from tasks.score.asking import Answer, Rung, ask
 from tasks.score.config import DecisionConfig, FalseDiscoveryDecision, ScoringConfig
 from tasks.score.decide import ALERT, decide
 from tasks.score.discoveries import lack_of_power, q_values
@@ -30,6 +31,7 @@ def score(
     features: Ref[Features],
     footing: Footing,
     limits: ScoringConfig = ANY,
+    shadow: Shadow | None = None,
 ) -> Scored:
     """Score a night's events, decide, and explain the alerts.
 
@@ -39,6 +41,7 @@ def score(
         features: what the footing's preparation made.
         footing: the rungs that may be asked.
         limits: when what they answer is not taken.
+        shadow: what the challenger scored; None where there is none.
 
     Raises:
         NoScoresError: none of them answered.
@@ -48,6 +51,7 @@ def score(
     judged = _judge(events, answer).with_columns(
         fallback_score=_fallback_scores(run, footing, events, answer)
     )
+    judged = _with_challenger(run, judged, shadow)
     decided = decide(judged, decision).drop(EVENT_ID, BATCH_DATE)
     explained, unexplained = _explained(events, decided, answer)
     ref = _write(run, events, decided, answer, explained)
@@ -57,6 +61,42 @@ def score(
     warnings = tuple(filter(None, [unexplained, _without_power(decision, decided, answer)]))
     role = answer.rung.role
     return Scored(ref, (line,), answer.source, answer.version, role, passed, expected, warnings)
+
+
+@stage("shadow")
+def score_beside(
+    run: Run, model: Ref[Model], features: Ref[Features], name: str, limits: ScoringConfig = ANY
+) -> Shadow:
+    """Score events by a model that does not serve, of features made with what it learned.
+
+    Args:
+        run: the run.
+        model: the bundle.
+        features: of the events.
+        name: what the table of its scores is called.
+        limits: how long it may take.
+
+    Raises:
+        IntegrityError: a file of the bundle is missing or was changed.
+        ModelError: it gives no scores, or takes too long.
+    """
+    events = Events.of(run.scan(features), features.rows)
+    members = open_bundle(run.store, model).manifest.members
+    rung = Rung(name, model, "model" if "model" in members else "fallback")
+    answer = ask(run.store, rung, events, limits.timeout.total_seconds())
+    named = events.columns((EVENT_ID, BATCH_DATE)).with_columns(score=answer.scores)
+    uri = table_uri("scores", run.pipeline, name, run.batch)
+    return Shadow(answer.version, run.write_table(Scores, named, uri))
+
+
+def _with_challenger(run: Run, judged: pl.DataFrame, shadow: Shadow | None) -> pl.DataFrame:
+    """The challenger's scores beside the answer's; null where its preparation left a row out."""
+    if shadow is None:
+        nothing = {"challenger_score": pl.Float64, "challenger_version": pl.String}
+        return judged.with_columns(pl.lit(None, t).alias(name) for name, t in nothing.items())
+    scores = run.scan(shadow.table).select(EVENT_ID, challenger_score="score")
+    joined = judged.lazy().join(scores, on=EVENT_ID, how="left", maintain_order="left")
+    return joined.with_columns(challenger_version=pl.lit(shadow.version)).collect()
 
 
 def _judge(events: Events, answer: Answer) -> pl.DataFrame:
@@ -89,8 +129,6 @@ def _write(
     told = decided.lazy().with_columns(
         score_source=pl.lit(answer.source),
         model_version=pl.lit(answer.version),
-        challenger_score=pl.lit(None, pl.Float64),
-        challenger_version=pl.lit(None, pl.String),
     )
     reasons = pl.lit([], DTYPE).alias("reasons")
     names = events.table.select(events.names).collect_schema()

@@ -125,6 +125,18 @@ class GroupFolds(Folds):
 FoldsConfig = Annotated[BlockFolds | RandomFolds | GroupFolds, Field(discriminator="kind")]
 
 
+class PromotionConfig(Config):
+    """When a trained model takes the champion's place."""
+
+    rule: Literal["better", "always", "manual"] = Field(
+        "better",
+        description="better: where it ranks better than the champion, beyond chance, on rows that "
+        "neither was fitted on; else it scores in the shadow and takes the place once known labels "
+        "say so. always: at once. manual: only by `lamplighter models promote`",
+    )
+    rounds: int = Field(500, ge=100, description="Resamples of the paired bootstrap")
+
+
 class TrainingConfig(Config):
     """How a model is trained, calibrated and measured."""
 
@@ -146,6 +158,9 @@ class TrainingConfig(Config):
     )
     bootstrap_rounds: int = Field(
         200, ge=0, description="Resamples behind each interval; 0 for none"
+    )
+    promotion: PromotionConfig = Field(
+        PromotionConfig(), description="When a trained model takes the champion's place"
     )
     keep_versions: int = Field(5, ge=2, description="Registered versions that stay in the store")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from tasks.core.artifacts import (
@@ -17,6 +18,7 @@ from tasks.core.artifacts import (
     Parts,
     Prepared,
     Ref,
+    Scores,
     Selection,
 )
 from tasks.core.batches import BATCH_DATE
@@ -27,25 +29,28 @@ from tasks.core.store import table_uri
 from tasks.core.treatments import SET_ASIDE, Learned, Stored
 from tasks.models.aliases import Aliases
 from tasks.models.base import Conditions
-from tasks.models.bundle import BASELINE, Facts, FittedModel, save, version_of
+from tasks.models.bundle import BASELINE, Facts, FittedModel, open_bundle, save, version_of
+from tasks.models.comparison import Comparison, compare
 from tasks.models.config import ModelConfig
 from tasks.models.records import Metric, Trained, TrainingReference
 from tasks.task import stage
 from tasks.train.checkpoint import checkpoint_of
 from tasks.train.config import TimeSplit, TrainingConfig
 from tasks.train.evaluate import average
+from tasks.train.fit import Divided as DividedRows
 from tasks.train.fit import (
     baselines,
     divide,
     fit_both,
     fit_member,
     judge,
+    rows_of,
     usual_ranges,
     with_evidence,
 )
 from tasks.train.folds import FIT, TEST, assign_folds
 from tasks.train.join import join
-from tasks.train.register import promote
+from tasks.train.register import AT_ONCE, Standing, enter
 from tasks.train.split import LABEL, PART, assign_parts, assign_within
 from tasks.train.tune import Tuned, tune
 from tasks.train.tune_config import TuningConfig
@@ -190,6 +195,7 @@ def train(
         usual=usual_ranges(divided.rows["fit"].table, features),
         failure=failure,
         baseline=Stored(BASELINE, digest_bytes(usual[BASELINE])),
+        unseen_from=str(_unseen_from(config, divided, reference)),
     )
     judged = with_evidence(chosen, divided) if chosen else None
     beside = with_evidence(fallback, divided)
@@ -208,7 +214,57 @@ def train(
     )
 
 
+@stage("compare")
+def compare_trained(
+    run: Run,
+    config: TrainingConfig,
+    examples: Ref[Examples],
+    trained: Trained,
+    champion: Ref[Scores],
+    unseen_from: dt.date,
+) -> Comparison:
+    """Compare a trained model with the champion on the test rows that neither was fitted on.
+
+    Args:
+        run: the training's run.
+        config: how the bootstrap is made.
+        examples: the new model's, with the part of each.
+        trained: the new model.
+        champion: the champion's scores of the same events, of its own features.
+        unseen_from: the first batch date of which the champion was fitted on no row.
+    """
+    bundle = open_bundle(run, trained.model)
+    member = bundle.read("model" if "model" in bundle.manifest.members else "fallback")
+    features = bundle.facts.features
+    judged = (pl.col(PART) == "test") & (pl.col(BATCH_DATE) >= unseen_from)
+    beside = run.scan(champion).select(EVENT_ID, "score")
+    table = run.scan(examples).filter(judged).join(beside, on=EVENT_ID).sort(EVENT_ID).collect()
+    rows = rows_of(table, features)
+    return compare(
+        rows.labels.astype(np.float64),
+        member.scorer.score(rows.table).astype(np.float64),
+        table["score"].to_numpy(),
+        table[BATCH_DATE].cast(pl.Int32).cast(pl.Float64).to_numpy(),
+        config.promotion.rounds,
+        config.seed,
+    )
+
+
 @stage("register")
-def register(run: Run, config: TrainingConfig, trained: Trained) -> Aliases:
-    """Make the new version the champion; it serves from the moment the run commits."""
-    return promote(run, trained, config.keep_versions)
+def register(
+    run: Run, config: TrainingConfig, trained: Trained, standing: Standing = AT_ONCE
+) -> Aliases:
+    """Enter the new version; it serves, or challenges, from the moment the run commits."""
+    return enter(run, trained, config.keep_versions, standing)
+
+
+def _unseen_from(
+    config: TrainingConfig, divided: DividedRows, reference: TrainingReference
+) -> dt.date:
+    """The first batch date of which a model sees rows in its test part only, or none at all."""
+    after = dt.date.fromisoformat(reference.last_date) + dt.timedelta(days=1)
+    tested = divided.days["test"]
+    if not isinstance(config.split, TimeSplit) or not len(tested):
+        return after
+    first = dt.date(1970, 1, 1) + dt.timedelta(days=int(tested.min()))
+    return min(after, first + dt.timedelta(days=1))

@@ -30,7 +30,7 @@ from tests.flows.conftest import NIGHT, Shop
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 PATIENCE_SECONDS = 240.0
-FLOWS = ("nightly", "train", "backfill", "monitor")
+FLOWS = ("nightly", "train", "backfill", "monitor", "promote")
 
 # Servers and workers take their time to start on a busy machine.
 pytestmark = pytest.mark.timeout(900)
@@ -121,7 +121,8 @@ def test_up_makes_every_deployment_with_its_schedule(service: Service) -> None:
 
 
 def _module(flow: str) -> str:
-    return {"train": "training.train", "monitor": "monitoring.monitor"}.get(flow, f"{flow}.{flow}")
+    modules = {"train": "training", "monitor": "monitoring", "promote": "promotion"}
+    return f"{modules.get(flow, flow)}.{flow}"
 
 
 def test_up_again_changes_nothing_and_keeps_what_was_paused(service: Service) -> None:

@@ -1,0 +1,212 @@
+"""Which model serves: what a training makes of its model, and moves by labels or by a person."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from prefect import flow
+from pydantic import Field
+
+from flows import clock
+from flows.beside import Rows, beside
+from flows.flow_runs import run_name
+from flows.pipeline import Pipeline, load
+from tasks.core.artifacts import Examples, Labels, Model, Ref, Scores, Shadow
+from tasks.core.commit import Run, commit, last_commit, open_run
+from tasks.core.config import Config
+from tasks.core.errors import ConfigError, IntegrityError, LamplighterError, ModelMissingError
+from tasks.models.aliases import BATCH, Aliases, Order, aliases_uri, find_aliases
+from tasks.models.bundle import open_bundle, version_of
+from tasks.models.comparison import Comparison
+from tasks.models.records import Trained
+from tasks.monitor.task import compare_realised
+from tasks.train.register import Standing, keep_bundle
+from tasks.train.task import compare_trained
+
+_WAIT_SECONDS = 60.0
+
+
+class PromotionOptions(Config):
+    """The form of a promotion."""
+
+    version: str | None = Field(None, description="The version; empty means the challenger")
+    by: str = Field("", max_length=200, description="Who approves; empty means the Prefect UI")
+    why: str = Field("", max_length=500, description="Why, for the history")
+
+
+ASKED = PromotionOptions()
+
+
+@flow(name="promote", flow_run_name=run_name)
+def promote(pipeline: str, options: PromotionOptions = ASKED) -> dict[str, str]:
+    """Make a registered version the champion; it scores from the next night on.
+
+    Args:
+        pipeline: name or file of the pipeline.
+        options: which version, who approves, and why.
+
+    Returns:
+        The version of each alias.
+    """
+    loaded = load(pipeline)
+    order = Order(clock.now().isoformat(), options.by or "Prefect UI", options.why or "approved")
+    return {str(k): v for k, v in move(loaded, options.version, order).versions.items()}
+
+
+def champion_beside(
+    run: Run, pipeline: Pipeline, rows: Rows
+) -> tuple[Ref[Model], Shadow | None, str] | None:
+    """The champion's scores of a training's later events; None where no comparison is asked for.
+
+    Returns:
+        The champion, its scores of the events it was not fitted on, and why there are none.
+    """
+    before = _aliases(run, pipeline)
+    if before is None or pipeline.config.training.promotion.rule != "better":
+        return None
+    try:
+        facts = open_bundle(run.store, before.champion).facts
+        first = max(rows.dates[0], dt.date.fromisoformat(facts.unseen_from))
+        if first > rows.dates[1]:
+            return before.champion, None, ""
+        dates = (first, rows.dates[1])
+        judged = Rows(rows.events, rows.past, rows.tables, rows.labels, dates)
+        return before.champion, beside(run, pipeline, before.champion, "champion", judged), ""
+    except (LamplighterError, RuntimeError, ValueError) as error:
+        return before.champion, None, str(error)
+
+
+def standing(
+    run: Run,
+    pipeline: Pipeline,
+    trained: Trained,
+    examples: Ref[Examples],
+    champion: tuple[Ref[Model], Shadow | None, str] | None,
+) -> Standing:
+    """What a trained model becomes, by the pipeline's rule."""
+    training = pipeline.config.training
+    at, by = clock.now().isoformat(), f"training {trained.reference.run_id}"
+
+    def becomes(serves: bool, why: str) -> Standing:
+        return Standing(serves, Order(at, by, why))
+
+    if training.promotion.rule != "better":
+        rule = f"training.promotion.rule: {training.promotion.rule}"
+        return becomes(training.promotion.rule == "always", rule)
+    if champion is None:
+        return becomes(True, "the first model")
+    ref, shadow, failure = champion
+    if failure:
+        return becomes(True, f"the champion cannot score these events: {failure}")
+    if shadow is None:
+        return becomes(False, "no later rows than those that the champion was fitted on")
+    unseen = dt.date.fromisoformat(open_bundle(run.store, ref).facts.unseen_from)
+    found = compare_trained(run, training, examples, trained, shadow.table, unseen)
+    return becomes(found.better, str(found))
+
+
+def by_labels(
+    run: Run, pipeline: Pipeline, nights: list[Ref[Scores]], labels: Ref[Labels]
+) -> Comparison | None:
+    """How the challenger and the champion ranked the nights that both scored, by known labels.
+
+    None where there is no challenger, or where it has scored no night yet.
+    """
+    aliases = _aliases(run, pipeline)
+    if aliases is None or aliases.challenger is None:
+        return None
+    versions = version_of(aliases.challenger), version_of(aliases.champion)
+    training = pipeline.config.training
+    return compare_realised(run, nights, labels, versions, training.promotion.rounds, training.seed)
+
+
+def promote_better(pipeline: Pipeline, found: Comparison | None) -> str:
+    """Promote the challenger where known labels say so and the pipeline's rule lets them.
+
+    Returns:
+        What was found and done, in words; empty where there is nothing to compare.
+    """
+    if found is None:
+        return ""
+    told = f"challenger against champion in the nights so far: {found}"
+    if not found.better:
+        return told
+    if pipeline.config.training.promotion.rule == "manual":
+        return f"{told}; approve it: lamplighter models promote {pipeline.name}"
+    move(pipeline, None, Order(clock.now().isoformat(), "monitor", told))
+    return f"{told}; it is the champion now"
+
+
+def move(pipeline: Pipeline, version: str | None, order: Order) -> Aliases:
+    """Make a version the champion in one commit; everything else the registry holds stays.
+
+    Args:
+        pipeline: the pipeline.
+        version: the beginning of its name is enough; None means the challenger.
+        order: who asks, when and why.
+
+    Raises:
+        ModelMissingError: nothing was trained yet.
+        ConfigError: there is no such version, or it serves already.
+        IntegrityError: a file of it is damaged.
+    """
+    store, name = pipeline.store, pipeline.name
+    with open_run(store, name, BATCH, clock.attempt_name(), _WAIT_SECONDS) as run:
+        record = last_commit(store, name, BATCH)
+        aliases = find_aliases(store, record)
+        if record is None or aliases is None:
+            raise ModelMissingError(
+                "a trained model",
+                found="none was registered yet",
+                where=f"models/{name}",
+                do=f"Train one first: lamplighter train {name}",
+            )
+        wanted = _wanted(pipeline, aliases, version)
+        kept = {}
+        for each in dict.fromkeys(
+            ref.uri.split("/")[2] for ref in record.files if ref.uri.endswith("/model.json")
+        ):
+            kept[each] = keep_bundle(run, record, each)
+        ref = kept.get(wanted)
+        if ref is None:
+            raise IntegrityError(
+                f"version {wanted} whole",
+                found="a file of it missing or changed",
+                where=f"models/{name}/{wanted}",
+                do="Restore it from a copy, or promote another version.",
+            )
+        for other in record.files:
+            if not other.uri.startswith(f"models/{name}/"):
+                run.keep(other)
+        moved = aliases.crowned(ref, order).among(kept)
+        run.write_bytes(Model, moved.to_json(), aliases_uri(name))
+        commit(run, record.facts)
+        return moved
+
+
+def _wanted(pipeline: Pipeline, aliases: Aliases, version: str | None) -> str:
+    if version is None:
+        if aliases.challenger is None:
+            raise ConfigError(
+                "a challenger to promote",
+                found="none",
+                where=f"models/{pipeline.name}",
+                do=f"Name a version: lamplighter models list {pipeline.name}",
+            )
+        return version_of(aliases.challenger)
+    found = [entry.version for entry in aliases.history if entry.version.startswith(version)]
+    if len(found) != 1 or found[0] == version_of(aliases.champion):
+        raise ConfigError(
+            "one registered version that is not the champion",
+            found=f"{version!r}: {', '.join(found) or 'no such version'}",
+            where=f"models/{pipeline.name}",
+            do=f"Look at lamplighter models list {pipeline.name}",
+        )
+    return found[0]
+
+
+def _aliases(run: Run, pipeline: Pipeline) -> Aliases | None:
+    try:
+        return find_aliases(run.store, last_commit(run.store, pipeline.name, BATCH))
+    except IntegrityError:
+        return None  # damaged aliases are written anew by the training
