@@ -232,6 +232,16 @@ class PipelineConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _one_key_hashes_all(self) -> Self:
+        keys = {source.personal.key for source in self.sources.values() if source.personal}
+        if len(keys) > 1:
+            raise ValueError(
+                f"one key for the personal columns of all sources, or their rows do not meet; "
+                f"found {', '.join(sorted(keys))}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names_are_no_bytes(self) -> Self:
         columns = self.sources[self.event.table].columns
         names = {*self.event.key, *self.event.entities} & set(columns)

@@ -17,6 +17,7 @@ from tasks.core import quarantine
 from tasks.core.artifacts import Quarantined, Ref
 from tasks.core.commit import Commit, committed_batches, last_commit, recover
 from tasks.core.errors import ConfigError
+from tasks.ingest.masking import mask_object, mask_of
 from tasks.ingest.reread import as_objects
 from tasks.validate.held import count_by_reason, find
 from tasks.validate.mends import merge, read_mends
@@ -194,7 +195,20 @@ def _read(pipeline: Pipeline, file: Path, held: pl.DataFrame, mended: pl.DataFra
     no_reason = pl.lit([], dtype=pl.List(pl.String))
     passed = mended.join(held, on=_ROW, how="anti").with_columns(reasons=no_reason, raw="was")
     known = pl.concat([held, passed.select(list(quarantine.SCHEMA))])
-    return read_mends(_without_unchanged(pipeline, text, known), known, str(file))
+    wanted = read_mends(_without_unchanged(pipeline, text, known), known, str(file))
+    return wanted.with_columns(
+        pl.Series("raw", [_masked(pipeline, *row) for row in wanted.select("table", "raw").rows()])
+    ).cast(wanted.schema)
+
+
+def _masked(pipeline: Pipeline, table: str, raw: str) -> str:
+    """A mended row, its personal values hashed as those of its source are."""
+    personal = pipeline.config.sources[table].personal
+    if personal is None:
+        return raw
+    mask = mask_of(personal.key, pipeline.secrets, f"sources.{table}.personal.key")
+    masked = mask_object(json.loads(raw), personal.columns, mask)
+    return json.dumps(masked, ensure_ascii=False)
 
 
 def _without_unchanged(pipeline: Pipeline, text: str, known: pl.DataFrame) -> str:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core.config import Config, Duration
-from tasks.ingest.templates import Secret, Url
+from tasks.ingest.reference import Secret
+from tasks.ingest.templates import Url
 
 SCHEMES = {
     "s3": "s3",

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_
 
 from tasks.core.column_types import SIMPLE_TYPES
 from tasks.core.config import Config
+from tasks.ingest.personal_config import PersonalConfig
 
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _ITEM = "bool|[iu](?:8|16|32|64)|f32|f64"
@@ -164,6 +165,10 @@ class Source(Config):
         "null", description="What an empty text is in a column of type str"
     )
 
+    personal: PersonalConfig | None = Field(
+        None, description="Columns that are kept as keyed hashes, never as they are"
+    )
+
     @field_validator("columns")
     @classmethod
     def _no_reserved_name(cls, columns: Columns) -> Columns:
@@ -179,6 +184,21 @@ class Source(Config):
         unknown = [name for name in self.key if name not in self.columns]
         if unknown:
             raise ValueError(f"key names columns that the schema does not declare: {unknown}")
+        return self
+
+    @model_validator(mode="after")
+    def _personal_columns_can_be_hashed(self) -> Source:
+        if self.personal is None:
+            return self
+        types = {name: column.type for name, column in self.columns.items()}
+        unfit = [name for name in self.personal.columns if types.get(name) != "str"]
+        if unfit:
+            raise ValueError(f"personal columns are declared with the type str; found {unfit}")
+        if self.drift == "evolve":
+            raise ValueError(
+                "a source with personal columns takes no undeclared ones along, which may be "
+                "personal too: drift is refuse or ignore"
+            )
         return self
 
     @property

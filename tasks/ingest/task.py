@@ -24,6 +24,7 @@ from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.incremental import Watermark
 from tasks.ingest.keeping import keep
 from tasks.ingest.landing import land
+from tasks.ingest.masking import mask_parts
 from tasks.ingest.memory import Memory
 from tasks.ingest.parts import Part
 from tasks.ingest.sql import read_sql
@@ -139,7 +140,8 @@ def _stretch(feed: Feed, night: dt.date, takes: Sequence[Take]) -> Stretch | Non
 
 
 def _memory(run: Run, name: str, source: SourceConfig) -> Memory | None:
-    if isinstance(source, HttpConfig) and source.conditional:
+    # Rows that were kept are hashed already: of a personal source all is asked for again.
+    if isinstance(source, HttpConfig) and source.conditional and source.personal is None:
         return Memory(run, name, source)
     return None
 
@@ -154,6 +156,21 @@ def _read(
     timezone: str,
     memory: Memory | None = None,
     watermark: Watermark | None = None,
+) -> Iterator[Part]:
+    parts = _read_clear(run, name, source, secrets, folder, date, timezone, memory, watermark)
+    return mask_parts(parts, source, secrets, folder, f"sources.{name}")
+
+
+def _read_clear(
+    run: Run,
+    name: str,
+    source: SourceConfig,
+    secrets: Mapping[str, SecretStr],
+    folder: Path,
+    date: dt.date,
+    timezone: str,
+    memory: Memory | None,
+    watermark: Watermark | None,
 ) -> Iterator[Part]:
     if isinstance(source, FilesConfig):
         if source.is_remote:

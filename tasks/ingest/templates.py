@@ -8,39 +8,19 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote
 
-from pydantic import BeforeValidator, Field, SecretStr
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, SecretStr
 
 from tasks.core.errors import ConfigError
 from tasks.ingest.incremental import Watermark
-
-REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+from tasks.ingest.reference import REFERENCE, clear_secret
 
 _TELLING = re.compile(r"authori[sz]ation|cookie|token|secret|passw|api[-_]?key|signature", re.I)
-
-
-def _clear(message: str) -> PydanticCustomError:
-    """An error whose type says that its input must not be shown."""
-    return PydanticCustomError("clear_secret", "{told}", {"told": message})
-
-
-def _only_reference(text: str) -> str:
-    if not REFERENCE.fullmatch(text):
-        raise _clear("a secret is never written here: name it, as ${NAME}")
-    return text
-
-
-Secret = Annotated[
-    str,
-    BeforeValidator(_only_reference),
-    Field(pattern=r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$", examples=["${PRODUCTS_TOKEN}"]),
-]
 
 
 def _no_clear_password(url: str) -> str:
     credentials = re.match(r"[^/]*//[^/@]*:([^/]*)@", url)
     if credentials and not REFERENCE.fullmatch(credentials[1]):
-        raise _clear("a password is never written here: name it, as ${NAME}")
+        raise clear_secret("a password is never written here: name it, as ${NAME}")
     for name, value in re.findall(r"[?&]([^=&#]+)=([^&#]*)", url):
         refuse_clear(name, value)
     return url
@@ -58,7 +38,7 @@ def refuse_clear(name: str, value: str) -> None:
         PydanticCustomError: it is written in clear; of type clear_secret.
     """
     if is_telling(name) and not REFERENCE.search(value):
-        raise _clear(f"{name} looks like a secret: name it, as ${{NAME}}")
+        raise clear_secret(f"{name} looks like a secret: name it, as ${{NAME}}")
 
 
 Url = Annotated[str, BeforeValidator(_no_clear_password)]
