@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from flows import personal_cli
 from flows.libraries import configure_libraries
 from flows.service import cli as service
 
@@ -440,7 +441,7 @@ def state_reset(
     kept.reset(name, source, first, yes, as_json)
 
 
-for command in service.COMMANDS:
+for command in (*service.COMMANDS, *personal_cli.COMMANDS):
     cli.add_command(command)
 
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.soak_shop import Api, run_night, train
+from tests.faults.soak_shop import Api, run_night, run_nights, train
 
 TRAINED_BY = dt.date(2010, 2, 18)
 FIRST = dt.date(2010, 2, 19)
@@ -32,7 +32,7 @@ DONE, GAPS = 0, 10
 REFUSALS = {3, 4, 6, 7}  # a source, the data, the store, another run
 ATTEMPTS = 40
 PATIENCE_SECONDS = 120.0
-# What takes long to import, without what starts threads as it is: no process may be forked off then.
+# What takes long to import; not what starts threads when it is: nothing may be forked off then.
 PRELOADED = [
     "prefect",
     "scipy.stats",
@@ -55,6 +55,7 @@ class Store:
     url: str
     counts: Counter[str] = field(default_factory=Counter)
     gaps: set[dt.date] = field(default_factory=set)
+    seconds: float = 2.0  # that the last night took
 
     @property
     def file(self) -> str:
@@ -72,9 +73,13 @@ class Store:
 
     def run(self, day: dt.date, largest_file: int | None = None) -> int:
         """Run a night to its end; its exit code."""
+        began = time.monotonic()
         process = self.start(day, largest_file)
         process.join(PATIENCE_SECONDS)
-        return self.note(day, process)
+        code = self.note(day, process)
+        if code in {DONE, GAPS}:
+            self.seconds = time.monotonic() - began
+        return code
 
     def note(self, day: dt.date, process: multiprocessing.Process) -> int:
         """Count how a night ended."""
@@ -92,12 +97,12 @@ class Store:
 
 def _disturb(store: Store, day: dt.date, chance: random.Random) -> None:
     """Have one or more attempts at a night go wrong."""
-    for _ in range(chance.randrange(1, 4)):
+    for _ in range(chance.randrange(1, 3)):
         fault = chance.choice(("kill", "kill", "kill", "race", "disk", "api"))
         store.counts[fault] += 1
         if fault == "kill":
             process = store.start(day)
-            time.sleep(chance.uniform(0.05, 2.5))
+            time.sleep(chance.uniform(0.2, 1.0) * store.seconds)
             process.kill()
             process.join()
             store.note(day, process)
@@ -240,12 +245,14 @@ def main() -> None:
         raise SystemExit(f"the training ended with {trainer.exitcode}")
     shutil.copytree(folder / "calm", folder / "storm")
     records = json.loads((folder / "calm" / "products.json").read_text())
-    api = Api(records, chance)
-    with api.served() as url:
-        calm, storm = (Store(folder / name, api, url) for name in ("calm", "storm"))
-        for day in days:
-            _finish(calm, day)
+    api, sound = Api(records, chance), Api(records, chance)
+    with api.served() as url, sound.served() as sound_url:
+        calm, storm = Store(folder / "calm", sound, sound_url), Store(folder / "storm", api, url)
+        words = (calm.file, days, calm.url, str(calm.folder / "soak.log"))
+        undisturbed = _processes.Process(target=run_nights, args=words)
+        undisturbed.start()
         _storm(storm, days, chance)
+        undisturbed.join(PATIENCE_SECONDS * len(days))
     differences = _differences(calm.folder, storm.folder)
     figures = {
         "nights": len(days),

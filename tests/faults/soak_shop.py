@@ -1,4 +1,4 @@
-"""What the soak runs on: a small shop whose API, drops and processes go wrong by a seeded chance."""
+"""What the soak runs on: an API that goes wrong by a seeded chance, processes for its nights."""
 
 from __future__ import annotations
 
@@ -85,11 +85,7 @@ def run_night(file: str, day: dt.date, url: str, largest_file: int | None, log: 
 
     With 10 it is published and lacks a date before it.
     """
-    with Path(log).open("a") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-    os.environ |= {"PRODUCTS_URL": url, "PRODUCTS_TOKEN": "soak"}
-    os.environ["CUSTOMERS_DB"] = f"sqlite:///{Path(file).parent / 'customers.db'}"
+    _prepare(file, url, log)
     if largest_file is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
@@ -106,6 +102,23 @@ def run_night(file: str, day: dt.date, url: str, largest_file: int | None, log: 
         traceback.print_exc()
     sys.stdout.flush()
     os._exit(code)
+
+
+def run_nights(file: str, days: list[dt.date], url: str, log: str) -> None:
+    """Run nights in this process, with nothing that disturbs them."""
+    _prepare(file, url, log)
+    from flows.nightly import nightly
+
+    for day in days:
+        nightly.fn(file, day)
+
+
+def _prepare(file: str, url: str, log: str) -> None:
+    with Path(log).open("a") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    os.environ |= {"PRODUCTS_URL": url, "PRODUCTS_TOKEN": "soak"}
+    os.environ["CUSTOMERS_DB"] = f"sqlite:///{Path(file).parent / 'customers.db'}"
 
 
 def train(file: str, day: dt.date) -> None:

@@ -1,4 +1,4 @@
-"""Personal columns are hashed before anything is stored, by any reader, in rows and held records."""
+"""Personal columns are hashed before anything is stored, by any reader, in all it keeps."""
 
 from __future__ import annotations
 
