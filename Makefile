@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-long check bench lock clean
+.PHONY: help install demo test test-long test-faults soak check sbom bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,18 @@ test: install  ## the whole suite
 
 test-long: install  ## the suite with the fault and scale tests that take minutes
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+FAULTS := tests/faults $(addprefix tests/flows/test_,bit_flips.py forget.py no_outgoing.py \
+	prefect.py service.py service_postgresql.py)
+
+test-faults: install  ## everything of infra/docs/reliability.md and security.md that takes faults
+	$(BIN)/python -m pytest -m "slow or not slow" --durations=20 $(FAULTS)
+
+soak: install  ## sixty nights with faults, compared with sixty without
+	$(BIN)/python -m tests.faults.soak --nights 60 --seed 0
+
+sbom: install  ## what is installed, as CycloneDX 1.6 in lamplighter.cdx.json
+	$(BIN)/python infra/sbom.py > lamplighter.cdx.json
 
 check: install  ## format, lint, types, imports, the wheel's contents
 	$(BIN)/ruff format --check .
