@@ -10,10 +10,12 @@ from tasks.models.base import Family
 from tasks.models.conv_autoencoder import CONV_AUTOENCODER
 from tasks.models.denoising import DENOISING
 from tasks.models.diffusion import DIFFUSION
+from tasks.models.forecaster import FORECASTER
 from tasks.models.forest import fit_isolation, load_isolation
 from tasks.models.gan import GAN
 from tasks.models.neighbours import fit_neighbours, load_neighbours
 from tasks.models.principal import fit_principal, load_principal
+from tasks.models.sequence_autoencoder import SEQUENCE_AUTOENCODER
 from tasks.models.svdd import SVDD
 from tasks.models.variational import VARIATIONAL
 
@@ -29,5 +31,7 @@ ANOMALY: Mapping[str, Family] = MappingProxyType(
         "svdd": SVDD,
         "gan": GAN,
         "diffusion": DIFFUSION,
+        "sequence_autoencoder": SEQUENCE_AUTOENCODER,
+        "forecaster": FORECASTER,
     }
 )

@@ -9,6 +9,7 @@ from tasks.models.autoencoder_config import (
     DenoisingConfig,
     VariationalConfig,
 )
+from tasks.models.series_config import ForecasterConfig, SequenceAutoencoderConfig
 from tasks.models.svdd_config import DiffusionConfig, GanConfig, SvddConfig
 
 AnomalyConfig = (
@@ -22,4 +23,6 @@ AnomalyConfig = (
     | SvddConfig
     | GanConfig
     | DiffusionConfig
+    | SequenceAutoencoderConfig
+    | ForecasterConfig
 )

@@ -20,7 +20,7 @@ from tasks.models.config import RanksConfig
 from tasks.models.normals import usual_rows
 from tasks.models.stored import from_files, holding, to_files
 
-_BODY = 0.9  # share of the usual scores that are ranked among themselves; the tail has the rest
+BODY = 0.9  # share of the usual scores that are ranked among themselves; the tail has the rest
 _KNOTS = 129
 _SHAPE = 0.5  # of the tail, a generalised Pareto distribution without a finite variance
 _ENOUGH_ROWS = 200  # stop rows from which ranks are taken among them, as they were not fitted on
@@ -42,7 +42,7 @@ class Rarity:
     def learn(cls, scores: Matrix | Vector) -> Rarity:
         """Learn from the scores of usual rows (n_rows,)."""
         exact = scores.astype(np.float64)
-        knots = np.quantile(exact, np.linspace(0, _BODY, _KNOTS))
+        knots = np.quantile(exact, np.linspace(0, BODY, _KNOTS))
         over = exact[exact > knots[-1]] - knots[-1]
         least = 1e-6 * max(1.0, abs(float(knots[-1])))
         return cls(knots, max(float(over.mean()) if len(over) else 0.0, least))
@@ -50,7 +50,7 @@ class Rarity:
     def of(self, scores: Matrix | Vector) -> Vector:
         """Minus the natural logarithm of the share of usual scores that are higher (n_rows,)."""
         exact = scores.astype(np.float64)
-        lower = np.interp(exact, self.knots, np.linspace(0, _BODY, len(self.knots)))
+        lower = np.interp(exact, self.knots, np.linspace(0, BODY, len(self.knots)))
         over = np.maximum(exact - self.knots[-1], 0) / self.excess
         tail: Vector = np.log1p(_SHAPE * over) / _SHAPE - np.log1p(-lower)
         return tail
