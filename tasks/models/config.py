@@ -14,6 +14,7 @@ from tasks.models.boosted_config import XGBoostConfig
 from tasks.models.image_cnn_config import ImageCnnConfig
 from tasks.models.linear_config import LinearConfig
 from tasks.models.mlp_config import MlpConfig
+from tasks.models.own_config import OwnConfig
 from tasks.models.resnet_config import ResNetConfig
 from tasks.models.sequence_config import RecurrentConfig, SequenceCnnConfig
 from tasks.models.svdd_config import DiffusionConfig
@@ -34,6 +35,7 @@ MemberConfig = Annotated[
     | LinearConfig
     | TreeConfig
     | XGBoostConfig
+    | OwnConfig
     | AnomalyConfig,
     Field(discriminator="kind"),
 ]

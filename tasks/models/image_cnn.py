@@ -70,7 +70,7 @@ class _Reader(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         height, width, _ = self.shape
         cells = codes[self.index, :, -2:].transpose(0, 1)
-        images = cells.reshape(len(cells), height, width, -1).permute(0, 3, 1, 2)
+        images = cells.reshape(cells.shape[0], height, width, -1).permute(0, 3, 1, 2)
         if self.training:
             images = augment(images, self.augmentation)
         found = self.stages(images)

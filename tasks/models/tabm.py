@@ -55,7 +55,7 @@ class TabM(nn.Module):
         rows = self.columns(codes)
         first = self._merged(0).transpose(0, 1).reshape(rows.shape[1], self.heads * self.width)
         hidden = torch.relu(torch.addmm(self.bias[0].reshape(-1), rows, first))
-        hidden = self.dropout(hidden.view(len(rows), self.heads, self.width).transpose(0, 1))
+        hidden = self.dropout(hidden.view(rows.shape[0], self.heads, self.width).transpose(0, 1))
         for layer in range(1, len(self.weight)):
             hidden = torch.relu(torch.baddbmm(self.bias[layer], hidden, self._merged(layer)))
             hidden = self.dropout(hidden)

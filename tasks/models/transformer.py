@@ -45,7 +45,7 @@ class Transformer(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         tokens = self.columns(codes).transpose(0, 1) + self.place
-        tokens = torch.cat([self.whole.expand(len(tokens), -1, -1), tokens], dim=1)
+        tokens = torch.cat([self.whole.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         for block in self.blocks:
             tokens = block(tokens)
         numbers: Tensor = self.last(tokens[:, :1])

@@ -11,6 +11,7 @@ from tasks.models.boosted import fit_boosted, load_boosted
 from tasks.models.image_cnn import ImageCnn, pieces
 from tasks.models.linear import fit_linear, load_linear
 from tasks.models.mlp import Mlp
+from tasks.models.own import fit_own, load_own
 from tasks.models.ranks import ranks_family
 from tasks.models.recurrent import Recurrent
 from tasks.models.resnet import ResNet
@@ -34,6 +35,8 @@ SUPERVISED: Mapping[str, Family] = MappingProxyType(
         "xgboost": Family(fit_boosted, load_boosted),
     }
 )
-_MEMBERS: Mapping[str, Family] = MappingProxyType({**SUPERVISED, **ANOMALY})
+_MEMBERS: Mapping[str, Family] = MappingProxyType(
+    {**SUPERVISED, "own": Family(fit_own, load_own), **ANOMALY}
+)
 
 MODELS: Mapping[str, Family] = MappingProxyType({**_MEMBERS, "ranks": ranks_family(_MEMBERS)})
