@@ -24,6 +24,7 @@ from tasks.core.store import Store
 _DATE_AT_END = re.compile(r"(?:^|-)(\d{4}-\d{2}-\d{2})$")
 _BATCH_DATE = re.compile(r"/batch_date=(\d{4}-\d{2}-\d{2})/")
 _AGEING = {"night", "landing", "incident", "mends", WITHDRAWN}
+_REFERS = ("inputs", "compared")  # facts that hold the digests of files by their URI
 _RAW = {"landed", "quarantine"}
 
 
@@ -78,7 +79,8 @@ def inputs(records: Iterable[Commit], cutoff: dt.date) -> Iterator[str]:
     for record in records:
         day = date_of(record)
         if day is None or day >= cutoff:
-            yield from record.facts.get("inputs", {})
+            for fact in _REFERS:
+                yield from record.facts.get(fact, {})
 
 
 def plan(records: Iterable[Commit], reach: Reach) -> list[Aged]:

@@ -111,6 +111,8 @@ def build(store: Store, history: History) -> None:
             facts["arrivals"] = {"lines": "digest"} if day.arrivals else {}
             if day.night:
                 _write(run, sums, table_uri("reports", "p", "scores", batch, "night.parquet"))
+                before = table_uri("reports", "p", "scores", str(date(place - 1)), "night.parquet")
+                facts["compared"] = {before: sums[before]} if before in sums else {}
                 read = [valid(place - back) for back in day.back if place >= back]
                 read.append(table_uri("landed", "p", "lines", batch))
                 read += [table_uri("mends", "p", "rows", batch)] if day.mended else []

@@ -25,7 +25,10 @@ def test_what_is_kept_and_what_it_was_made_from_stays(history: ageing.History) -
         young = {b for b, r in before.items() if (date_of(r) or history.cutoff) >= history.cutoff}
         assert all(after[batch] == before[batch] for batch in young)
         needed = {ageing.valid(place) for place in history.trained_on} | {
-            uri for batch in young for uri in before[batch].facts.get("inputs", {})
+            uri
+            for batch in young
+            for fact in ("inputs", "compared")
+            for uri in before[batch].facts.get(fact, {})
         }
         for uri in needed:
             assert left[uri] == files[uri], "what something kept was made from is still there"
@@ -40,14 +43,15 @@ def test_all_else_that_is_old_goes_and_a_second_time_nothing(history: ageing.His
     with tempfile.TemporaryDirectory(dir=ageing.MEMORY) as folder:
         store = Store(Path(folder))
         ageing.build(store, history)
-        read = ageing.reach(store, history)
+        before, read = ageing.records(store), ageing.reach(store, history)
         ageing.do_prune(store, history)
         for record in ageing.records(store).values():
             day = date_of(record)
             if day is None or day >= read.cutoff:
                 continue
             assert record.files, "a batch of which nothing is left has no record"
-            assert record.facts["kind"] in {"landing", "mends"}
+            whole = record == before[record.batch]
+            assert whole or record.facts["kind"] in {"landing", "mends"}
             uris = {ref.uri for ref in record.files}
             assert set(record.facts.get("held", [])) <= uris
             rows = {u for u in uris if u in read.inputs or ("valid/" in u and day >= read.floor)}
