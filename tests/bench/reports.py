@@ -18,10 +18,11 @@ from tests.properties import ageing
 from tests.unit.report import nights
 
 
-def timed(what: str, work: Callable[[], object], note: str = "") -> None:
-    """Print a row: what was done, its wall and CPU seconds."""
+def timed(what: str, work: Callable[[], object], written: Path | None = None) -> None:
+    """Print a row: what was done, its wall and CPU seconds, and the size of what it wrote."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
+    note = f"{written.stat().st_size / 1e6:,.0f} MB" if written else ""
     print(
         f"| {what} | {time.perf_counter() - wall:.2f} | {time.process_time() - cpu:.2f} | {note} |"
     )
@@ -48,13 +49,9 @@ def exports(folder: Path, rows: int) -> None:
     frame.write_parquet(folder / "scores.parquet")
     table = pl.scan_parquet(folder / "scores.parquet")
     flat = table.with_columns(pl.col("reasons").list.len())
-    timed(f"export of {rows:,} scores", lambda: write_csv(table, folder / "a.csv"))
-    size = (folder / "a.csv").stat().st_size
-    timed(
-        "Polars alone, without reasons",
-        lambda: flat.sink_csv(folder / "b.csv"),
-        f"{size / 1e6:,.0f} MB above, {(folder / 'b.csv').stat().st_size / 1e6:,.0f} MB here",
-    )
+    csv, bare = folder / "a.csv", folder / "b.csv"
+    timed(f"export of {rows:,} scores", lambda: write_csv(table, csv), csv)
+    timed("Polars alone, without reasons", lambda: flat.sink_csv(bare), bare)
 
 
 def prunings(count: int) -> None:
