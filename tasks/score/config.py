@@ -54,6 +54,17 @@ class FalseDiscoveryDecision(Decision):
     )
 
 
+class TriageDecision(Decision):
+    """A budget that also looks for what the model does not know yet."""
+
+    kind: Literal["triage"] = "triage"
+    per_day: int = Field(ge=1, description="Alerts a day")
+    novelty: float = Field(
+        0.15, ge=0, le=10, description="What the most novel event gains on its probability"
+    )
+    explore: float = Field(0.05, ge=0, lt=1, description="Share of the alerts drawn by lot")
+
+
 DecisionConfig = Annotated[
     BudgetDecision | ThresholdDecision | CostDecision | FalseDiscoveryDecision,
     Field(discriminator="kind"),
