@@ -310,6 +310,17 @@ def models_diff(name: str, one: str, other: str, as_json: bool) -> None:
     registry.diff(name, one, other, as_json)
 
 
+@models.command("export")
+@click.argument("name")
+@click.argument("version", default="champion")
+@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def models_export(name: str, version: str, to: Path) -> None:
+    """Write the network of a VERSION of the pipeline NAME as ONNX; default: the champion."""
+    from flows.model_export import export
+
+    export(name, version, to)
+
+
 @models.command("promote")
 @click.argument("name")
 @click.argument("version", required=False)

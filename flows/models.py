@@ -112,6 +112,16 @@ def _tell(aliases: Aliases, as_json: bool) -> None:
         terminal.out.print(f"{alias}: {version}")
 
 
+def find(name: str, version: str) -> tuple[Pipeline, Ref[Model]]:
+    """A pipeline, and the manifest of one of its versions, by its beginning or an alias.
+
+    Raises:
+        ModelMissingError: the store keeps none, or several begin so.
+    """
+    pipeline, aliases = _read(name)
+    return pipeline, _find(pipeline, aliases, version)
+
+
 def _read(name: str) -> tuple[Pipeline, Aliases]:
     pipeline = load(name)
     recover(pipeline.store, pipeline.name)

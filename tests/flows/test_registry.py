@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
@@ -19,6 +21,7 @@ from flows.pipeline import load
 from flows.training import Training, train
 from tasks.core.errors import ConfigError
 from tasks.models.aliases import read_aliases
+from tasks.models.bundle import open_bundle
 from tasks.models.comparison import Comparison
 from tests.flows.conftest import NIGHT, TRAINED_BY, Shop
 
@@ -149,3 +152,16 @@ def test_a_promotion_from_the_form_says_who_approved(shop: Shop) -> None:
     assert promotion.promote.fn(str(shop.file), options)["champion"] == version
     move = read_aliases(shop.store, "retail").moves[-1]
     assert (move.by, move.why, move.version) == ("Ada", "looked at the page", version)
+
+
+def test_a_network_is_exported_for_other_programs(shop: Shop, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    file, first = tmp_path / "champion.onnx", read_aliases(shop.store, "retail").champion
+    done = CliRunner().invoke(cli, ["models", "export", str(shop.file), "--to", str(file)])
+    assert done.exit_code == 0, done.output
+    bundle = open_bundle(shop.store, first)
+    rows = np.full((3, len(bundle.facts.features)), np.nan, np.float32)
+    rows[1:] = [[0], [7]]
+    (found,) = onnxruntime.InferenceSession(file).run(["score"], {"rows": rows})
+    expected = bundle.read("model").scorer.score(rows)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
