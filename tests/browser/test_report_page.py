@@ -92,6 +92,9 @@ def site(tmp_path_factory) -> Iterator[str]:
             task.publish_incident(run, nights.incident(night.quality)),
         ):
             (root / Path(ref.uri).name).write_bytes(run.read_bytes(ref))
+        task.publish_changes(run, nights.changes_frame(), night.provenance)
+        compared = next(ref for ref in run.written() if ref.uri.endswith("/report.html"))
+        (root / "report.html").write_bytes(run.read_bytes(compared))
     (root / "index.html").write_bytes(index_page("retail", nights.lines()))
     handler = functools.partial(Quiet, directory=str(root))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
