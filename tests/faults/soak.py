@@ -156,7 +156,8 @@ def _storm(store: Store, days: list[dt.date], chance: random.Random) -> None:
             store.drop(before).with_suffix(".whole").replace(store.drop(before))
             late.remove(before)
             _finish(store, before)
-            _run_again(store, [each for each in days if before < each <= day])
+            ready = [each for each in days if before < each <= day and each not in late]
+            _run_again(store, ready)
     for before in late:
         store.drop(before).with_suffix(".whole").replace(store.drop(before))
         _finish(store, before)
@@ -245,9 +246,9 @@ def main() -> None:
         raise SystemExit(f"the training ended with {trainer.exitcode}")
     shutil.copytree(folder / "calm", folder / "storm")
     records = json.loads((folder / "calm" / "products.json").read_text())
-    api, sound = Api(records, chance), Api(records, chance)
-    with api.served() as url, sound.served() as sound_url:
-        calm, storm = Store(folder / "calm", sound, sound_url), Store(folder / "storm", api, url)
+    api = Api(records, chance)
+    with api.served() as url:
+        calm, storm = (Store(folder / name, api, url) for name in ("calm", "storm"))
         words = (calm.file, days, calm.url, str(calm.folder / "soak.log"))
         undisturbed = _processes.Process(target=run_nights, args=words)
         undisturbed.start()

@@ -19,11 +19,14 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 PAGE = 200
+DISTURBED, LEFT_ALONE = "disturbed", "left-alone"
 FAULTS = ("500", "429", "reset", "short", "page for people", "other total")
 
 
 class Api:
-    """The products, a page at a time; each answer goes wrong as often as it is told to.
+    """The products, a page at a time; answers to the token `disturbed` go wrong.
+
+    Where rows come from is kept with them, so that both stores have to ask one address.
 
     Args:
         records: the products.
@@ -59,7 +62,12 @@ class Api:
         end = start + PAGE
         following = str(end) if end < len(self.records) else None
         told = {"items": self.records[start:end], "next": following, "total": len(self.records)}
-        fault = self.chance.choice(FAULTS) if self.chance.random() < self.often else ""
+        fault = ""
+        if (
+            to.headers["Authorization"] == f"Bearer {DISTURBED}"
+            and self.chance.random() < self.often
+        ):
+            fault = self.chance.choice(FAULTS)
         self.wrong += bool(fault)
         if fault == "reset":
             to.connection.close()
@@ -85,7 +93,7 @@ def run_night(file: str, day: dt.date, url: str, largest_file: int | None, log: 
 
     With 10 it is published and lacks a date before it.
     """
-    _prepare(file, url, log)
+    _prepare(file, url, DISTURBED, log)
     if largest_file is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
@@ -106,18 +114,18 @@ def run_night(file: str, day: dt.date, url: str, largest_file: int | None, log: 
 
 def run_nights(file: str, days: list[dt.date], url: str, log: str) -> None:
     """Run nights in this process, with nothing that disturbs them."""
-    _prepare(file, url, log)
+    _prepare(file, url, LEFT_ALONE, log)
     from flows.nightly import nightly
 
     for day in days:
         nightly.fn(file, day)
 
 
-def _prepare(file: str, url: str, log: str) -> None:
+def _prepare(file: str, url: str, token: str, log: str) -> None:
     with Path(log).open("a") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    os.environ |= {"PRODUCTS_URL": url, "PRODUCTS_TOKEN": "soak"}
+    os.environ |= {"PRODUCTS_URL": url, "PRODUCTS_TOKEN": token}
     os.environ["CUSTOMERS_DB"] = f"sqlite:///{Path(file).parent / 'customers.db'}"
 
 
