@@ -32,7 +32,7 @@ from tests.flows.canaries import found_in
 from tests.flows.conftest import LAST, NIGHT, TRAINED_BY, Shop, _shrink
 
 KEY = {"PERSONAL_KEY": "4f7d2ac0" * 8}
-KILLS = 12
+KILLS = 4
 ROOT = Path(__file__).parents[2]
 SUITES = ROOT / "expectations" / "suites"
 PERSONAL = "${PERSONAL_KEY}"
