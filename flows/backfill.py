@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from prefect import flow
+from pydantic import Field
 
 from flows import arrivals
+from flows.changes import keep_changes
 from flows.flow_runs import run_name
+from flows.history import history
+from flows.libraries import configure_libraries
 from flows.nightly import nightly
+from flows.options import NightOptions
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night
 from tasks.core.commit import last_commit
+from tasks.core.config import Config
 from tasks.core.errors import ConfigError
+from tasks.task import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +39,22 @@ class Backfill:
     skipped: tuple[dt.date, ...]
 
 
+class BackfillOptions(Config):
+    """How a range is run."""
+
+    force: bool = Field(False, description="Run the dates that are published as well")
+    parallel: int = Field(1, ge=1, le=64, description="Dates at once, a process each")
+    as_of: bool = Field(False, description="Score each date with the champion it had then")
+
+
+AS_WRITTEN = BackfillOptions()
+
+
 @flow(name="backfill", flow_run_name=run_name)
-def backfill(pipeline: str, first: dt.date, last: dt.date, force: bool = False) -> Backfill:
-    """Run the open dates from first to last with today's champion.
+def backfill(
+    pipeline: str, first: dt.date, last: dt.date, options: BackfillOptions = AS_WRITTEN
+) -> Backfill:
+    """Run the open dates from first to last, with today's champion or with that of then.
 
     A backfill that was stopped goes on where it was: dates that are published are skipped, save
     those whose rows had not all arrived when they were run.
@@ -40,7 +63,7 @@ def backfill(pipeline: str, first: dt.date, last: dt.date, force: bool = False) 
         pipeline: name or file of the pipeline.
         first: the first business date.
         last: the last one.
-        force: run the dates that are published as well.
+        options: how.
     """
     if first > last:
         raise ConfigError(
@@ -55,11 +78,47 @@ def backfill(pipeline: str, first: dt.date, last: dt.date, force: bool = False) 
     known, _ = arrivals.cover(loaded, list(loaded.config.sources), days)
     stale = arrivals.stale_nights(loaded, known)
     skipped = tuple(
-        day for day in days if not force and str(day) not in stale and _is_published(loaded, day)
+        day
+        for day in days
+        if not options.force and str(day) not in stale and _is_published(loaded, day)
     )
-    # Tasks rather than subflows: each subflow would cost a second of heartbeat at its end.
-    nights = tuple(nightly.fn(pipeline, day) for day in days if day not in skipped)
-    return Backfill(nights, skipped)
+    due = [day for day in days if day not in skipped]
+    nights = {}
+    for night in _nights(loaded, pipeline, due, options):
+        nights[night.batch_date] = night
+        tell(f"{len(nights)} of {len(due)} nights, {night.batch_date} the last")
+    keep_changes(loaded, due)
+    return Backfill(tuple(nights[str(day)] for day in due), skipped)
+
+
+def _nights(
+    loaded: Pipeline, pipeline: str, due: Sequence[dt.date], options: BackfillOptions
+) -> Iterator[Night]:
+    """The nights as they are done; the first that fails ends it, and those that are done stay."""
+    asked = NightOptions(as_of=options.as_of)
+    if options.parallel == 1 or len(due) < 2:
+        # Tasks rather than subflows: each subflow would cost a second of heartbeat at its end.
+        yield from (nightly.fn(pipeline, day, asked) for day in due)
+        return
+    # Two nights may need the same earlier date: what none has landed is landed before them.
+    history(loaded, due[0], due[-1])
+    with ProcessPoolExecutor(
+        options.parallel,
+        # A process that was forked with threads of Polars or torch in it may hang.
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=configure_libraries,
+    ) as pool:
+        running = [pool.submit(_night, pipeline, day, asked) for day in due]
+        try:
+            yield from (done.result() for done in as_completed(running))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _night(pipeline: str, day: dt.date, options: NightOptions) -> Night:
+    """One night in a process of its own."""
+    return nightly.fn(pipeline, day, options)
 
 
 def _is_published(pipeline: Pipeline, day: dt.date) -> bool:

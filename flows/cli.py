@@ -25,7 +25,7 @@ Exit codes:
   5  a model is missing, damaged or unfit
   6  the store is damaged or cannot be written
   7  another run of this pipeline and date is going
-  130  interrupted; nothing was published
+  130  interrupted; what was published before stays
 """
 
 
@@ -171,23 +171,41 @@ def train(name: str, date: dt.date | None, as_json: bool) -> None:
 @click.argument("first", type=Date())
 @click.argument("last", type=Date())
 @click.option("--force", is_flag=True, help="Run the dates that are published as well.")
+@click.option(
+    "--parallel",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Dates at once, a process each.",
+)
+@click.option("--as-of", is_flag=True, help="Score each date with the champion it had then.")
 @as_json
-def backfill(name: str, first: dt.date, last: dt.date, force: bool, as_json: bool) -> None:
+def backfill(
+    name: str,
+    first: dt.date,
+    last: dt.date,
+    force: bool,
+    parallel: int,
+    as_of: bool,
+    as_json: bool,
+) -> None:
     """Run the nights of the pipeline NAME from FIRST to LAST."""
     from flows import commands
 
-    commands.backfill(name, first, last, force, as_json)
+    asked = {"force": force, "parallel": parallel, "as_of": as_of}
+    commands.backfill(name, first, last, asked, as_json)
 
 
 @cli.command()
 @click.argument("name")
 @click.option("--date", "date", type=Date(), help="Use the labels known by its end.")
+@click.option("--train", is_flag=True, help="Train at once where a rule of the pipeline says so.")
 @as_json
-def monitor(name: str, date: dt.date | None, as_json: bool) -> None:
-    """Say what the scores of the pipeline NAME turned out to be worth."""
+def monitor(name: str, date: dt.date | None, train: bool, as_json: bool) -> None:
+    """Say what the scores of the pipeline NAME turned out to be worth, and whether to train."""
     from flows import commands
 
-    commands.monitor(name, date, as_json)
+    commands.monitor(name, date, train, as_json)
 
 
 @cli.command("prove-no-leak")
@@ -466,7 +484,7 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; nothing was published", err=True)
+        click.echo("interrupted; what was published before stays", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -122,12 +122,16 @@ def served(name: str, title: str, quiet: bool) -> Iterator[None]:
         yield
 
 
-def backfill(name: str, first: dt.date, last: dt.date, force: bool, as_json: bool) -> None:
+def backfill(
+    name: str, first: dt.date, last: dt.date, asked: Mapping[str, int], as_json: bool
+) -> None:
     """Run a range of nights."""
+    from flows.backfill import BackfillOptions
     from flows.backfill import backfill as flow
     from flows.summaries import tell_night
 
-    done = call(flow, (name, first, last, force), f"{name} {first} to {last}", as_json)
+    options = BackfillOptions.model_validate(asked)
+    done = call(flow, (name, first, last, options), f"{name} {first} to {last}", as_json)
     if as_json:
         terminal.print_json(asdict(done))
         return
@@ -137,12 +141,12 @@ def backfill(name: str, first: dt.date, last: dt.date, force: bool, as_json: boo
         terminal.out.print(f"{len(done.skipped)} dates were published already (--force runs them)")
 
 
-def monitor(name: str, date: dt.date | None, as_json: bool) -> None:
+def monitor(name: str, date: dt.date | None, train: bool, as_json: bool) -> None:
     """Measure past nights."""
     from flows.monitoring import monitor as flow
     from flows.summaries import tell_realised
 
-    realised = call(flow, (name, date), f"monitoring {name}", as_json)
+    realised = call(flow, (name, date, train), f"monitoring {name}", as_json)
     if as_json:
         terminal.print_json(asdict(realised))
     else:

@@ -1,36 +1,53 @@
-"""Monitoring: what past nights turned out to be worth, once their labels are known."""
+"""Monitoring: what past nights turned out to be worth, once their labels are known; retraining."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
 
 from prefect import flow
+from prefect.context import FlowRunContext
+from prefect.events import emit_event
 
 from flows import clock
 from flows.flow_runs import due_date, run_name
 from flows.landing import window
+from flows.notices import Notice, notify
 from flows.pipeline import Pipeline, load
 from flows.promotion import by_labels, promote_better
-from tasks.core.artifacts import Ref, Scores
-from tasks.core.commit import committed_batches, open_run
-from tasks.core.errors import ConfigError, DataError
+from flows.provenance import provenance
+from flows.training import train as train_flow
+from flows.watching import drifted
+from tasks.core.artifacts import Labels, Ref, Scores
+from tasks.core.commit import Commit, Run, commit, committed_batches, last_commit, open_run
+from tasks.core.errors import ConfigError, DataError, LamplighterError
 from tasks.core.store import table_uri
 from tasks.labels.config import NoLabel
 from tasks.labels.task import label_events
-from tasks.monitor.realised import Realised
+from tasks.models.aliases import BATCH, find_aliases
+from tasks.models.bundle import open_bundle, version_of
+from tasks.monitor.realised import Quality, Realised
+from tasks.monitor.retrain import Reason, due
 from tasks.monitor.task import realise
+from tasks.report.task import publish_realised
 
+TRAINING_DUE = "lamplighter.training-due"
 _UNIT = "realised"
 
 
 @flow(name="monitor", flow_run_name=run_name)
-def monitor(pipeline: str, date: dt.date | None = None) -> Realised:
+def monitor(pipeline: str, date: dt.date | None = None, train: bool = False) -> Realised:
     """Measure the published scores against the labels known by the end of a date.
+
+    Where a rule of `monitoring.retrain` asks for a training, the result says why, and a Prefect
+    server hears of it: the deployment `train/NAME` is started by that event.
 
     Args:
         pipeline: name or file of the pipeline.
         date: the date; empty means the day before the run was due.
+        train: train in this run, where a rule asks for it.
 
     Raises:
         ConfigError: the pipeline has no label.
@@ -54,28 +71,152 @@ def monitor(pipeline: str, date: dt.date | None = None) -> Realised:
             where=f"commits/{loaded.name}",
             do=f"Run a night first: lamplighter run {loaded.name} --date D",
         )
+    realised = _measure(loaded, nights, known_by)
+    reasons = _due(loaded, nights, realised, known_by)
+    if reasons:
+        _tell(loaded, known_by, reasons)
+        if train:
+            train_flow.fn(pipeline, known_by)
+        elif FlowRunContext.get() is not None:
+            _ask_for_training(loaded, reasons)
+    return replace(realised, due=reasons)
+
+
+def _measure(
+    pipeline: Pipeline, nights: Mapping[dt.date, tuple[Commit, Ref[Scores]]], known_by: dt.date
+) -> Realised:
+    """Measure the nights of the window, and publish what each is worth by now."""
+    config = pipeline.config
+    recent = max(nights) - config.monitoring.window
+    within = {day: found for day, found in nights.items() if day > recent}
     # What happens after the last label's delay says nothing of it, and may not be there at all.
-    last = min(known_by, max(nights) + loaded.config.label.delay)
-    events = window(loaded, min(nights), last)
-    with open_run(loaded.store, loaded.name, _UNIT, clock.attempt_name()) as run:
-        labels = label_events(
-            run,
-            loaded.config.label,
-            loaded.config.event,
-            events.between(min(nights), last),
-            known_by,
+    last = min(known_by, max(within) + config.label.delay)
+    answers = window(pipeline, min(within), last).between(min(within), last)
+    with open_run(pipeline.store, pipeline.name, _UNIT, clock.attempt_name()) as run:
+        labels: Ref[Labels] = label_events(run, config.label, config.event, answers, known_by)
+        scored = [scores for _, scores in within.values()]
+        found = by_labels(run, pipeline, scored, labels)
+        realised = realise(run, scored, [labels])
+        run.discard(labels)
+        _publish(run, pipeline, within, realised, known_by)
+    return replace(realised, challenger=promote_better(pipeline, found))
+
+
+def _publish(
+    run: Run,
+    pipeline: Pipeline,
+    nights: Mapping[dt.date, tuple[Commit, Ref[Scores]]],
+    realised: Realised,
+    known_by: dt.date,
+) -> None:
+    """Write the row of each night; what was measured by a later date stays."""
+    before = last_commit(run.store, run.pipeline, _UNIT)
+    known: dict[str, str] = dict(before.facts["known_by"]) if before else {}
+    fresh = {
+        quality.batch_date: quality
+        for quality in realised.nights
+        if known.get(quality.batch_date, "") <= str(known_by)
+    }
+    for ref in before.files if before else ():
+        if not any(f"/batch_date={batch}/" in ref.uri for batch in fresh):
+            run.keep(ref)
+    for batch, quality in fresh.items():
+        record, scores = nights[dt.date.fromisoformat(batch)]
+        made = provenance(
+            pipeline,
+            batch,
+            {scores.uri: scores.sha256},
+            record.facts["model_version"],
+            record.facts["run_id"],
         )
-        scored = list(nights.values())
-        found = by_labels(run, loaded, scored, labels)
-        told = realise(run, scored, [labels])
-    return replace(told, challenger=promote_better(loaded, found))
+        publish_realised(run, _row(quality, known_by), made)
+    merged = known | dict.fromkeys(fresh, str(known_by))
+    commit(run, {"kind": _UNIT, "known_by": merged})
 
 
-def _scored_nights(pipeline: Pipeline, last: dt.date) -> dict[dt.date, Ref[Scores]]:
+def _row(quality: Quality, known_by: dt.date) -> dict[str, Any]:
+    """The columns of the realised table."""
+    row: dict[str, Any] = {
+        "known_by": str(known_by),
+        "status": quality.status,
+        "scored": quality.scored,
+        "known": quality.known,
+        "positives": quality.positives,
+        "alerts": quality.all_alerts,
+        "known_alerts": quality.alerts,
+        "hits": quality.hits,
+        "promised_hits": quality.promised,
+        "precision": quality.precision,
+        "recall": quality.recall,
+        "average_precision": quality.average_precision,
+        "fallback_average_precision": quality.fallback_average_precision,
+    }
+    for name in ("precision", "recall"):
+        found = getattr(quality.estimate, name) if quality.estimate else None
+        for end in ("value", "low", "high"):
+            key = f"expected_{name}" + ("" if end == "value" else f"_{end}")
+            row[key] = getattr(found, end) if found else None
+    return row
+
+
+def _due(
+    pipeline: Pipeline,
+    nights: Mapping[dt.date, tuple[Commit, Ref[Scores]]],
+    realised: Realised,
+    day: dt.date,
+) -> tuple[Reason, ...]:
+    """Why a training is due, by the nights that the present champion scored."""
+    store = pipeline.store
+    aliases = find_aliases(store, last_commit(store, pipeline.name, BATCH))
+    if aliases is None:
+        return ()
+    champion = version_of(aliases.champion)
+    records = [record for record, _ in nights.values()]
+    own = {r.batch: r for r in records if r.facts.get("model_version") == champion}
+    try:
+        trained = open_bundle(store, aliases.champion).facts.reference.known_by
+        found = [drifted(pipeline, record) for _, record in sorted(own.items())]
+    except LamplighterError as error:
+        return (Reason("damage", f"{error.required}; found {error.found}"),)
+    whole = [q for q in realised.nights if q.batch_date in own and q.status == "realised"]
+    hits = sum(q.hits for q in whole), sum(q.promised for q in whole)
+    far = [each for each in found if each is not None]
+    config = pipeline.config.monitoring.retrain
+    return due(config, dt.date.fromisoformat(trained), day, far, hits)
+
+
+def _tell(pipeline: Pipeline, day: dt.date, reasons: tuple[Reason, ...]) -> None:
+    """Record why a training is due, and tell people."""
+    with open_run(pipeline.store, pipeline.name, f"due-{day}", clock.attempt_name()) as run:
+        commit(run, {"kind": "training_due", "reasons": [asdict(reason) for reason in reasons]})
+    told = "\n".join(f"{reason.rule}: {reason.text}" for reason in reasons)
+    title = f"{pipeline.name}, {day}: a training is due"
+    page = f"reports/{pipeline.name}/index.html"
+    decay = [reason for reason in reasons if reason.rule == "decay"]
+    notices = [Notice("retraining", title, told, page)]
+    if decay:
+        worse = f"{pipeline.name}, {day}: alerts are worth less than they promise"
+        notices.append(Notice("decay", worse, decay[0].text, page))
+    notify(pipeline, day, notices)
+
+
+def _ask_for_training(pipeline: Pipeline, reasons: tuple[Reason, ...]) -> None:
+    """Tell the Prefect server; the deployment's trigger does the rest."""
+    emit_event(
+        TRAINING_DUE,
+        resource={
+            "prefect.resource.id": f"lamplighter.pipeline.{pipeline.name}",
+            "prefect.resource.name": pipeline.name,
+        },
+        payload={"reasons": [asdict(reason) for reason in reasons]},
+    )
+
+
+def _scored_nights(pipeline: Pipeline, last: dt.date) -> dict[dt.date, tuple[Commit, Ref[Scores]]]:
     found = {}
     for record in committed_batches(pipeline.store, pipeline.name):
         uri = table_uri("scores", pipeline.name, "scores", record.batch)
         scores = record.find(Scores, uri)
         if scores is not None and (day := dt.date.fromisoformat(record.batch)) <= last:
-            found[day] = scores
+            found[day] = record, scores
     return found

@@ -18,6 +18,8 @@ from flows.landing import Landing, land
 from flows.options import NightOptions
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night, Outcome, closed_night, publish_night, refresh_index
+from flows.then import aliases_then
+from flows.watching import tell_drift, tell_stopped
 from tasks.core.artifacts import Labels, Passed, Ref, Shadow
 from tasks.core.commit import Run, open_run
 from tasks.core.errors import ConfigError, LamplighterError, NoScoresError, SchemaDriftError
@@ -56,19 +58,29 @@ def nightly(
         open_run(loaded.store, loaded.name, str(day), clock.attempt_name()) as run,
     ):
         try:
-            aliases = read_aliases(loaded.store, loaded.name)
+            aliases, not_then = _aliases(loaded, day, options)
             arrivals.take_night(loaded, day, loaded.config.sources)
             past = history(loaded, day, day - _DAY)
             night = _night(run, loaded, day, past, aliases, costs)
-        except LamplighterError as error:
-            publish_stopped(run, loaded, error, costs)
+        except Exception as error:
+            if isinstance(error, LamplighterError):
+                publish_stopped(run, loaded, error, costs)
+            tell_stopped(loaded, day, error)
             raise
-    uncompared = keep_changes(loaded, [day])
+    beside = (*not_then, *keep_changes(loaded, [day]), *tell_drift(loaded, day, night.report))
     refresh_index(loaded)
     pruning.after_night(loaded)
     delta.roll_forward(loaded)
     stale = arrivals.stale_nights(loaded, arrivals.all_kept(loaded))
-    return replace(night, stale=tuple(stale), warnings=(*night.warnings, *uncompared))
+    return replace(night, stale=tuple(stale), warnings=(*night.warnings, *beside))
+
+
+def _aliases(pipeline: Pipeline, day: dt.date, options: NightOptions) -> tuple[Aliases, list[str]]:
+    """Which models serve, and what of that is not as it was asked for."""
+    if not options.as_of:
+        return read_aliases(pipeline.store, pipeline.name), []
+    aliases, why_not = aliases_then(pipeline, day)
+    return aliases, [why_not] if why_not else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ class NightOptions(Config):
         None, ge=1, le=100_000, description="Alerts at most, in place of decision.per_day"
     )
 
+    as_of: bool = Field(
+        False, description="Score with the champion that the date had, in place of today's"
+    )
+
     def applied(self, pipeline: Pipeline) -> Pipeline:
         """The pipeline with the overrides in its configuration.
 

@@ -117,6 +117,7 @@ def tell_realised(realised: Realised) -> None:
     _tell_overall(realised.overall)
     if realised.challenger:
         out.print(escape(realised.challenger), soft_wrap=True)
+    _warn(f"a training is due by {reason.rule}: {reason.text}" for reason in realised.due)
 
 
 def _tell_overall(whole: Quality) -> None:

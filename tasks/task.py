@@ -70,6 +70,12 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.reset(token)
 
 
+def tell(what: str) -> None:
+    """Have the listeners hear what is going on beside the stages, as if it were one that starts."""
+    for listener in _listeners.get():
+        listener.started(what)
+
+
 def stage(name: str, **options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a stage of the pipeline.
 

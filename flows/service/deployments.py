@@ -15,7 +15,7 @@ from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.backfill import backfill
-from flows.monitoring import monitor
+from flows.monitoring import TRAINING_DUE, monitor
 from flows.nightly import nightly
 from flows.pipeline import Pipeline, load
 from flows.promotion import promote
@@ -66,7 +66,12 @@ def _deployments(pipeline: Pipeline) -> Iterator[RunnerDeployment]:
     active = not _is_paused(f"{nightly.name}/{pipeline.name}")
     night = Cron(config.schedule, timezone=config.timezone, slug=_NIGHT, active=active)
     yield _deployment(nightly, pipeline, {"pipeline": file, "date": None}, night)
-    yield _deployment(train, pipeline, {"pipeline": file, "date": None})
+    due = DeploymentEventTrigger(
+        name=f"{pipeline.name}: train when due",
+        expect={TRAINING_DUE},
+        match={"prefect.resource.id": f"lamplighter.pipeline.{pipeline.name}"},
+    )
+    yield _deployment(train, pipeline, {"pipeline": file, "date": None}, after=due)
     yield _deployment(backfill, pipeline, {"pipeline": file})
     yield _deployment(promote, pipeline, {"pipeline": file})
     yield _deployment(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from tasks.core.event import EVENT_ID
 from tasks.models.metrics import average_precision, bootstrap, rank_rows
+from tasks.monitor.estimates import Estimate, estimate
+from tasks.monitor.retrain import Reason
 
 BOOTSTRAP_ROUNDS = 200
 ALL = "all"
@@ -32,6 +34,9 @@ class Quality:
         precision: hits / alerts; None without an alert.
         recall: hits / positives; None without a positive.
         fallback_hits: positives among as many events a night with the highest XGBoost scores.
+        promised: sum of the known alerts' calibrated probabilities.
+        estimate: precision and recall by probabilities alone; of single nights.
+        all_alerts: alerts, known or not.
         interval: 95% bootstrap interval of the average precision; over all nights only.
         fallback_interval: the same of XGBoost.
     """
@@ -48,8 +53,20 @@ class Quality:
     precision: float | None
     recall: float | None
     fallback_hits: int
+    promised: float = 0.0
+    estimate: Estimate | None = None
+    all_alerts: int = 0
     interval: tuple[float, float] | None = None
     fallback_interval: tuple[float, float] | None = None
+
+    @property
+    def status(self) -> str:
+        """`estimated` where no label is known, `partial`, or `realised` where all are."""
+        return (
+            "partial"
+            if 0 < self.known < self.scored
+            else ("realised" if self.known else "estimated")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +78,21 @@ class Realised:
         overall: that of all.
         challenger: how the challenger did beside the champion, and what follows, in words; empty
             where there is none.
+        due: why a training is due; empty where none is.
     """
 
     nights: tuple[Quality, ...]
     overall: Quality
     challenger: str = ""
+    due: tuple[Reason, ...] = ()
 
 
 def realised(scores: pl.DataFrame, labels: pl.DataFrame, seed: int = 0) -> Realised:
     """Measure scores against the labels known so far.
 
     Args:
-        scores: rows of the scores table, of one or more batch dates.
+        scores: rows of the scores table, of one or more batch dates; estimates are made where
+            they have `probability`.
         labels: `event_id` and `label`; events without a row are not known yet.
         seed: of the bootstrap.
     """
@@ -93,7 +113,17 @@ def _with_fallback_alerts(scores: pl.DataFrame) -> pl.DataFrame:
 
 def _nights(ordered: pl.DataFrame) -> Iterator[Quality]:
     for (day,), night in ordered.group_by("batch_date", maintain_order=True):
-        yield _quality(str(day), night)
+        quality = _quality(str(day), night)
+        yield replace(quality, estimate=_estimate(night)) if "probability" in night else quality
+
+
+def _estimate(night: pl.DataFrame) -> Estimate:
+    chances = night.filter(pl.col("probability").is_not_null())
+    is_alert = pl.col("decision") == "alert"
+    alerts, others = (
+        chances.filter(which)["probability"].to_numpy() for which in (is_alert, ~is_alert)
+    )
+    return estimate(alerts, others, seed=0)
 
 
 def _quality(name: str, scored: pl.DataFrame, seed: int | None = None) -> Quality:
@@ -116,6 +146,8 @@ def _quality(name: str, scored: pl.DataFrame, seed: int | None = None) -> Qualit
         precision=hits / alerts.height if alerts.height else None,
         recall=hits / positives if positives else None,
         fallback_hits=int(known.filter("fallback_alert")["label"].sum()),
+        promised=float(alerts["probability"].sum()) if "probability" in alerts else 0.0,
+        all_alerts=scored.filter(pl.col("decision") == "alert").height,
         interval=interval,
         fallback_interval=beside_interval,
     )

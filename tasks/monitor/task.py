@@ -98,7 +98,7 @@ def rescore(
     for start in range(0, features.rows, ROW_GROUP_ROWS):
         some = table.select(pl.col(names).cast(pl.Float32).fill_null(float("nan")))
         matrix = some.slice(start, ROW_GROUP_ROWS).collect().to_numpy()
-        parts.append(member.scorer.score(np.ascontiguousarray(matrix, np.float32)))
+        parts.append(member.scorer.score(np.array(matrix, np.float32, order="C")))
     scores = np.concatenate(parts).astype(np.float64)
     return (
         table.select(EVENT_ID)
@@ -131,7 +131,15 @@ def realise(
     """
     known = pl.concat([reader.scan(ref).select("event_id", "label") for ref in labels])
     nights = pl.concat([reader.scan(ref) for ref in scores], how="diagonal_relaxed")
-    columns = ("event_id", "batch_date", "rank", "score", "fallback_score", "decision")
+    columns = (
+        "event_id",
+        "batch_date",
+        "rank",
+        "score",
+        "fallback_score",
+        "decision",
+        "probability",
+    )
     return realised(
         nights.select(columns).collect(),
         known.unique("event_id", keep="last", maintain_order=True).collect(),

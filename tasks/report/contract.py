@@ -14,7 +14,7 @@ from tasks.report.columns import Table
 from tasks.report.model_tables import FEATURES_SELECTED, MODEL_METRICS, PREPARATION, TRIALS
 from tasks.report.night_tables import DATA_QUALITY, LEDGER, QUARANTINE, RUNS
 from tasks.report.scored_tables import ALERTS, SCORES
-from tasks.report.watch_tables import CHANGES, DRIFT
+from tasks.report.watch_tables import CHANGES, DRIFT, REALISED
 
 VERSION = "3"
 
@@ -32,6 +32,7 @@ TABLES: Mapping[str, Table] = {
         DRIFT,
         TRIALS,
         CHANGES,
+        REALISED,
         RUNS,
     )
 }

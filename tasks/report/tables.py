@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -82,6 +82,13 @@ def changes(compared: pl.DataFrame, provenance: Provenance) -> pl.DataFrame:
     """Why the alerts are others than the night before, in parts that add up."""
     frame = compared.lazy().with_columns(**_stamp(provenance))
     return conform(TABLES["changes"], frame).collect()
+
+
+def realised(measured: Mapping[str, Any], provenance: Provenance) -> pl.DataFrame:
+    """What a night turned out to be worth, as far as its labels are known."""
+    schema = {column.name: column.dtype for column in TABLES["realised"].columns[:-2]}
+    frame = pl.LazyFrame([measured], schema=schema).with_columns(**_stamp(provenance))
+    return conform(TABLES["realised"], frame).collect()
 
 
 def preparation(treated: Iterable[Treated], provenance: Provenance) -> pl.DataFrame:

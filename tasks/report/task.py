@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -118,6 +119,18 @@ def publish_changes(run: Run, compared: pl.DataFrame, made: Provenance) -> None:
     night = next(ref for ref in run.written() if ref.uri == uri)
     told = page.with_changes(run.read_bytes(night), frame)
     _write_page(run, made, told, "report.html")
+
+
+@stage("report_realised")
+def publish_realised(run: Run, measured: Mapping[str, Any], made: Provenance) -> Ref[Report]:
+    """Write what a night turned out to be worth, as far as its labels are known.
+
+    Args:
+        run: of a batch of its own, for labels arrive long after the night.
+        measured: the columns of the table, by name.
+        made: the night's.
+    """
+    return _write(run, "realised", tables.realised(measured, made), made)
 
 
 @stage("report_index")

@@ -128,3 +128,62 @@ CHANGES = Table(
         RUN_ID,
     ),
 )
+
+_EXPECTED = tuple(
+    Column(
+        f"expected_{name}{end}",
+        pl.Float64(),
+        f"{told} {name}, by calibrated probabilities alone: an estimate, made before labels are "
+        "there and kept beside them.",
+        example,
+        "0 to 1",
+        nullable=True,
+    )
+    for name in ("precision", "recall")
+    for end, told, example in (
+        ("", "Expected", "0.42"),
+        ("_low", "Lower end of the 95% interval of", "0.30"),
+        ("_high", "Upper end of the 95% interval of", "0.55"),
+    )
+)
+REALISED = Table(
+    "realised",
+    "each scored night, as its labels are known",
+    "one row a file",
+    (
+        Column("known_by", pl.String(), "The date by whose end labels were known.", "2010-08-05"),
+        Column(
+            "status",
+            pl.String(),
+            "`estimated`: no label is known; `partial`: some are; `realised`: all are.",
+            "realised",
+        ),
+        Column("scored", pl.Int64(), "Events scored.", "1391", "rows"),
+        Column("known", pl.Int64(), "Of these, events whose label is known.", "1391", "rows"),
+        Column("positives", pl.Int64(), "Of the known ones, positives.", "24", "rows"),
+        Column("alerts", pl.Int64(), "Alerts.", "40", "rows"),
+        Column("known_alerts", pl.Int64(), "Of these, alerts whose label is known.", "40", "rows"),
+        Column("hits", pl.Int64(), "Of these, positives.", "11", "rows"),
+        Column(
+            "promised_hits",
+            pl.Float64(),
+            "What the probabilities of the known alerts add up to.",
+            "12.3",
+            "rows",
+        ),
+        Column("precision", pl.Float64(), "Of the known.", "0.28", "0 to 1", nullable=True),
+        Column("recall", pl.Float64(), "Of the known.", "0.46", "0 to 1", nullable=True),
+        Column("average_precision", pl.Float64(), "Of the known.", "0.31", "0 to 1", nullable=True),
+        Column(
+            "fallback_average_precision",
+            pl.Float64(),
+            "Of XGBoost on the same events.",
+            "0.29",
+            "0 to 1",
+            nullable=True,
+        ),
+        *_EXPECTED,
+        MODEL_VERSION,
+        RUN_ID,
+    ),
+)

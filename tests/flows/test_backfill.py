@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+from pathlib import Path
 
 import pytest
 
-from flows.backfill import backfill
+from flows.backfill import BackfillOptions, backfill
 from flows.demo.services import demo_services
 from flows.lineage import trace
 from flows.monitoring import monitor
-from tasks.core.errors import ConfigError, DataError
-from tests.flows.conftest import NIGHT, Shop
+from flows.training import train
+from tasks.core.errors import ConfigError, DataError, SourceMissingError
+from tasks.models.aliases import read_aliases
+from tasks.models.bundle import version_of
+from tests.flows.conftest import NIGHT, TRAINED_BY, Shop
 
 LATER = NIGHT + dt.timedelta(days=1)
 KNOWN = dt.date(2010, 2, 25)
@@ -31,7 +36,7 @@ def test_a_forced_backfill_runs_every_open_date_and_changes_nothing(shop: Shop) 
     shop.run(NIGHT)
     before = shop.tables()
     with demo_services(str(shop.file)):
-        done = backfill.fn(str(shop.file), NIGHT, NIGHT, force=True)
+        done = backfill.fn(str(shop.file), NIGHT, NIGHT, BackfillOptions(force=True))
     assert [night.batch_date for night in done.nights] == [str(NIGHT)]
     assert shop.tables() == before
 
@@ -58,6 +63,51 @@ def test_monitoring_years_later_looks_no_further_than_the_labels(shop: Shop) -> 
     assert realised.overall.known == realised.overall.scored > 0
     tried = [path.stem for path in (shop.store.root / "leases" / "retail").glob("20*.lock")]
     assert max(tried) <= str(NIGHT + dt.timedelta(days=10))
+
+
+def test_any_order_and_several_at_once_give_the_same_tables(
+    shop: Shop, trained_shop: Shop, tmp_path: Path
+) -> None:
+    ran = {}
+    for name, parallel in (("in order", 1), ("at once", 2), ("backwards", 0)):
+        own = Shop(tmp_path / name.replace(" ", "-") / "demo")
+        shutil.copytree(trained_shop.folder, own.folder)
+        if parallel:
+            with demo_services(str(own.file)):
+                options = BackfillOptions(parallel=parallel)
+                done = backfill.fn(str(own.file), NIGHT, LATER, options)
+            assert [night.batch_date for night in done.nights] == sorted(
+                night.batch_date for night in done.nights
+            )
+        else:
+            for night in reversed(done.nights):
+                own.run(dt.date.fromisoformat(night.batch_date))
+        ran[name] = own.tables()
+    assert len(done.nights) >= 2
+    assert ran["in order"] == ran["at once"] == ran["backwards"]
+    assert any("/changes/" in path for path in ran["in order"])
+
+
+def test_a_night_that_fails_leaves_those_that_are_done(shop: Shop) -> None:
+    shop.drop(LATER).unlink()
+    options = BackfillOptions(parallel=2)
+    with demo_services(str(shop.file)), pytest.raises(SourceMissingError, match=str(LATER)):
+        backfill.fn(str(shop.file), NIGHT, LATER, options)
+    with demo_services(str(shop.file)), pytest.raises(SourceMissingError):
+        backfill.fn(str(shop.file), NIGHT, LATER)
+    assert (shop.store.root / f"commits/retail/{NIGHT}.json").is_file()
+
+
+def test_a_night_of_then_has_the_champion_of_then(shop: Shop) -> None:
+    first = version_of(read_aliases(shop.store, "retail").champion)
+    with demo_services(str(shop.file)):
+        train.fn(str(shop.file), NIGHT + dt.timedelta(days=1))
+        done = backfill.fn(str(shop.file), NIGHT, NIGHT, BackfillOptions(as_of=True))
+        today = backfill.fn(str(shop.file), NIGHT, NIGHT, BackfillOptions(force=True))
+        early = TRAINED_BY - dt.timedelta(days=1)
+        before = backfill.fn(str(shop.file), early, early, BackfillOptions(as_of=True))
+    assert done.nights[0].model_version == first != today.nights[0].model_version
+    assert f"no model was trained before {early}" in " ".join(before.nights[0].warnings)
 
 
 def test_monitoring_without_a_night_says_so(shop: Shop) -> None:

@@ -20,6 +20,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with nights.open_night(store) as run:
         task.publish(run, nights.night(run))
         task.publish_changes(run, nights.changes_frame(), nights.provenance())
+        task.publish_realised(run, nights.REALISED, nights.provenance())
         task.publish_run(run, nights.run_record())
         commit(run, {})
     training = nights.training()

@@ -219,6 +219,28 @@ TREATED = (
 )
 
 
+REALISED: dict[str, object] = {
+    "known_by": "2010-08-05",
+    "status": "realised",
+    "scored": 1512,
+    "known": 1512,
+    "positives": 24,
+    "alerts": 40,
+    "known_alerts": 40,
+    "hits": 11,
+    "promised_hits": 12.3,
+    "precision": 0.275,
+    "recall": 0.46,
+    "average_precision": 0.31,
+    "fallback_average_precision": 0.29,
+    **{
+        f"expected_{name}{end}": value
+        for name in ("precision", "recall")
+        for end, value in (("", 0.31), ("_low", 0.2), ("_high", 0.45))
+    },
+}
+
+
 def changes_frame() -> pl.DataFrame:
     """Forty alerts on both nights, worth more tonight: the data moved, and the cut with them."""
     moved = {

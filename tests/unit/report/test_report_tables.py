@@ -19,7 +19,7 @@ from tests.unit.report import nights
 
 LEADING = ("InvoiceNo", "StockCode", "line", "CustomerID")
 BESIDE = {"scores", "alerts"}
-LATER = {"runs", "changes", "trials"}
+LATER = {"runs", "changes", "realised", "trials"}
 
 
 def file_of(published: Path, table: str) -> Path:
