@@ -22,10 +22,11 @@ class Calibration:
 
     Args:
         method: `isotonic`: `probabilities` at the knots `scores`, straight lines between;
-            `platt`: `scores` is empty, `probabilities` holds the slope and the intercept of the
-            log-odds; `none`: both are empty, as no label told of any.
+            `platt` and `temperature`: `scores` is empty, `probabilities` holds the slope and the
+            intercept of the log-odds, which is 0 for `temperature`; `none`: both are empty, as no
+            label told of any.
         scores: rising (n_knots,).
-        probabilities: never falling (n_knots,); for `platt` (2,).
+        probabilities: never falling (n_knots,); (2,) where they hold slope and intercept.
         negatives: scores of the negative rows, rising (n_negatives,); of all, if none is labelled.
     """
 

@@ -2,35 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
-from scipy.optimize import isotonic_regression, minimize
-from scipy.special import expit, xlogy
+from scipy.optimize import isotonic_regression, minimize, minimize_scalar
+from scipy.special import expit, log_softmax, xlogy
 
 from tasks.models.base import Rows as LabelledRows
 from tasks.models.base import Scorer, Vector
 from tasks.models.calibration import Calibration
+from tasks.models.metrics import log_loss
 
 ISOTONIC_POSITIVES = 50
+Learnable = Literal["isotonic", "platt", "temperature"]
+CalibrationChoice = Literal["auto", "isotonic", "platt", "temperature"]
 
 
-def calibrate(scorer: Scorer, rows: LabelledRows) -> Calibration:
+def calibrate(
+    scorer: Scorer, rows: LabelledRows, choice: CalibrationChoice = "auto"
+) -> Calibration:
     """Learn a model's calibration.
-
-    Isotonic regression where there are enough positives to hold its steps up, a logistic curve
-    where there are fewer. Without labels there are p-values, and no probabilities.
 
     Args:
         scorer: the fitted model.
-        rows: the calibration part, with both classes, or without labels.
+        rows: the calibration part, with both classes, or without labels: then there are p-values,
+            and no probabilities.
+        choice: the method. `auto` learns each on every other row and takes the one with the
+            smallest log-loss on the rest: steps only where there are positives enough to hold them
+            up. Whatever is taken is learned anew from all rows.
     """
     scores = scorer.score(rows.table).astype(np.float64)
     labels = rows.labels.astype(np.float64)
     if rows.target.kind == "none":
         return Calibration("none", np.empty(0), np.empty(0), np.sort(scores))
-    negatives = np.sort(scores[labels == 0])
+    method = best_method(scores, labels) if choice == "auto" else choice
+    return Calibration(method, *_learned(method, scores, labels), np.sort(scores[labels == 0]))
+
+
+def best_method(scores: Vector, labels: Vector) -> Learnable:
+    """What has the smallest log-loss on rows it was not learned from, each half by the other."""
+    methods: list[Learnable] = ["platt", "temperature"]
     if labels.sum() >= ISOTONIC_POSITIVES:
-        return Calibration("isotonic", *fit_isotonic(scores, labels), negatives)
-    return Calibration("platt", np.empty(0), fit_platt(scores, labels), negatives)
+        methods.insert(0, "isotonic")
+    even = np.arange(len(labels)) % 2 == 0
+    halves = [half for half in (even, ~even) if 0 < labels[half].sum() < half.sum()]
+    if len(halves) < 2:
+        return methods[0]
+
+    def loss(method: Learnable) -> float:
+        return sum(
+            log_loss(
+                labels[~half],
+                Calibration(
+                    method, *_learned(method, scores[half], labels[half]), np.empty(0)
+                ).probability(scores[~half]),
+            )
+            for half in halves
+        )
+
+    return min(methods, key=loss)
+
+
+def _learned(method: Learnable, scores: Vector, labels: Vector) -> tuple[Vector, Vector]:
+    if method == "isotonic":
+        return fit_isotonic(scores, labels)
+    if method == "platt":
+        return np.empty(0), fit_platt(scores, labels)
+    return np.empty(0), np.array([1 / fit_temperature(scores, labels), 0.0])
 
 
 def fit_isotonic(scores: Vector, labels: Vector) -> tuple[Vector, Vector]:
@@ -72,3 +110,26 @@ def fit_platt(scores: Vector, labels: Vector) -> Vector:
     bounds = [(1e-6, None), (None, None)]  # a falling curve would turn the ranking around
     slope, intercept = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     return np.array([slope / spread, intercept - slope * center / spread])
+
+
+def fit_temperature(scores: Vector, labels: Vector) -> float:
+    """What to divide log-odds (n_rows,) by for the smallest log-loss.
+
+    Source: Guo et al. 2017, arXiv:1706.04599.
+    """
+
+    def loss(log_temperature: float) -> float:
+        return log_loss(labels, expit(scores / np.exp(log_temperature)))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-7, 7), method="bounded").x))
+
+
+def fit_class_temperature(logs: Vector, labels: Vector) -> float:
+    """The same for log-probabilities of classes (n_rows, n_classes) and their indices (n_rows,)."""
+    own = labels.astype(np.int64)[:, None]
+
+    def loss(log_temperature: float) -> float:
+        cooled = log_softmax(logs / np.exp(log_temperature), axis=1)
+        return -float(np.take_along_axis(cooled, own, axis=1).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-7, 7), method="bounded").x))

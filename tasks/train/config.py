@@ -156,6 +156,22 @@ class TrainingConfig(Config):
     alerts_per_day: int | None = Field(
         None, ge=1, description="Budget at which precision and recall are measured"
     )
+    cards: str | None = Field(
+        None,
+        description="Column of the event that names a card, a customer, a host: precision of the "
+        "budget is measured by these as well, each reviewed once a day and not after it was found",
+    )
+    false_alarm_rates: tuple[float, ...] = Field(
+        (0.01, 0.001), description="False-alarm rates at which recall is measured"
+    )
+    segments: Columns = Field(
+        (), description="Columns of the event whose commonest values are measured one by one"
+    )
+    calibration: Literal["auto", "isotonic", "platt", "temperature"] = Field(
+        "auto",
+        description="How scores become chances; auto: what has the smaller log-loss on the half of "
+        "the calibration part it was not learned from",
+    )
     bootstrap_rounds: int = Field(
         200, ge=0, description="Resamples behind each interval; 0 for none"
     )
@@ -166,6 +182,12 @@ class TrainingConfig(Config):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the events that splits are made by."""
+        """Columns of the events that splits are made by and measures told by."""
         folds = self.folds.columns if self.folds else ()
-        return tuple(dict.fromkeys((*self.split.columns, *folds)))
+        return tuple(dict.fromkeys((*self.split.columns, *folds, *self.marks)))
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Columns of the events that measures are told by."""
+        cards = () if self.cards is None else (self.cards,)
+        return tuple(dict.fromkeys((*self.segments, *cards)))

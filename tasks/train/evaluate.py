@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +12,15 @@ import polars as pl
 from tasks.models import metrics
 from tasks.models.base import Matrix, Vector
 from tasks.models.records import Curve, Metric
+from tasks.train.cards import card_precision
 from tasks.train.config import TrainingConfig
 
 CURVE_POINTS = 200
 CALIBRATION_BINS = 10
 PROBABILITY_EDGES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+SEGMENT_ROWS = 50  # fewer tell nothing of a segment
+SEGMENTS_OF_A_COLUMN = 20
 Positions = npt.NDArray[np.int64]
-Measure = Callable[[Vector | None], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Judged:
         scores: raw scores.
         probabilities: calibrated.
         days: the batch date of each row as a whole number.
+        marks: columns that measures are told by (`TrainingConfig.marks`).
+        threshold: the score from which on F1 was highest on the calibration part.
     """
 
     model: str
@@ -41,37 +44,52 @@ class Judged:
     scores: Vector
     probabilities: Vector
     days: Vector
+    marks: Mapping[str, pl.Series] = field(default_factory=dict)
+    threshold: float = float("inf")
 
     def take(self, rows: Positions, split: str) -> Judged:
         """The rows at the given positions, under another name."""
-        columns = (self.labels, self.scores, self.probabilities, self.days)
-        return Judged(self.model, split, *(column[rows] for column in columns))
+        return Judged(
+            self.model,
+            split,
+            self.labels[rows],
+            self.scores[rows],
+            self.probabilities[rows],
+            self.days[rows],
+            {name: mark.gather(rows) for name, mark in self.marks.items()},
+            self.threshold,
+        )
 
 
 def measure(judged: Judged, config: TrainingConfig) -> Iterator[Metric]:
     """Every measure of the test rows, each with its bootstrap interval."""
     if np.isnan(judged.labels).all():
         return
-    rows = len(judged.labels)
-    for name, value_of in _measures(judged, config.alerts_per_day).items():
-        value = value_of(None)
-        if np.isnan(value):
-            continue
-        low, high = (
-            metrics.bootstrap(value_of, rows, config.bootstrap_rounds, config.seed)
-            if config.bootstrap_rounds
-            else (np.nan, np.nan)
+    figures = _Figures(judged, config)
+    values, intervals = figures.at(None), {}
+    if config.bootstrap_rounds:
+
+        def resampled(weights: Vector) -> Vector:
+            return np.array(list(figures.at(weights).values()))
+
+        found = metrics.bootstrap_all(
+            resampled, len(judged.labels), config.bootstrap_rounds, config.seed
         )
-        known = not np.isnan(low)
-        yield Metric(
-            judged.model,
-            judged.split,
-            name,
-            value,
-            low if known else None,
-            high if known else None,
-            rows,
-        )
+        intervals = dict(zip(values, found, strict=True))
+    yield from _told(judged, values, intervals)
+    if config.cards is not None and config.alerts_per_day is not None:
+        yield from _of_cards(judged, config.cards, config.alerts_per_day, config)
+
+
+def measure_segments(judged: Judged, config: TrainingConfig) -> Iterator[Metric]:
+    """The same of the rows of each common value of the columns that segments are asked by."""
+    for column in config.segments:
+        mark = judged.marks[column].cast(pl.String).fill_null("missing")
+        counts = mark.value_counts(name="rows").sort("rows", column, descending=[True, False])
+        common = counts.filter(pl.col("rows") >= SEGMENT_ROWS).head(SEGMENTS_OF_A_COLUMN)
+        for value in common[column]:
+            rows = np.flatnonzero((mark == value).to_numpy())
+            yield from measure(judged.take(rows, f"{judged.split}, {column} = {value}"), config)
 
 
 def average(measured: Sequence[Metric], split: str) -> Iterator[Metric]:
@@ -121,28 +139,85 @@ def in_budget(scores: Vector, days: Vector, per_day: int) -> Vector:
     return alerts
 
 
-def _measures(judged: Judged, per_day: int | None) -> dict[str, Measure]:
-    ranking = metrics.rank_rows(judged.labels, judged.scores)
-    labels, chances = judged.labels, judged.probabilities
-    measures: dict[str, Measure] = {
-        "average_precision": lambda weights: metrics.average_precision(ranking, weights),
-        "roc_auc": lambda weights: metrics.roc_auc(ranking, weights),
-        "base_rate": lambda weights: float(np.average(labels, weights=weights)),
-        "brier": lambda weights: metrics.brier(labels, chances, weights),
-        "log_loss": lambda weights: metrics.log_loss(labels, chances, weights),
-    }
-    decisions = {"": (chances >= 0.5).astype(np.float64)}
-    if per_day is not None:
-        decisions[f"_at_{per_day}_a_day"] = in_budget(judged.scores, judged.days, per_day)
-    for suffix, alerts in decisions.items():
-        names = ("accuracy", "precision", "recall", "false_alarm_rate")
-        for name in names if not suffix else ("precision", "recall"):
-            measures[name + suffix] = functools.partial(_decided, labels, alerts, name)
-    return measures
+class _Figures:
+    """Every measure of a part, by weights of its rows; what does not depend on them is kept."""
+
+    def __init__(self, judged: Judged, config: TrainingConfig) -> None:
+        self.judged, self.config = judged, config
+        self.ranking = metrics.rank_rows(judged.labels, judged.scores)
+        self.calls = {
+            "": (judged.probabilities >= 0.5).astype(np.float64),
+            "_at_best_f1": (judged.scores >= judged.threshold).astype(np.float64),
+        }
+        per_day = config.alerts_per_day
+        if per_day is not None:
+            self.calls[f"_at_{per_day}_a_day"] = in_budget(judged.scores, judged.days, per_day)
+
+    def at(self, weights: Vector | None) -> dict[str, float]:
+        """The measures by name, of rows as often as the weights say; NaN where not defined."""
+        labels, chances = self.judged.labels, self.judged.probabilities
+        true, false = self.ranking.cumulate(weights)
+        found = {
+            "average_precision": metrics.average_precision_of(true, false),
+            "roc_auc": metrics.roc_auc_of(true, false),
+            "base_rate": float(np.average(labels, weights=weights)),
+            "brier": metrics.brier(labels, chances, weights),
+            "log_loss": metrics.log_loss(labels, chances, weights),
+            "calibration_error": metrics.calibration_error(labels, chances, weights),
+        }
+        for rate in self.config.false_alarm_rates:
+            name = f"recall_at_false_alarm_rate_{rate:g}"
+            found[name] = metrics.recall_at_false_alarms(true, false, rate)
+        for suffix, calls in self.calls.items():
+            decided = metrics.decision_metrics(labels, calls, weights)
+            names = decided if not suffix else ("precision", "recall", "f1")
+            found |= {name + suffix: decided[name] for name in names}
+        per_day = self.config.alerts_per_day
+        if per_day is not None:
+            found[f"precision_of_first_{per_day}"] = metrics.precision_of_first(
+                true, false, per_day
+            )
+        return found
 
 
-def _decided(labels: Vector, alerts: Vector, name: str, weights: Vector | None) -> float:
-    return metrics.decision_metrics(labels, alerts, weights)[name]
+def _of_cards(
+    judged: Judged, column: str, per_day: int, config: TrainingConfig
+) -> Iterator[Metric]:
+    """Card precision of the budget, its interval by resampling days."""
+    shares = card_precision(
+        judged.scores, judged.labels, judged.days, judged.marks[column], per_day
+    )
+    name = f"card_precision_at_{per_day}_a_day"
+    intervals = {}
+    if config.bootstrap_rounds:
+        drawn = metrics.bootstrap(
+            lambda weights: float(np.average(shares, weights=weights)),
+            len(shares),
+            config.bootstrap_rounds,
+            config.seed,
+        )
+        intervals[name] = np.array(drawn)
+    yield from _told(judged, {name: float(shares.mean())}, intervals)
+
+
+def _told(
+    judged: Judged, values: Mapping[str, float], intervals: Mapping[str, Vector]
+) -> Iterator[Metric]:
+    """The records of the measures that are defined."""
+    for name, value in values.items():
+        if np.isnan(value):
+            continue
+        low, high = intervals.get(name, np.full(2, np.nan))
+        known = not np.isnan(low)
+        yield Metric(
+            judged.model,
+            judged.split,
+            name,
+            value,
+            float(low) if known else None,
+            float(high) if known else None,
+            len(judged.labels),
+        )
 
 
 def _curve(judged: Judged, kind: str, x: Vector, y: Vector) -> Curve:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -16,11 +16,12 @@ from tasks.models.base import BINARY, Conditions, Matrix, Rows, Target, Vector
 from tasks.models.bundle import Member
 from tasks.models.config import ModelConfig, XGBoostConfig
 from tasks.models.evidence import Evidence
+from tasks.models.metrics import best_f1_threshold, rank_rows
 from tasks.models.records import Curve, Metric, PartCount
 from tasks.models.zoo import MODELS
-from tasks.train.calibrate import calibrate
+from tasks.train.calibrate import CalibrationChoice, calibrate
 from tasks.train.config import TrainingConfig
-from tasks.train.evaluate import Judged, draw, measure, unrepeated
+from tasks.train.evaluate import Judged, draw, measure, measure_segments, unrepeated
 from tasks.train.split import LABEL, PART, PARTS
 
 
@@ -31,10 +32,12 @@ class Divided:
     Args:
         rows: each part's rows.
         days: batch date of each row of each part as a whole number.
+        marks: columns of the test part that measures are told by.
     """
 
     rows: Mapping[str, Rows]
     days: Mapping[str, Vector]
+    marks: Mapping[str, pl.Series] = field(default_factory=dict)
 
     def counts(self) -> tuple[PartCount, ...]:
         """Rows and positives of each part."""
@@ -44,15 +47,15 @@ class Divided:
         )
 
 
-def divide(examples: pl.DataFrame, features: Sequence[str]) -> Divided:
-    """Take the matrices of each part from a table of examples."""
+def divide(examples: pl.DataFrame, features: Sequence[str], marks: Sequence[str] = ()) -> Divided:
+    """Take the matrices of each part from a table of examples, and columns of the test part."""
     by_part = {part: examples.filter(pl.col(PART) == part) for part in PARTS}
     days = {
         part: table["batch_date"].cast(pl.Int32).cast(pl.Float64).to_numpy()
         for part, table in by_part.items()
     }
     rows = {part: rows_of(table, features) for part, table in by_part.items()}
-    return Divided(rows, days)
+    return Divided(rows, days, {name: by_part["test"][name] for name in marks})
 
 
 def usual_ranges(table: Matrix, features: Sequence[str]) -> dict[str, tuple[float, float]]:
@@ -84,7 +87,12 @@ def baselines(divided: Divided, features: Sequence[str], members: Mapping[str, M
     return baseline.save(found)
 
 
-def fit_member(config: ModelConfig, divided: Divided, conditions: Conditions) -> Member:
+def fit_member(
+    config: ModelConfig,
+    divided: Divided,
+    conditions: Conditions,
+    calibration: CalibrationChoice = "auto",
+) -> Member:
     """Fit one model and calibrate it.
 
     Raises:
@@ -92,19 +100,22 @@ def fit_member(config: ModelConfig, divided: Divided, conditions: Conditions) ->
     """
     parts = divided.rows
     fitted = MODELS[config.kind].fit(config, parts["fit"], parts["stop"], conditions)
-    calibration = calibrate(fitted.scorer, parts["calibrate"])
-    if not np.isfinite(calibration.negatives).all():
+    calibrated = calibrate(fitted.scorer, parts["calibrate"], calibration)
+    if not np.isfinite(calibrated.negatives).all():
         raise ModelError(
             "finite scores of the calibration part",
             found="NaN or infinity",
             where=f"model.kind {config.kind}",
             do="Look for extreme values in the features, or lower model.learning_rate.",
         )
-    return Member(config, fitted.scorer, calibration, fitted.history)
+    return Member(config, fitted.scorer, calibrated, fitted.history)
 
 
 def fit_both(
-    config: ModelConfig, divided: Divided, conditions: Conditions
+    config: ModelConfig,
+    divided: Divided,
+    conditions: Conditions,
+    calibration: CalibrationChoice = "auto",
 ) -> tuple[Member | None, Member, str]:
     """Fit the chosen model and the fallback.
 
@@ -117,11 +128,11 @@ def fit_both(
     if divided.rows["fit"].target.kind == "none":
         last = IsolationConfig()
     if config.kind == last.kind:
-        member = fit_member(config, divided, conditions)
+        member = fit_member(config, divided, conditions, calibration)
         return member, member, ""
-    fallback = fit_member(last, divided, Conditions(conditions.seed))
+    fallback = fit_member(last, divided, Conditions(conditions.seed), calibration)
     try:
-        return fit_member(config, divided, conditions), fallback, ""
+        return fit_member(config, divided, conditions, calibration), fallback, ""
     except ModelError as error:
         return None, fallback, str(error)
 
@@ -143,7 +154,11 @@ def judge(
         earlier = np.vstack([divided.rows[part].table for part in PARTS if part != "test"])
         kept = unrepeated(divided.rows["test"].table, earlier)
         judged += [one.take(kept, "test_deduplicated") for one in judged if len(kept)]
-    measured = tuple(metric for one in judged for metric in measure(one, config))
+    measured = tuple(
+        metric
+        for one in judged
+        for metric in (*measure(one, config), *measure_segments(one, config))
+    )
     curves = tuple(curve for one in judged for curve in draw(one))
     return measured, curves + tuple(_learning_curve(member) for member in members)
 
@@ -153,7 +168,18 @@ def _judge(member: Member, divided: Divided, split: str) -> Judged:
     scores = member.scorer.score(test.table).astype(np.float64)
     chances = member.calibration.probability(scores)
     labels = test.labels.astype(np.float64)
-    return Judged(member.config.kind, split, labels, scores, chances, divided.days["test"])
+    before = divided.rows["calibrate"]
+    ranking = rank_rows(before.labels, member.scorer.score(before.table))
+    return Judged(
+        member.config.kind,
+        split,
+        labels,
+        scores,
+        chances,
+        divided.days["test"],
+        divided.marks,
+        best_f1_threshold(ranking),
+    )
 
 
 def _learning_curve(member: Member) -> Curve:

@@ -129,10 +129,9 @@ def measure_folds(
     """Fit the model on each fold, with the features chosen for it, and measure it there."""
     measured: list[Metric] = []
     for number, (examples, features) in enumerate(folds, start=1):
-        columns = (*features, LABEL, PART, BATCH_DATE)
-        divided = divide(run.scan(examples).select(columns).collect(), features)
+        divided = divide(_table(run, examples, features, config), features, config.marks)
         checkpoint = checkpoint_of(run.store, run.pipeline, run_id, f"fold-{number}")
-        member = fit_member(model, divided, Conditions(config.seed, checkpoint))
+        member = fit_member(model, divided, Conditions(config.seed, checkpoint), config.calibration)
         metrics, _ = judge([member], divided, config, f"fold_{number}")
         measured += metrics
     return (*measured, *average(measured, "folds"))
@@ -175,10 +174,11 @@ def train(
 ) -> Trained:
     """Fit, calibrate and measure the model and its fallback, and write them as one bundle."""
     features = selection.features
-    table = run.scan(examples).select(*features, LABEL, PART, BATCH_DATE).collect()
-    divided = divide(table, features)
+    divided = divide(_table(run, examples, features, config), features, config.marks)
     checkpoint = checkpoint_of(run.store, run.pipeline, reference.run_id, "model")
-    chosen, fallback, failure = fit_both(model, divided, Conditions(config.seed, checkpoint))
+    chosen, fallback, failure = fit_both(
+        model, divided, Conditions(config.seed, checkpoint), config.calibration
+    )
     members = [fallback] if chosen is None or chosen is fallback else [chosen, fallback]
     metrics, curves = judge(members, divided, config)
     roles = {"fallback": fallback} | ({"model": chosen} if chosen else {})
@@ -268,3 +268,10 @@ def _unseen_from(
         return after
     first = dt.date(1970, 1, 1) + dt.timedelta(days=int(tested.min()))
     return min(after, first + dt.timedelta(days=1))
+
+
+def _table(
+    run: Run, examples: Ref[Examples], features: Sequence[str], config: TrainingConfig
+) -> pl.DataFrame:
+    columns = dict.fromkeys((*features, LABEL, PART, BATCH_DATE, *config.marks))
+    return run.scan(examples).select(list(columns)).collect()

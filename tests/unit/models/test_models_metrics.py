@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from tasks.models import metrics
+from tasks.models.class_metrics import class_metrics, class_recalls, confusion_matrix
+from tasks.models.value_metrics import value_metrics
 
 
 @st.composite
@@ -70,6 +72,118 @@ def test_measures_of_probabilities_are_those_of_scikit_learn(
     assert metrics.log_loss(labels, chances, weights) == pytest.approx(
         oracle.log_loss(labels, chances, sample_weight=weights)
     )
+
+
+@given(judged_rows())
+@settings(max_examples=100, deadline=None)
+def test_more_measures_of_decisions_are_those_of_scikit_learn(
+    rows: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    labels, scores, weights = rows
+    alerts = (scores > 0).astype(float)
+    found = metrics.decision_metrics(labels, alerts, weights)
+    options = {"sample_weight": weights}
+    assert found["balanced_accuracy"] == pytest.approx(
+        oracle.balanced_accuracy_score(labels, alerts, **options)
+    )
+    assert found["f1"] == pytest.approx(oracle.f1_score(labels, alerts, **options))
+    cells = ("true_negatives", "false_positives", "false_negatives", "true_positives")
+    expected = oracle.confusion_matrix(labels, alerts, labels=[0, 1], **options).ravel()
+    assert [found[cell] for cell in cells] == pytest.approx(list(expected))
+
+
+@given(judged_rows(), st.integers(1, 20), st.floats(0, 1))
+@settings(max_examples=200, deadline=None)
+def test_measures_at_a_place_are_those_of_their_definition(
+    rows: tuple[np.ndarray, np.ndarray, np.ndarray], count: int, rate: float
+) -> None:
+    labels, scores, _ = rows
+    steps = metrics.rank_rows(labels, scores).cumulate()
+    found = metrics.precision_of_first(*steps, count)
+    if count > len(labels):
+        assert math.isnan(found)
+    else:
+        last = np.sort(scores)[-count]
+        above, tied = scores > last, scores == last
+        hits = labels[above].sum() + labels[tied].mean() * (count - above.sum())
+        assert found == pytest.approx(hits / count)
+    recalls = [0.0]
+    for threshold in np.unique(scores):
+        alarms = (scores >= threshold)[labels == 0].mean()
+        if alarms <= rate + 1e-12:
+            recalls.append((scores >= threshold)[labels == 1].mean())
+    assert metrics.recall_at_false_alarms(*steps, rate) == pytest.approx(max(recalls), abs=1e-9)
+
+
+@given(judged_rows())
+@settings(max_examples=100, deadline=None)
+def test_no_threshold_has_a_higher_f1(rows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    labels, scores, _ = rows
+    best = metrics.best_f1_threshold(metrics.rank_rows(labels, scores))
+    values = [oracle.f1_score(labels, scores >= threshold) for threshold in np.unique(scores)]
+    assert oracle.f1_score(labels, scores >= best) == pytest.approx(max(values))
+
+
+def test_the_calibration_error_is_the_distance_from_what_happened() -> None:
+    labels = np.array([1.0, 0, 0, 0, 1, 1, 1, 0])
+    chances = np.repeat([0.25, 0.75], 4)
+    assert metrics.calibration_error(labels, chances) == 0
+    assert metrics.calibration_error(labels, chances + 0.1) == pytest.approx(0.1)
+    assert metrics.calibration_error(1 - labels, chances) == pytest.approx(0.5)
+    assert metrics.calibration_error(np.ones(3), np.ones(3)) == 0
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_measures_of_classes_are_those_of_scikit_learn(data: st.DataObject) -> None:
+    rows, classes = data.draw(st.integers(6, 40)), 3
+    draw = st.lists(st.integers(0, 2), min_size=rows, max_size=rows)
+    labels = np.array(data.draw(draw))
+    labels[:3] = [0, 1, 2]
+    raw = data.draw(st.lists(st.integers(1, 9), min_size=3 * rows, max_size=3 * rows))
+    chances = np.reshape(raw, (rows, classes)) / np.reshape(raw, (rows, classes)).sum(1)[:, None]
+    weights = np.array(data.draw(st.lists(st.integers(0, 2), min_size=rows, max_size=rows)), float)
+    weights[:3] = 1
+    found = class_metrics(labels, chances, weights)
+    called, options = chances.argmax(axis=1), {"sample_weight": weights}
+    macro = {**options, "average": "macro", "zero_division": 0}
+    expected = {
+        "accuracy": oracle.accuracy_score(labels, called, **options),
+        "balanced_accuracy": oracle.balanced_accuracy_score(labels, called, **options),
+        "macro_precision": oracle.precision_score(labels, called, **macro),
+        "macro_recall": oracle.recall_score(labels, called, **macro),
+        "macro_f1": oracle.f1_score(labels, called, **macro),
+        "log_loss": oracle.log_loss(labels, chances, **options),
+        "macro_average_precision": np.mean(
+            [
+                oracle.average_precision_score(labels == c, chances[:, c], **options)
+                for c in range(3)
+            ]
+        ),
+        "macro_roc_auc": np.mean(
+            [oracle.roc_auc_score(labels == c, chances[:, c], **options) for c in range(3)]
+        ),
+    }
+    assert found == pytest.approx(expected)
+    matrix = confusion_matrix(labels, called, classes, weights)
+    assert matrix == pytest.approx(oracle.confusion_matrix(labels, called, **options))
+    recalls = oracle.recall_score(labels, called, average=None)
+    assert class_recalls(labels, called, classes) == pytest.approx(recalls)
+
+
+def test_measures_of_values_are_those_of_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    labels, values = generator.normal(size=(2, 50))
+    weights = generator.integers(0, 3, 50).astype(float)
+    options = {"sample_weight": weights}
+    assert value_metrics(labels, values, weights) == pytest.approx(
+        {
+            "rmse": oracle.root_mean_squared_error(labels, values, **options),
+            "mae": oracle.mean_absolute_error(labels, values, **options),
+            "r2": oracle.r2_score(labels, values, **options),
+        }
+    )
+    assert math.isnan(value_metrics(np.ones(3), np.ones(3))["r2"])
 
 
 @pytest.mark.parametrize("labels", [[], [0, 0], [1, 1]])

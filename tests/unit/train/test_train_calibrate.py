@@ -9,7 +9,16 @@ from sklearn.linear_model import LogisticRegression
 
 from tasks.models.base import Matrix, Rows, Target
 from tasks.models.calibration import Calibration
-from tasks.train.calibrate import calibrate, fit_isotonic, fit_platt
+from tasks.train.calibrate import (
+    ISOTONIC_POSITIVES,
+    CalibrationChoice,
+    best_method,
+    calibrate,
+    fit_class_temperature,
+    fit_isotonic,
+    fit_platt,
+    fit_temperature,
+)
 
 
 class FirstColumn:
@@ -25,10 +34,12 @@ def drawn(rows: int, seed: int, rate: float = -1.0) -> tuple[np.ndarray, np.ndar
     return scores, (generator.random(rows) < expit(3 * scores + rate)).astype(float)
 
 
-def calibrated(rows: int, seed: int = 0, rate: float = -1.0) -> Calibration:
+def calibrated(
+    rows: int, seed: int = 0, rate: float = -1.0, choice: CalibrationChoice = "auto"
+) -> Calibration:
     scores, labels = drawn(rows, seed, rate)
     table = scores[:, None].astype(np.float32)
-    return calibrate(FirstColumn(), Rows(table, labels.astype(np.float32)))
+    return calibrate(FirstColumn(), Rows(table, labels.astype(np.float32)), choice)
 
 
 def test_the_isotonic_curve_is_that_of_scikit_learn_at_every_score() -> None:
@@ -47,14 +58,43 @@ def test_the_logistic_curve_is_near_that_of_scikit_learn() -> None:
     assert intercept == pytest.approx(theirs.intercept_[0], rel=0.02)
 
 
-@pytest.mark.parametrize(("rows", "method"), [(4000, "isotonic"), (100, "platt")])
-def test_few_positives_get_a_curve_and_many_get_steps(rows: int, method: str) -> None:
-    assert calibrated(rows).method == method
+def test_a_temperature_is_found_again() -> None:
+    scores, labels = drawn(20_000, 0, rate=0.0)
+    assert fit_temperature(scores, labels) == pytest.approx(1 / 3, rel=0.05)
+    logs = np.log(np.stack([1 - expit(scores), expit(scores)], axis=1))
+    assert fit_class_temperature(logs, labels) == pytest.approx(1 / 3, rel=0.05)
+
+
+def test_what_suits_the_scores_is_chosen() -> None:
+    """A logistic curve, one through the middle, and one that no logistic curve is like."""
+    scores, labels = drawn(6000, 0)
+    assert best_method(scores, labels) == "platt"
+    hot, chances = drawn(6000, 0, rate=0.0)
+    assert best_method(hot, chances) in ("temperature", "platt")
+    assert best_method(scores, chances_of_steps(scores)) == "isotonic"
+
+
+def chances_of_steps(scores: np.ndarray) -> np.ndarray:
+    generator = np.random.default_rng(5)
+    return (generator.random(len(scores)) < np.where(scores > 1, 0.5, 0.1)).astype(float)
+
+
+def test_few_positives_never_get_steps() -> None:
+    scores, _ = drawn(200, 0)
+    labels = chances_of_steps(scores)
+    assert labels.sum() < ISOTONIC_POSITIVES
+    assert best_method(scores, labels) != "isotonic"
+
+
+@pytest.mark.parametrize("choice", ["isotonic", "platt", "temperature"])
+def test_a_method_by_name_is_taken(choice: CalibrationChoice) -> None:
+    assert calibrated(400, choice=choice).method == choice
 
 
 @pytest.mark.parametrize("rows", [4000, 100])
 def test_probabilities_rise_with_the_score_and_prove_nothing(rows: int) -> None:
-    chances = calibrated(rows).probability(np.linspace(-50, 50, 999))
+    choice: CalibrationChoice = "isotonic" if rows == 4000 else "platt"
+    chances = calibrated(rows, choice=choice).probability(np.linspace(-50, 50, 999))
     assert (np.diff(chances) >= 0).all()
     if rows == 4000:
         assert 0 < chances.min() < chances.max() < 1
