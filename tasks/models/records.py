@@ -15,8 +15,8 @@ class Metric:
 
     Args:
         model: the kind of model, `tabm` for example.
-        split: `test`; `test_deduplicated` where repeated rows were left out; `fold_1` and so on of
-            a cross-validation, and `folds` of its mean.
+        split: `test`; `test_deduplicated` where repeated rows were left out; `test, COLUMN = VALUE`
+            of a segment; `fold_1` and so on of a cross-validation, and `folds` of its mean.
         metric: the measure's name.
         value: the measure; one that is not defined has no record.
         low: lower end of the 95% bootstrap interval; None where none was drawn.

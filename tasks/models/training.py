@@ -29,9 +29,11 @@ from tasks.models.devices import (
 )
 from tasks.models.progress import Progress, State, from_bytes, to_bytes
 from tasks.models.schedules import rate_factor
+from tasks.models.shards import Shard
 from tasks.models.training_config import NetworkTraining
 
 WEIGHTS = "safetensors"  # the suffix of a network's state in `Conditions.start`
+_RANKS_APART = 1_000_003  # between the seeds of processes that train together
 _LOOK_STEPS = 100  # steps between two looks at the loss: each makes the processor wait
 _DIVERGED = 10.0  # times the loss of the first epoch
 
@@ -63,7 +65,7 @@ def train_network(
     """Train a network, and leave it with the weights of the epoch with the best stop metric.
 
     The same seed gives the same weights, whether or not the training was killed and went on from
-    its checkpoint.
+    its checkpoint (of several processes with dropout: other weights, as good).
 
     Args:
         module: the network, on the device of `choose_device(config.device)`; parameters that
@@ -79,7 +81,8 @@ def train_network(
             weights to begin with are not of this network.
     """
     device = choose_device(config.device)
-    with limited_threads(config.threads), own_randomness(conditions.seed + 2, device):
+    seed = conditions.seed + 2 + _RANKS_APART * Shard(device).rank
+    with limited_threads(config.threads), own_randomness(seed, device):
         return _Training(module, objective, config, conditions, device).run()
 
 
@@ -100,6 +103,7 @@ class _Training:
             _begin_from(module, conditions.start)
         self.descent = Descent(module, config)
         self.half = computes_in_half(config.precision, device)
+        self.shard = Shard(device)
         self.best: dict[str, Tensor] = {}
         self.pending: list[tuple[Tensor, int]] = []  # losses nobody has looked at, and their rows
         self.progress = Progress()
@@ -109,6 +113,7 @@ class _Training:
 
     def run(self) -> History:
         was_finished = self._go_on()
+        self.loss = self.shard.loss(self.module, self.objective.loss)
         while not self.progress.ended:
             self._epoch()
         if not was_finished:
@@ -130,17 +135,22 @@ class _Training:
         self.order_state = self.order.get_state()
         drawn = self._draw()
         batches = torch.split(drawn.to(self.device), self.config.batch_rows)
+        if len(batches[-1]) < self.shard.count:  # a process would have no row of it
+            batches = batches[:-1]
         self.module.train()
         self.descent.wake()
         for batch in batches[progress.step :]:
             self._step(batch, (number - 1 + progress.step / len(batches)) / self.config.epochs)
-            if not self._looked():
+            if not self._looked() and self.shard.is_alone:
                 break
-        if not self._look():
+        self._look()
+        loss = self.shard.mean(progress.losses) / len(drawn)
+        if not math.isfinite(loss):
             progress.ended = f"the loss of epoch {number} was not finite"
             return
         self.module.eval()
-        self._judge(Epoch(number, progress.losses / len(drawn), self.objective.stop_metric()))
+        reached = self.shard.from_first(self.objective.stop_metric)
+        self._judge(Epoch(number, loss, reached))
         progress.step, progress.losses = 0, 0.0
 
     def _draw(self) -> Tensor:
@@ -150,7 +160,7 @@ class _Training:
 
     def _step(self, batch: Tensor, done: float) -> None:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            loss = self.objective.loss(batch)
+            loss = self.loss(batch)
         reached = [epoch.stop_metric for epoch in self.progress.epochs]
         self.descent.step(loss, rate_factor(self.config, done, reached))
         self.pending.append((loss.detach(), len(batch)))
@@ -196,7 +206,7 @@ class _Training:
 
     def _keep(self) -> None:
         """Write the state to the checkpoint; of a finished training only what it found."""
-        if self.checkpoint is None:
+        if self.checkpoint is None or self.shard.rank:
             return
         tensors: dict[str, Mapping[str, Tensor]] = {"best": self.best}
         if not self.progress.ended:
@@ -229,7 +239,8 @@ class _Training:
         self.descent.load(tensors.get("optimizer", {}))
         random = dict(tensors["random"])
         self.order.set_state(random.pop("order"))
-        set_random_states(random)
+        if self.shard.is_alone:
+            set_random_states(random)
         return False
 
 

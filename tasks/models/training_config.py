@@ -45,6 +45,13 @@ class NetworkTraining(Config):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to train; auto takes a graphics processor where there is one"
     )
+    devices: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that train the network together, each on a graphics processor of "
+        "its own where there are any; each takes its share of every batch",
+    )
     threads: int = Field(
         1,
         ge=1,

@@ -84,7 +84,7 @@ def measure(judged: Judged, config: TrainingConfig) -> Iterator[Metric]:
 def measure_segments(judged: Judged, config: TrainingConfig) -> Iterator[Metric]:
     """The same of the rows of each common value of the columns that segments are asked by."""
     for column in config.segments:
-        mark = judged.marks[column].cast(pl.String).fill_null("missing")
+        mark = judged.marks[column].cast(pl.String).fill_null("missing").alias(column)
         counts = mark.value_counts(name="rows").sort("rows", column, descending=[True, False])
         common = counts.filter(pl.col("rows") >= SEGMENT_ROWS).head(SEGMENTS_OF_A_COLUMN)
         for value in common[column]:

@@ -16,9 +16,9 @@ from tasks.models.base import BINARY, Conditions, Matrix, Rows, Target, Vector
 from tasks.models.bundle import Member
 from tasks.models.config import ModelConfig, XGBoostConfig
 from tasks.models.evidence import Evidence
+from tasks.models.launching import fit_model
 from tasks.models.metrics import best_f1_threshold, rank_rows
 from tasks.models.records import Curve, Metric, PartCount
-from tasks.models.zoo import MODELS
 from tasks.train.calibrate import CalibrationChoice, calibrate
 from tasks.train.config import TrainingConfig
 from tasks.train.evaluate import Judged, draw, measure, measure_segments, unrepeated
@@ -99,7 +99,7 @@ def fit_member(
         ModelError: the training diverged, or its scores are not finite.
     """
     parts = divided.rows
-    fitted = MODELS[config.kind].fit(config, parts["fit"], parts["stop"], conditions)
+    fitted = fit_model(config, parts["fit"], parts["stop"], conditions)
     calibrated = calibrate(fitted.scorer, parts["calibrate"], calibration)
     if not np.isfinite(calibrated.negatives).all():
         raise ModelError(

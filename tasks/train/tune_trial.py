@@ -12,8 +12,8 @@ import numpy as np
 from tasks.core.errors import ModelError
 from tasks.models.base import Checkpoint, Conditions, Epoch, Rows, Scorer
 from tasks.models.config import ModelConfig
+from tasks.models.launching import fit_model
 from tasks.models.metrics import average_precision, rank_rows
-from tasks.models.zoo import MODELS
 
 _GRACE = 2  # epochs before a trial may be ended
 
@@ -89,7 +89,7 @@ def run_trial(
         watch = _Watch(bar)
         try:
             conditions = Conditions(seed, checkpoint, watch=watch)
-            fitted = MODELS[model.kind].fit(model, fold.fit, fold.stop, conditions)
+            fitted = fit_model(model, fold.fit, fold.stop, conditions)
         except _FellBehindError:
             values.append(watch.course[-1])
             epochs += len(watch.course)

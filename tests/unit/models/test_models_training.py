@@ -12,6 +12,7 @@ from tasks.core.errors import ConfigError, ModelError
 from tasks.models.base import Conditions, Fitted, History, Rows
 from tasks.models.config import MlpConfig, TabMConfig
 from tasks.models.devices import choose_device, own_randomness
+from tasks.models.launching import fit_model
 from tasks.models.progress import Progress, State, from_bytes, to_bytes
 from tasks.models.schedules import cosine, one_cycle, plateau, rate_factor
 from tasks.models.training import Objective, train_network
@@ -283,3 +284,26 @@ def test_a_network_learns_under_every_schedule(schedule: str) -> None:
     config = MlpConfig(width=16, schedule=schedule, warm_up=0.1, **{**SMALL, "epochs": 8})
     history = MODELS["mlp"].fit(config, FIT, STOP, Conditions(0)).history
     assert history.epochs[history.kept - 1].stop_metric > 1.5 * STOP.labels.mean()
+
+
+def test_two_processes_train_as_one_does() -> None:
+    """Each batch is the same, and its gradient the mean over both halves: the same network."""
+    config = MlpConfig(
+        width=8, precision="float32", device="cpu", **{**SMALL, "batch_rows": 57, "epochs": 2}
+    )  # 400 = 7 x 57 + 1: the last batch has no row for the second process
+    rows = Rows(FIT.table[:399], FIT.labels[:399])
+    alone = fit_model(config, rows, STOP, Conditions(5))
+    together = fit_model(config.model_copy(update={"devices": 2}), rows, STOP, Conditions(5))
+    expected = alone.scorer.score(STOP.table)
+    np.testing.assert_allclose(together.scorer.score(STOP.table), expected, atol=1e-4)
+    assert together.history.kept == alone.history.kept
+    for one, other in zip(together.history.epochs, alone.history.epochs, strict=True):
+        assert (one.loss, one.stop_metric) == pytest.approx((other.loss, other.stop_metric), 1e-4)
+
+
+def test_an_error_of_one_of_several_processes_is_told() -> None:
+    wild = MlpConfig(
+        width=8, device="cpu", devices=2, **{**SMALL, "learning_rate": 1e30, "gradient_clip": 1e30}
+    )
+    with pytest.raises(ModelError, match="not finite"):
+        fit_model(wild, FIT, STOP, Conditions(5))
