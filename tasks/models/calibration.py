@@ -13,7 +13,7 @@ from scipy.special import expit
 from tasks.core.errors import ModelError
 from tasks.models.base import Vector
 
-Method = Literal["isotonic", "platt", "none"]
+Method = Literal["isotonic", "platt", "temperature", "none"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,10 @@ def _judge(member: Member, divided: Divided, split: str) -> Judged:
     chances = member.calibration.probability(scores)
     labels = test.labels.astype(np.float64)
     before = divided.rows["calibrate"]
-    ranking = rank_rows(before.labels, member.scorer.score(before.table))
+    threshold = float("inf")
+    if before.target.kind != "none":
+        ranking = rank_rows(before.labels, member.scorer.score(before.table))
+        threshold = best_f1_threshold(ranking)
     return Judged(
         member.config.kind,
         split,
@@ -178,7 +181,7 @@ def _judge(member: Member, divided: Divided, split: str) -> Judged:
         chances,
         divided.days["test"],
         divided.marks,
-        best_f1_threshold(ranking),
+        threshold,
     )
 
 
