@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from tasks.core.errors import ModelError
-from tasks.models.base import Checkpoint, Conditions, Epoch, Rows, Scorer
+from tasks.models.base import Checkpoint, Conditions, Epoch, Rows
 from tasks.models.config import ModelConfig
 from tasks.models.launching import fit_model
-from tasks.models.metrics import average_precision, rank_rows
+from tasks.models.stopping import stop_metric
 
 _GRACE = 2  # epochs before a trial may be ended
 
@@ -97,7 +95,7 @@ def run_trial(
         except ModelError as error:
             return Outcome("failed", None, epochs, tuple(courses), error.found)
         else:
-            values.append(_judged(fitted.scorer, fold.judge))
+            values.append(stop_metric(fitted.scorer, fold.judge))
             epochs, reason = epochs + len(fitted.history.epochs), fitted.history.ended
         courses.append(tuple(watch.course))
         if state == "pruned":
@@ -106,10 +104,3 @@ def run_trial(
     if not math.isfinite(mean):
         return Outcome("failed", None, epochs, tuple(courses), "its scores are not finite")
     return Outcome(state, mean, epochs, tuple(courses), reason)
-
-
-def _judged(scorer: Scorer, rows: Rows) -> float:
-    scores = scorer.score(rows.table)
-    if not np.isfinite(scores).all():
-        return math.nan
-    return average_precision(rank_rows(rows.labels, scores))

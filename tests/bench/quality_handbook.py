@@ -202,18 +202,24 @@ def selected(train: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
     return select(_matrix(train, names), labels, names, SelectionConfig(), times).features
 
 
-def measure(config: ModelConfig, fold: Fold, seed: int) -> Figures:
-    """Train on one fold and measure on its test days."""
-    train, test = fold.train, fold.test
-    labels, table = train["TX_FRAUD"].to_numpy(), _matrix(train, fold.features)
+def parts(fold: Fold, seed: int) -> tuple[Rows, Rows]:
+    """The training days without a stratified 15% of them, and these, by which training stops."""
+    labels, table = fold.train["TX_FRAUD"].to_numpy(), _matrix(fold.train, fold.features)
     stop = np.zeros(len(labels), bool)
     generator = np.random.default_rng(seed)
     for label in (0, 1):
         rows = np.flatnonzero(labels == label)
         stop[generator.choice(rows, int(0.15 * len(rows)), replace=False)] = True
-    parts = [Rows(table[part], labels[part].astype(np.float32)) for part in (~stop, stop)]
+    fit, held = (Rows(table[part], labels[part].astype(np.float32)) for part in (~stop, stop))
+    return fit, held
+
+
+def measure(config: ModelConfig, fold: Fold, seed: int) -> Figures:
+    """Train on one fold and measure on its test days."""
+    fit, stop = parts(fold, seed)
+    test = fold.test
     cpu, wall = time.process_time(), time.perf_counter()
-    scorer = MODELS[config.kind].fit(config, *parts, Conditions(seed)).scorer
+    scorer = MODELS[config.kind].fit(config, fit, stop, Conditions(seed)).scorer
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     scores = scorer.score(_matrix(test, fold.features))
     ranking = rank_rows(test["TX_FRAUD"].to_numpy(), scores)
