@@ -61,7 +61,7 @@ ModelConfig = Annotated[MemberConfig | RanksConfig, Field(discriminator="kind")]
 
 
 def needs_labels(config: ModelConfig) -> bool:
-    """Whether a model can be fitted on labelled rows alone."""
+    """Whether a model can be fitted on labelled rows alone; one of the user's own is trusted."""
     if isinstance(config, RanksConfig):
         return any(needs_labels(member) for member in config.members)
-    return not isinstance(config, AnomalyConfig)
+    return not isinstance(config, AnomalyConfig | OwnConfig)

@@ -86,8 +86,9 @@ def tell(found: dict[Key, Result]) -> None:
         for model in order:
             mean, of_sets = means[model], by_model[model]
             seeds = min(len(results) for results in of_sets.values())
+            error = f" ± {mean['error']:.4f}" if seeds > 1 else ""
             print(
-                f"| {model} | {seeds} | {len(of_sets)} | {mean['auc']:.4f} ± {mean['error']:.4f} "
+                f"| {model} | {seeds} | {len(of_sets)} | {mean['auc']:.4f}{error} "
                 f"| {mean['ap']:.4f} | {mean['cpu']:.1f} | {mean['minutes']:.1f} |"
             )
         print(f"\n| AUC | {' | '.join(order)} |\n|---|{'---|' * len(order)}")
