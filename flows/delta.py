@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable
 
 import polars as pl
@@ -57,6 +58,15 @@ def roll_forward(pipeline: Pipeline) -> int:
             del origins[table][day]
             delta.write_origins(folder, origins)
     return changed + len(gone)
+
+
+def renew(pipeline: Pipeline) -> None:
+    """Make the Delta tables anew from nothing: no old file of theirs keeps what was removed."""
+    folder = pipeline.store.path(f"{UNIT}/{pipeline.name}")
+    if folder.is_dir():
+        with open_run(pipeline.store, pipeline.name, UNIT, attempt_name(), _WAIT_SECONDS):
+            shutil.rmtree(folder)
+    roll_forward(pipeline)
 
 
 def _published(records: Iterable[Commit]) -> Published:

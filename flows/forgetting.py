@@ -87,6 +87,7 @@ def forget(pipeline: Pipeline, hashed: str) -> Forgotten:
         BusyError: a run of the pipeline is going.
         IntegrityError: a file was changed since it was committed; its batch is left as it is.
     """
+    from flows import delta
     from flows.publishing import refresh_index
 
     store, attempt = pipeline.store, clock.attempt_name()
@@ -104,6 +105,7 @@ def forget(pipeline: Pipeline, hashed: str) -> Forgotten:
         facts = {"kind": FORGOTTEN, "done": True, "on": str(clock.now()), **asdict(done)}
         with open_run(store, pipeline.name, f"{FORGOTTEN}-{number}", attempt) as run:
             commit(run, facts)
+    delta.renew(pipeline)
     refresh_index(pipeline)
     return done
 

@@ -125,6 +125,17 @@ def test_a_pruned_date_goes_from_the_delta_tables(shop: Shop) -> None:
     assert not differs(shop, "scores")
 
 
+def test_tables_made_anew_keep_no_old_file(shop: Shop) -> None:
+    shop.run(NIGHT)
+    before = set(folder(shop, "runs").rglob("*.parquet"))
+    publication.renew(load(str(shop.file)))
+    table = deltalake.DeltaTable(folder(shop, "runs"))
+    left = set(folder(shop, "runs").rglob("*.parquet"))
+    assert not before & left
+    assert len(left) == len(table.file_uris())
+    assert not differs(shop, "runs")
+
+
 def test_a_delta_table_names_the_files_it_was_made_from(nights: Shop) -> None:
     found = trace(folder(nights, "scores"))
     assert [(each["batch_date"], each["found"]) for each in found["made_from"]] == [
