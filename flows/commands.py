@@ -14,7 +14,8 @@ import polars as pl
 from click.exceptions import Exit
 
 from flows import terminal
-from flows.pipeline import Pipeline, PipelineConfig, load
+from flows.pipeline import Pipeline, load
+from flows.pipeline_config import PipelineConfig
 from flows.service.places import names_a_pipeline
 from tasks.core.binary import as_base64
 from tasks.core.commit import recover
