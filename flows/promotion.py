@@ -53,6 +53,12 @@ def promote(pipeline: str, options: PromotionOptions = ASKED) -> dict[str, str]:
     return {str(k): v for k, v in move(loaded, options.version, order).versions.items()}
 
 
+def serving(run: Run, pipeline: Pipeline) -> Ref[Model] | None:
+    """The champion of a pipeline; None before the first training."""
+    aliases = _aliases(run, pipeline)
+    return aliases.champion if aliases else None
+
+
 def champion_beside(
     run: Run, pipeline: Pipeline, rows: Rows
 ) -> tuple[Ref[Model], Shadow | None, str] | None:

@@ -17,7 +17,7 @@ from flows.history import History, history, inputs
 from flows.landing import landed
 from flows.options import TrainingOptions
 from flows.pipeline import Pipeline, load
-from flows.promotion import champion_beside, standing
+from flows.promotion import champion_beside, serving, standing
 from flows.provenance import versions
 from flows.training_report import (
     Outcome,
@@ -126,7 +126,10 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     if not selection.features:
         publish_unselected(run, pipeline, selection, reference)
     tuned = _tuned(run, pipeline, examples, selection, reference)
-    trained = fit(run, tuned.model, config.training, examples, selection, learned, reference)
+    begins = serving(run, pipeline)
+    trained = fit(
+        run, tuned.model, config.training, examples, selection, learned, reference, begins
+    )
     found = standing(run, pipeline, trained, examples, champion)
     register(run, config.training, trained, found)
     folds = _measured_on_folds(run, pipeline, tuned.model, examples, built, reference.run_id)

@@ -178,6 +178,11 @@ class TrainingConfig(Config):
     promotion: PromotionConfig = Field(
         PromotionConfig(), description="When a trained model takes the champion's place"
     )
+    warm_start: bool = Field(
+        False,
+        description="Train from the champion's weights as well, where configuration and features "
+        "are the same and the split is by time, and keep the better of both; costs two trainings",
+    )
     keep_versions: int = Field(5, ge=2, description="Registered versions that stay in the store")
 
     @property

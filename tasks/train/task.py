@@ -15,6 +15,7 @@ from tasks.core.artifacts import (
     Joined,
     Labels,
     LedgerLine,
+    Model,
     Parts,
     Prepared,
     Ref,
@@ -55,6 +56,7 @@ from tasks.train.split import LABEL, PART, assign_parts, assign_within
 from tasks.train.tune import Tuned, tune
 from tasks.train.tune_config import TuningConfig
 from tasks.train.tune_folds import tuning_folds
+from tasks.train.warm import warmer
 
 _OWN = (EVENT_ID, EVENT_TIME, LABEL)
 
@@ -171,14 +173,22 @@ def train(
     selection: Selection,
     learned: Learned,
     reference: TrainingReference,
+    champion: Ref[Model] | None = None,
 ) -> Trained:
-    """Fit, calibrate and measure the model and its fallback, and write them as one bundle."""
+    """Fit, calibrate and measure the model and its fallback, and write them as one bundle.
+
+    Where `config.warm_start` is set the model begins from the champion, if that wins.
+    """
     features = selection.features
     divided = divide(_table(run, examples, features, config), features, config.marks)
     checkpoint = checkpoint_of(run.store, run.pipeline, reference.run_id, "model")
     chosen, fallback, failure = fit_both(
         model, divided, Conditions(config.seed, checkpoint), config.calibration
     )
+    warm = config.warm_start and isinstance(config.split, TimeSplit)
+    if warm and champion and chosen and chosen is not fallback:
+        begun = Conditions(config.seed)
+        chosen = warmer(run, config, features, champion, divided, begun, chosen)
     members = [fallback] if chosen is None or chosen is fallback else [chosen, fallback]
     metrics, curves = judge(members, divided, config)
     roles = {"fallback": fallback} | ({"model": chosen} if chosen else {})

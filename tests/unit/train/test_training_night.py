@@ -370,3 +370,20 @@ def flip_a_bit(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("config", [SMALL, SMALL.model_copy(update={"width": 8})])
+def test_a_warm_start_is_kept_only_where_it_wins(store: Store, config: TabMConfig) -> None:
+    champion = train_once(store, model=SMALL)
+    warm = CONFIG.model_copy(update={"warm_start": True})
+    with open_run(store, "retail", BATCH, "warm") as run:
+        features, labels = events(3000, dt.date(2011, 1, 1), 30, seed=1)
+        examples = examples_of(run, CONFIG, features, labels)
+        cold, begun = (
+            train(run, config, c, examples, selection(), LEARNED, REFERENCE, champion.model)
+            for c in (CONFIG, warm)
+        )
+    reached = [max(e.stop_metric for e in t.history.epochs) for t in (cold, begun)]
+    assert reached[1] >= reached[0]
+    # Of another configuration than the champion's nothing can be taken over.
+    assert (begun.version == cold.version) == (config != SMALL or reached[1] == reached[0])

@@ -1,0 +1,52 @@
+"""Begin from the champion's weights, and keep what comes of it only if it wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tasks.core.artifacts import Model, Ref
+from tasks.core.commit import Run
+from tasks.core.errors import ModelError, StoreError
+from tasks.models.base import Conditions, History
+from tasks.models.bundle import Member, open_bundle
+from tasks.train.config import TrainingConfig
+from tasks.train.fit import Divided, fit_member
+
+
+def warmer(
+    run: Run,
+    config: TrainingConfig,
+    features: Sequence[str],
+    champion: Ref[Model],
+    divided: Divided,
+    conditions: Conditions,
+    cold: Member,
+) -> Member:
+    """The model trained from the champion's weights, where it wins against one from fresh weights.
+
+    It wins with a higher stop metric. Where the champion is of another configuration or of other
+    features, is damaged, or leads nowhere, the one from fresh weights stays.
+
+    Args:
+        run: the training's run.
+        config: how the model is calibrated.
+        features: of the new model.
+        champion: the model that serves.
+        divided: the examples; split by time, so that the champion was fitted on none that judge.
+        conditions: the seed.
+        cold: the model trained from fresh weights.
+    """
+    try:
+        bundle = open_bundle(run.store, champion)
+        before = bundle.read("model")
+        if before.config != cold.config or bundle.facts.features != tuple(features):
+            return cold
+        start = Conditions(conditions.seed, None, before.scorer.save())
+        warm = fit_member(cold.config, divided, start, config.calibration)
+    except (ModelError, StoreError):
+        return cold
+    return warm if _reached(warm.history) > _reached(cold.history) else cold
+
+
+def _reached(history: History) -> float:
+    return max((epoch.stop_metric for epoch in history.epochs), default=float("-inf"))
