@@ -6,12 +6,14 @@ import sys
 
 import click
 
+from flows.cli.arguments import as_json
+
 
 @click.command()
 @click.argument("name")
 @click.argument("value")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+@as_json
 def forget(name: str, value: str, yes: bool, as_json: bool) -> None:
     """Take the rows of a person out of all that the pipeline NAME has stored.
 
