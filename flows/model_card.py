@@ -13,7 +13,14 @@ from tasks.core.store import table_uri
 from tasks.models.aliases import BATCH, Aliases
 from tasks.models.bundle import Bundle, open_bundle, version_of
 
-_RANKING = ("average_precision", "roc_auc", "base_rate", "brier")
+_RANKING = (
+    "average_precision",
+    "roc_auc",
+    "base_rate",
+    "brier",
+    "class_accuracy",
+    "class_macro_f1",
+)
 
 
 def card(pipeline: Pipeline, aliases: Aliases, ref: Ref[Model]) -> dict[str, Any]:
@@ -101,6 +108,8 @@ def _limits(bundle: Bundle) -> Iterator[str]:
         f"It knows events of {facts.reference.first_date} to {facts.reference.last_date} only; "
         "what is unlike them is told by the table drift."
     )
+    if facts.classes:
+        yield f"It names {len(facts.classes)} classes, and none beside: {', '.join(facts.classes)}."
     positives = {part.part: part.positives for part in facts.parts}
     for part in ("calibrate", "test"):
         if part in positives and positives[part] < 100:

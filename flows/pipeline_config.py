@@ -17,8 +17,8 @@ from tasks.core.retention import RetentionConfig
 from tasks.features.config import FeaturesConfig
 from tasks.features.unseen import early_readers
 from tasks.ingest.config import SourceConfig
-from tasks.labels.config import LabelColumn, LabelConfig, NoLabel
-from tasks.models.config import ModelConfig, RanksConfig, TabMConfig, needs_labels
+from tasks.labels.config import LabelClass, LabelConfig, NoLabel, OwnColumn
+from tasks.models.config import ModelConfig, RanksConfig, TabMConfig, needs_labels, tells_classes
 from tasks.monitor.config import MonitoringConfig
 from tasks.prepare.config import PrepareConfig
 from tasks.report.config import ReportConfig
@@ -127,7 +127,7 @@ class PipelineConfig(Config):
     @classmethod
     def _events_do_not_depend_on_it(cls, label: LabelConfig, info: ValidationInfo) -> LabelConfig:
         event: EventConfig | None = info.data.get("event")
-        if isinstance(label, LabelColumn) and event and label.column in event.columns_of_where:
+        if isinstance(label, OwnColumn) and event and label.column in event.columns_of_where:
             raise _early(label, [("event.where", f"reads the label's column {label.column!r}")])
         return label
 
@@ -135,7 +135,7 @@ class PipelineConfig(Config):
     @classmethod
     def _is_not_told_the_label(cls, prepare: PrepareConfig, info: ValidationInfo) -> PrepareConfig:
         label: LabelConfig | None = info.data.get("label")
-        if isinstance(label, LabelColumn):
+        if isinstance(label, OwnColumn):
             does = f"reads the label's column {label.column!r}"
             readers = [(f"prepare.{place}", does) for place in prepare.readers(label.column)]
             if readers:
@@ -149,7 +149,7 @@ class PipelineConfig(Config):
         event: EventConfig | None = info.data.get("event")
         if label is None or event is None:
             return features
-        column = label.column if isinstance(label, LabelColumn) else None
+        column = label.column if isinstance(label, OwnColumn) else None
         if isinstance(label, NoLabel) and features.reads_labels:
             raise ValueError("features of past labels need a label")
         readers = list(early_readers(features, event.table, column, label.delay))
@@ -169,6 +169,11 @@ class PipelineConfig(Config):
     @field_validator("model")
     @classmethod
     def _learn_from_labels(cls, chosen: ModelConfig, info: ValidationInfo) -> ModelConfig:
+        if isinstance(info.data.get("label"), LabelClass) and not tells_classes(chosen):
+            raise ValueError(
+                f"a model of kind {chosen.kind} tells no classes apart; take tabm, xgboost or "
+                "another that learns from labels, or label by {kind: column, negative: [...]}"
+            )
         if not isinstance(info.data.get("label"), NoLabel) or not needs_labels(chosen):
             return chosen
         if chosen.model_fields_set:

@@ -27,7 +27,7 @@ from tasks.features.build import build_on
 from tasks.features.knowledge import knowledge
 from tasks.features.proof import Proof, prove_no_leak
 from tasks.features.timeline import Timeline
-from tasks.labels.config import LabelColumn
+from tasks.labels.config import OwnColumn
 from tasks.labels.label import LABEL, label
 from tasks.models.aliases import BATCH, find_aliases
 from tasks.prepare.task import prepare
@@ -132,9 +132,7 @@ def _prove(
     rows = run.scan(prepared.table).collect()
     within = rows["batch_date"].is_between(*dates)
     read = {name: stack([run.scan(r) for r in refs]).collect() for name, refs in others.items()}
-    late = (
-        {config.label.column: config.label.delay} if isinstance(config.label, LabelColumn) else {}
-    )
+    late = {config.label.column: config.label.delay} if isinstance(config.label, OwnColumn) else {}
 
     def builder(
         seen: pl.DataFrame, asked: pl.Series, beside: Mapping[str, pl.DataFrame]

@@ -43,7 +43,7 @@ from tasks.core.ledger import check_balance
 from tasks.core.treatments import FeatureState, Learned
 from tasks.features.inputs import Inputs
 from tasks.features.task import build_features, learn_features
-from tasks.labels.config import LabelColumn
+from tasks.labels.config import OwnColumn
 from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH
 from tasks.models.config import ModelConfig
@@ -167,7 +167,7 @@ def _features(
     config, dates = pipeline.config, (material.first, material.last)
     events = material.past.events
     seen = events.between(*dates)
-    label = config.label.column if isinstance(config.label, LabelColumn) else None
+    label = config.label.column if isinstance(config.label, OwnColumn) else None
     learned = fit_preparation(run, config.prepare, config.event, seen, divided, label)
     past = events.between(material.first - config.lookback, material.last)
     prepared = prepare(run, config.prepare, learned, config.event, past, dates)

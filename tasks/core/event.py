@@ -26,6 +26,8 @@ RESERVED = frozenset(
         "run_id",
         "batch_date",
         "label",
+        "label_class",
+        "predicted",
         "part",
         "alert_id",
         "decision_rule",

@@ -41,17 +41,22 @@ class FollowedBy(Config):
         return self
 
 
-class LabelColumn(Config):
+class OwnColumn(Config):
+    """A label that stands in a column of the event itself."""
+
+    column: str = Field(description="The column; where it is empty the event has no label")
+    delay: Duration = Field(
+        dt.timedelta(0), description="Time from an event until its label is known"
+    )
+
+
+class LabelColumn(OwnColumn):
     """Positive by a column's value."""
 
     kind: Literal["column"] = Field("column", description="Labelled by a column")
-    column: str = Field(description="The column; where it is empty the event has no label")
     positive: tuple[str | int | bool, ...] = Field((), description="Values that mean positive")
     negative: tuple[str | int | bool, ...] = Field(
         (), description="Values that mean negative; all others mean positive"
-    )
-    delay: Duration = Field(
-        dt.timedelta(0), description="Time from an event until its label is known"
     )
 
     @model_validator(mode="after")
@@ -59,6 +64,13 @@ class LabelColumn(Config):
         if bool(self.positive) == bool(self.negative):
             raise ValueError("give the positive values or the negative ones, not both")
         return self
+
+
+class LabelClass(OwnColumn):
+    """One of several classes; positive where it is not the normal one."""
+
+    kind: Literal["class"] = Field("class", description="Labelled by a column that names a class")
+    normal: str | int | bool = Field(description="The class that nobody looks for")
 
 
 class NoLabel(Config):
@@ -72,4 +84,6 @@ class NoLabel(Config):
         return dt.timedelta(0)
 
 
-LabelConfig = Annotated[FollowedBy | LabelColumn | NoLabel, Field(discriminator="kind")]
+LabelConfig = Annotated[
+    FollowedBy | LabelColumn | LabelClass | NoLabel, Field(discriminator="kind")
+]

@@ -10,9 +10,9 @@ import polars as pl
 from tasks.core.batches import BATCH_DATE, in_order
 from tasks.core.errors import ConfigError, SchemaDriftError
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
-from tasks.labels.config import FollowedBy, LabelColumn, LabelConfig, NoLabel
+from tasks.labels.config import FollowedBy, LabelClass, LabelColumn, LabelConfig, NoLabel
 
-LABEL, KNOWN_AT = "label", "known_at"
+LABEL, KNOWN_AT, LABEL_CLASS = "label", "known_at", "label_class"
 
 
 def label(
@@ -33,7 +33,8 @@ def label(
 
     Returns:
         `event_id`, `event_time`, `batch_date`, `label` (Int8, null where no label is configured),
-        `known_at` and the columns taken along, in the order of event time and id.
+        `known_at`, `label_class` (String) where classes are configured, and the columns taken
+        along, in the order of event time and id.
 
     Raises:
         ConfigError: labels by later rows of events that have no time.
@@ -52,15 +53,19 @@ def label(
         # Among all events, known or not: an answer to a younger one is none to an older one.
         answered = _answered(timed, events, config).select(EVENT_ID).collect()[EVENT_ID]
         value = pl.col(EVENT_ID).is_in(answered.implode())
-    elif isinstance(config, LabelColumn):
+    elif isinstance(config, LabelColumn | LabelClass):
         known = known.filter(pl.col(config.column).is_not_null())
         value = _is_positive(config)
     else:
         value = pl.lit(None, pl.Int8)
-    own = (EVENT_ID, EVENT_TIME, BATCH_DATE, LABEL, KNOWN_AT)
+    own: tuple[str, ...] = (EVENT_ID, EVENT_TIME, BATCH_DATE, LABEL, KNOWN_AT)
+    values = [value.cast(pl.Int8).alias(LABEL)]
+    if isinstance(config, LabelClass):
+        own = (*own, LABEL_CLASS)
+        values.append(pl.col(config.column).cast(pl.String).alias(LABEL_CLASS))
     _check_columns(rows, [column for column in also if column not in own], "training", event)
     return (
-        known.with_columns(value.cast(pl.Int8).alias(LABEL))
+        known.with_columns(values)
         .select(list(dict.fromkeys((*own, *also))))
         .sort(EVENT_TIME, EVENT_ID)
         .collect()
@@ -110,7 +115,9 @@ def _answered(rows: pl.LazyFrame, events: pl.LazyFrame, config: FollowedBy) -> p
     return pairs.sort("_at", EVENT_ID).group_by("answer").last()
 
 
-def _is_positive(config: LabelColumn) -> pl.Expr:
+def _is_positive(config: LabelColumn | LabelClass) -> pl.Expr:
+    if isinstance(config, LabelClass):
+        return pl.col(config.column).cast(pl.String) != _text(config.normal)
     listed = config.positive or config.negative
     found = pl.col(config.column).cast(pl.String).is_in([_text(value) for value in listed])
     return found if config.positive else ~found

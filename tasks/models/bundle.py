@@ -86,6 +86,7 @@ class Facts:
             fitted.
         unseen_from: the first batch date of which it was fitted, stopped and calibrated on no row,
             ISO.
+        classes: that it tells apart, in the order of its outputs; empty where it tells none.
     """
 
     pipeline: str
@@ -100,6 +101,7 @@ class Facts:
     failure: str = ""
     baseline: Stored | None = None
     unseen_from: str = ""
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,26 @@ def confusion_matrix(
     return counts.reshape(classes, classes)
 
 
+def called_metrics(matrix: Array) -> dict[str, float]:
+    """Accuracy, balanced accuracy (the mean recall), macro precision, recall and F1.
+
+    Args:
+        matrix: (n_classes, n_classes), as of `confusion_matrix`; classes without rows are left out
+            of means.
+    """
+    hits, rows, called = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    there = rows > 0
+    recall = hits[there] / rows[there]
+    precision = hits[there] / np.maximum(called[there], 1e-300)
+    return {
+        "accuracy": float(hits.sum() / rows.sum()) if rows.sum() else float("nan"),
+        "balanced_accuracy": _mean(recall),
+        "macro_precision": _mean(precision),
+        "macro_recall": _mean(recall),
+        "macro_f1": _mean(2 * hits[there] / (rows[there] + called[there])),
+    }
+
+
 def class_metrics(
     labels: Indices, chances: Array, weights: Array | None = None
 ) -> dict[str, float]:
@@ -34,22 +54,14 @@ def class_metrics(
         macro ROC AUC and average precision of each class against the rest. Classes without rows
         are left out of means; NaN where none is left.
     """
-    classes = chances.shape[1]
-    matrix = confusion_matrix(labels, chances.argmax(axis=1), classes, weights)
-    hits, rows, called = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    there = rows > 0
-    recall = hits[there] / rows[there]
-    precision = hits[there] / np.maximum(called[there], 1e-300)
+    matrix = confusion_matrix(labels, chances.argmax(axis=1), chances.shape[1], weights)
     own = np.clip(chances[np.arange(len(labels)), labels], 1e-15, 1.0)
-    found = {
-        "accuracy": float(hits.sum() / rows.sum()) if rows.sum() else float("nan"),
-        "balanced_accuracy": _mean(recall),
-        "macro_precision": _mean(precision),
-        "macro_recall": _mean(recall),
-        "macro_f1": _mean(2 * hits[there] / (rows[there] + called[there])),
-        "log_loss": float(np.average(-np.log(own), weights=weights)) if len(own) else float("nan"),
-    }
-    rankings = [rank_rows(labels == each, chances[:, each]) for each in np.flatnonzero(there)]
+    found = called_metrics(matrix)
+    found["log_loss"] = (
+        float(np.average(-np.log(own), weights=weights)) if len(own) else float("nan")
+    )
+    there = np.flatnonzero(matrix.sum(axis=1) > 0)
+    rankings = [rank_rows(labels == each, chances[:, each]) for each in there]
     for name, measure in (("roc_auc", roc_auc), ("average_precision", average_precision)):
         values = np.array([measure(ranking, weights) for ranking in rankings])
         found[f"macro_{name}"] = _mean(values[~np.isnan(values)])

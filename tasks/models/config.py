@@ -65,3 +65,8 @@ def needs_labels(config: ModelConfig) -> bool:
     if isinstance(config, RanksConfig):
         return any(needs_labels(member) for member in config.members)
     return not isinstance(config, AnomalyConfig | OwnConfig)
+
+
+def tells_classes(config: ModelConfig) -> bool:
+    """Whether a model can tell several classes apart; one of the user's own is trusted."""
+    return not isinstance(config, AnomalyConfig | RanksConfig)

@@ -41,6 +41,13 @@ _SCORED = (
         "0 to 1",
         nullable=True,
     ),
+    Column(
+        "predicted",
+        pl.String(),
+        "The likeliest class; none where the label is of no classes.",
+        "neptune.",
+        nullable=True,
+    ),
 )
 _QUEUE = (
     Column(

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import polars as pl
 
 from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError
 from tasks.models.base import Matrix, Vector
 from tasks.models.bundle import Bundle, Member, Reader, Role, open_bundle, version_of
+from tasks.models.classes import likeliest
 from tasks.score.stream import Events
 
 T = TypeVar("T")
@@ -41,12 +43,14 @@ class Answer:
         features: columns of its matrix.
         member: the scorer and its calibration.
         scores: (n_events,).
+        predicted: (n_events,), names of the likeliest classes; null where none are told apart.
     """
 
     rung: Rung
     features: tuple[str, ...]
     member: Member
     scores: Vector
+    predicted: pl.Series
 
     @property
     def source(self) -> str:
@@ -76,22 +80,26 @@ def ask(reader: Reader, rung: Rung, events: Events, seconds: float | None = None
     bundle = open_bundle(reader, rung.ref)
     _check_features(bundle, events)
     member = bundle.read(rung.role)
-    features = bundle.facts.features
+    features, classes = bundle.facts.features, bundle.facts.classes
 
-    def parts(goes_on: Callable[[], bool]) -> Iterator[Matrix]:
-        yield np.empty(0, np.float32)
+    def parts(goes_on: Callable[[], bool]) -> Iterator[tuple[Matrix, pl.Series]]:
+        yield np.empty(0, np.float32), pl.Series(dtype=pl.String)
         for matrix in events.matrices(features):
             if not goes_on():
                 return
-            yield member.scorer.score(matrix)
+            yield member.scorer.score(matrix), likeliest(member.scorer, matrix, classes)
 
-    scores = within(seconds, lambda goes_on: np.concatenate([*parts(goes_on)]), rung.ref.uri)
+    def whole(goes_on: Callable[[], bool]) -> tuple[Matrix, pl.Series]:
+        scores, predicted = zip(*parts(goes_on), strict=True)
+        return np.concatenate(scores), pl.concat(predicted)
+
+    scores, predicted = within(seconds, whole, rung.ref.uri)
     broken = int((~np.isfinite(scores)).sum())
     if broken:
         raise ModelError(
             "finite scores", found=f"{broken} of {len(scores)} are not", where=rung.ref.uri
         )
-    return Answer(rung, features, member, scores.astype(np.float64))
+    return Answer(rung, features, member, scores.astype(np.float64), predicted)
 
 
 def within(seconds: float | None, work: Callable[[Callable[[], bool]], T], where: str) -> T:

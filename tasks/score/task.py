@@ -107,6 +107,7 @@ def _judge(events: Events, answer: Answer) -> pl.DataFrame:
         probability=pl.Series(calibration.probability(answer.scores)).fill_nan(None),
         p_value=pl.Series(p_values, dtype=pl.Float64),
         q_value=pl.Series(q_values(p_values), dtype=pl.Float64),
+        predicted=answer.predicted,
     )
 
 

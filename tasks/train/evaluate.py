@@ -13,6 +13,7 @@ from tasks.models import metrics
 from tasks.models.base import Matrix, Vector
 from tasks.models.records import Curve, Metric
 from tasks.train.cards import card_precision
+from tasks.train.class_figures import ClassFigures
 from tasks.train.config import TrainingConfig
 
 CURVE_POINTS = 200
@@ -36,6 +37,8 @@ class Judged:
         days: the batch date of each row as a whole number.
         marks: columns that measures are told by (`TrainingConfig.marks`).
         threshold: the score from which on F1 was highest on the calibration part.
+        classes: names of the rows' classes; None where no classes are told apart.
+        called: names of the classes that the model took them for.
     """
 
     model: str
@@ -46,6 +49,8 @@ class Judged:
     days: Vector
     marks: Mapping[str, pl.Series] = field(default_factory=dict)
     threshold: float = float("inf")
+    classes: pl.Series | None = None
+    called: pl.Series | None = None
 
     def take(self, rows: Positions, split: str) -> Judged:
         """The rows at the given positions, under another name."""
@@ -58,6 +63,8 @@ class Judged:
             self.days[rows],
             {name: mark.gather(rows) for name, mark in self.marks.items()},
             self.threshold,
+            None if self.classes is None else self.classes.gather(rows),
+            None if self.called is None else self.called.gather(rows),
         )
 
 
@@ -145,6 +152,9 @@ class _Figures:
     def __init__(self, judged: Judged, config: TrainingConfig) -> None:
         self.judged, self.config = judged, config
         self.ranking = metrics.rank_rows(judged.labels, judged.scores)
+        self.of_classes = None
+        if judged.classes is not None and judged.called is not None:
+            self.of_classes = ClassFigures.of(judged.classes, judged.called)
         self.calls = {
             "": (judged.probabilities >= 0.5).astype(np.float64),
             "_at_best_f1": (judged.scores >= judged.threshold).astype(np.float64),
@@ -177,7 +187,7 @@ class _Figures:
             found[f"precision_of_first_{per_day}"] = metrics.precision_of_first(
                 true, false, per_day
             )
-        return found
+        return found | (self.of_classes.at(weights) if self.of_classes else {})
 
 
 def _of_cards(

@@ -12,8 +12,9 @@ import polars as pl
 from tasks.core.errors import ModelError
 from tasks.models import baseline
 from tasks.models.anomaly_config import IsolationConfig
-from tasks.models.base import BINARY, Conditions, Matrix, Rows, Target, Vector
+from tasks.models.base import Conditions, Matrix, Rows, Vector
 from tasks.models.bundle import Member
+from tasks.models.classes import likeliest
 from tasks.models.config import ModelConfig, XGBoostConfig
 from tasks.models.evidence import Evidence
 from tasks.models.launching import fit_model
@@ -22,7 +23,8 @@ from tasks.models.records import Curve, Metric, PartCount
 from tasks.train.calibrate import CalibrationChoice, calibrate
 from tasks.train.config import TrainingConfig
 from tasks.train.evaluate import Judged, draw, measure, measure_segments, unrepeated
-from tasks.train.split import LABEL, PART, PARTS
+from tasks.train.rows import classes_of, of_known_class, positives, rows_of
+from tasks.train.split import LABEL_CLASS, PART, PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +35,36 @@ class Divided:
         rows: each part's rows.
         days: batch date of each row of each part as a whole number.
         marks: columns of the test part that measures are told by.
+        classes: the class of each row of the test part; None where no classes are told apart.
     """
 
     rows: Mapping[str, Rows]
     days: Mapping[str, Vector]
     marks: Mapping[str, pl.Series] = field(default_factory=dict)
+    classes: pl.Series | None = None
 
     def counts(self) -> tuple[PartCount, ...]:
         """Rows and positives of each part."""
         return tuple(
-            PartCount(part, len(rows.labels), int(np.nansum(rows.labels)))
-            for part, rows in self.rows.items()
+            PartCount(part, len(rows.labels), positives(rows)) for part, rows in self.rows.items()
         )
 
 
 def divide(examples: pl.DataFrame, features: Sequence[str], marks: Sequence[str] = ()) -> Divided:
     """Take the matrices of each part from a table of examples, and columns of the test part."""
     by_part = {part: examples.filter(pl.col(PART) == part) for part in PARTS}
+    told = by_part["test"][LABEL_CLASS] if LABEL_CLASS in examples else None
+    if told is not None:
+        by_part["stop"] = of_known_class(by_part["stop"], by_part["fit"])
     days = {
         part: table["batch_date"].cast(pl.Int32).cast(pl.Float64).to_numpy()
         for part, table in by_part.items()
     }
     rows = {part: rows_of(table, features) for part, table in by_part.items()}
-    return Divided(rows, days, {name: by_part["test"][name] for name in marks})
+    if told is not None:
+        target = classes_of(by_part["fit"])
+        rows |= {part: rows_of(by_part[part], features, target) for part in ("fit", "stop")}
+    return Divided(rows, days, {name: by_part["test"][name] for name in marks}, told)
 
 
 def usual_ranges(table: Matrix, features: Sequence[str]) -> dict[str, tuple[float, float]]:
@@ -96,10 +105,13 @@ def fit_member(
     """Fit one model and calibrate it.
 
     Raises:
-        ModelError: the training diverged, or its scores are not finite.
+        ModelError: the training diverged, its scores are not finite, or it tells no classes apart
+            where there are some.
     """
     parts = divided.rows
     fitted = fit_model(config, parts["fit"], parts["stop"], conditions)
+    # A model of the user's own may have no `outputs`: better found here than in the night.
+    likeliest(fitted.scorer, parts["stop"].table[:1], parts["fit"].target.classes)
     calibrated = calibrate(fitted.scorer, parts["calibrate"], calibration)
     if not np.isfinite(calibrated.negatives).all():
         raise ModelError(
@@ -182,6 +194,8 @@ def _judge(member: Member, divided: Divided, split: str) -> Judged:
         divided.days["test"],
         divided.marks,
         threshold,
+        divided.classes,
+        likeliest(member.scorer, test.table, divided.rows["fit"].target.classes),
     )
 
 
@@ -191,12 +205,3 @@ def _learning_curve(member: Member) -> Curve:
     return Curve(
         member.config.kind, "stop", "learning", numbers, tuple(e.stop_metric for e in epochs)
     )
-
-
-def rows_of(table: pl.DataFrame, features: Sequence[str]) -> Rows:
-    """The matrix and the labels of a table of examples."""
-    matrix = table.select(pl.col(features).cast(pl.Float32).fill_null(float("nan")))
-    labels = table[LABEL].cast(pl.Float32).to_numpy()
-    target = Target("none") if table[LABEL].null_count() == len(table) else BINARY
-    values = np.ascontiguousarray(matrix.to_numpy(), np.float32)
-    return Rows(values, labels, tuple(features), target)

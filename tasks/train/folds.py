@@ -9,7 +9,7 @@ import polars as pl
 
 from tasks.core.event import EVENT_ID, EVENT_TIME
 from tasks.train.config import BlockFolds, FoldsConfig, GroupFolds, RandomFolds
-from tasks.train.split import LABEL, check_times, in_hash_order
+from tasks.train.split import check_times, in_hash_order, strata_of
 
 FIT, TEST, PURGED = "fit", "test", "purged"
 _PLACE = "_place"
@@ -67,10 +67,9 @@ def _blocks(events: pl.DataFrame, config: BlockFolds, embargo: dt.timedelta) -> 
 
 def _at_random(events: pl.DataFrame, config: RandomFolds, seed: int) -> pl.Series:
     """Each stratum dealt out in the order of a keyed hash of its ids."""
-    placed = events.select(
-        LABEL, *config.strata, in_hash_order(events, [EVENT_ID], seed).alias(_PLACE)
-    )
-    dealt = (pl.col(_PLACE).rank("ordinal") - 1).over(LABEL, *config.strata)
+    strata = strata_of(events, config.strata)
+    placed = events.select(*strata, in_hash_order(events, [EVENT_ID], seed).alias(_PLACE))
+    dealt = (pl.col(_PLACE).rank("ordinal") - 1).over(strata)
     return placed.select(dealt % config.folds).to_series()
 
 

@@ -14,6 +14,7 @@ from tasks.train.config import GroupSplit, RandomSplit, Shares, SplitConfig
 
 PART = "part"
 LABEL = "label"
+LABEL_CLASS = "label_class"
 PARTS = ("fit", "stop", "calibrate", "test")
 EMBARGO = "embargo"
 _HASH, _GROUP = "_hash", "_group"
@@ -50,6 +51,12 @@ def assign_within(examples: pl.DataFrame, split: SplitConfig, seed: int) -> pl.D
     whole = 1 - split.test
     update = {"stop": split.stop / whole, "calibrate": split.calibrate / whole, "test": 0.0}
     return _divide(examples, split.model_copy(update=update), seed)
+
+
+def strata_of(events: pl.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
+    """What rows dealt out at random are stratified by: the label, its class if any, the columns."""
+    classes = (LABEL_CLASS,) if LABEL_CLASS in events else ()
+    return (LABEL, *classes, *columns)
 
 
 def check_classes(divided: pl.DataFrame) -> None:
@@ -146,7 +153,7 @@ def _with_embargo(divided: pl.DataFrame, seconds: float) -> pl.DataFrame:
 
 def _at_random(ordered: pl.DataFrame, split: RandomSplit, seed: int) -> pl.DataFrame:
     """Rows of each stratum, in the order of a keyed hash of their ids, cut at the shares."""
-    strata = [LABEL, *split.strata]
+    strata = strata_of(ordered, split.strata)
     hashed = ordered.with_columns(in_hash_order(ordered, [EVENT_ID], seed).alias(_HASH))
     place = (pl.col(_HASH).rank("ordinal") - 1).over(strata)
     part = pl.lit(PARTS[0])

@@ -45,14 +45,14 @@ from tasks.train.fit import (
     fit_both,
     fit_member,
     judge,
-    rows_of,
     usual_ranges,
     with_evidence,
 )
 from tasks.train.folds import FIT, TEST, assign_folds
 from tasks.train.join import join
 from tasks.train.register import AT_ONCE, Standing, enter
-from tasks.train.split import LABEL, PART, assign_parts, assign_within
+from tasks.train.rows import rows_of
+from tasks.train.split import LABEL, LABEL_CLASS, PART, assign_parts, assign_within
 from tasks.train.tune import Tuned, tune
 from tasks.train.tune_config import TuningConfig
 from tasks.train.tune_folds import tuning_folds
@@ -69,9 +69,10 @@ def divide_events(
 
     Only events whose batch date lies within `dates`, both included, are divided.
     """
-    columns = list(dict.fromkeys((*_OWN, *config.columns)))
+    table = run.scan(labels)
+    columns = list(dict.fromkeys((*_OWN, *_classes(table), *config.columns)))
     within = pl.col(BATCH_DATE).is_between(*dates)
-    known = run.scan(labels).filter(within).select(columns).collect()
+    known = table.filter(within).select(columns).collect()
     divided = assign_parts(known, config.split, config.seed)
     uri = table_uri("parts", run.pipeline, "parts", run.batch)
     parts = run.write_table(Parts, divided, uri)
@@ -153,8 +154,9 @@ def tune_model(
     """The best settings of a search before the test part; the given ones where none is asked."""
     if config is None:
         return Tuned(model, ())
-    wanted = dict.fromkeys((*features, *_OWN, *training.columns, PART))
-    table = run.scan(examples).select(list(wanted)).collect()
+    rows = run.scan(examples)
+    wanted = dict.fromkeys((*features, *_OWN, *_classes(rows), *training.columns, PART))
+    table = rows.select(list(wanted)).collect()
     folds = list(tuning_folds(table, features, config.folds, training, delay))
     return tune(
         config,
@@ -200,6 +202,7 @@ def train(
         selection=selection,
         reference=reference,
         parts=divided.counts(),
+        classes=divided.rows["fit"].target.classes,
         metrics=metrics,
         curves=curves,
         usual=usual_ranges(divided.rows["fit"].table, features),
@@ -283,5 +286,11 @@ def _unseen_from(
 def _table(
     run: Run, examples: Ref[Examples], features: Sequence[str], config: TrainingConfig
 ) -> pl.DataFrame:
-    columns = dict.fromkeys((*features, LABEL, PART, BATCH_DATE, *config.marks))
-    return run.scan(examples).select(list(columns)).collect()
+    rows = run.scan(examples)
+    columns = dict.fromkeys((*features, LABEL, *_classes(rows), PART, BATCH_DATE, *config.marks))
+    return rows.select(list(columns)).collect()
+
+
+def _classes(table: pl.LazyFrame) -> tuple[str, ...]:
+    """The column that names each row's class, where there is one."""
+    return (LABEL_CLASS,) if LABEL_CLASS in table.collect_schema() else ()

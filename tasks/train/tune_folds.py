@@ -17,9 +17,9 @@ from tasks.train.config import (
     SplitConfig,
     TrainingConfig,
 )
-from tasks.train.fit import rows_of
 from tasks.train.folds import FIT, TEST, assign_folds
-from tasks.train.split import PART, assign_within
+from tasks.train.rows import classes_of, of_known_class, rows_of
+from tasks.train.split import LABEL_CLASS, PART, assign_within
 from tasks.train.tune_trial import Fold
 
 PARTS = ("fit", "stop")
@@ -46,17 +46,31 @@ def tuning_folds(
         delay: how long after its event a label is known.
     """
     if not count:
-        fit, stop = (rows_of(examples.filter(pl.col(PART) == part), features) for part in PARTS)
-        yield Fold(fit, stop, stop)
+        fit, stop = (examples.filter(pl.col(PART) == part) for part in PARTS)
+        yield _fold(features, fit, stop, stop)
         return
     known = examples.filter(pl.col(PART).is_in(PARTS)).drop(PART)
     for roles in assign_folds(known, _folds(training.split, count), delay, training.seed):
         fitted = assign_within(known.filter(roles == FIT), training.split, training.seed)
-        yield Fold(
-            rows_of(fitted.filter(pl.col(PART) == "fit"), features),
-            rows_of(fitted.filter(pl.col(PART) != "fit"), features),
-            rows_of(known.filter(roles == TEST), features),
+        yield _fold(
+            features,
+            fitted.filter(pl.col(PART) == "fit"),
+            fitted.filter(pl.col(PART) != "fit"),
+            known.filter(roles == TEST),
         )
+
+
+def _fold(
+    features: Sequence[str], fit: pl.DataFrame, stop: pl.DataFrame, judge: pl.DataFrame
+) -> Fold:
+    """Models learn classes where there are some, and are judged by what is looked for."""
+    if LABEL_CLASS not in fit:
+        return Fold(*(rows_of(table, features) for table in (fit, stop, judge)))
+    target = classes_of(fit)
+    known = of_known_class(stop, fit)
+    return Fold(
+        rows_of(fit, features, target), rows_of(known, features, target), rows_of(judge, features)
+    )
 
 
 def _folds(split: SplitConfig, count: int) -> FoldsConfig:

@@ -24,8 +24,8 @@ def warmer(
 ) -> Member:
     """The model trained from the champion's weights, where it wins against one from fresh weights.
 
-    It wins with a higher stop metric. Where the champion is of another configuration or of other
-    features, is damaged, or leads nowhere, the one from fresh weights stays.
+    It wins with a higher stop metric. Where the champion is of another configuration, of other
+    features or classes, is damaged, or leads nowhere, the one from fresh weights stays.
 
     Args:
         run: the training's run.
@@ -39,7 +39,9 @@ def warmer(
     try:
         bundle = open_bundle(run.store, champion)
         before = bundle.read("model")
-        if before.config != cold.config or bundle.facts.features != tuple(features):
+        classes = divided.rows["fit"].target.classes
+        same = (bundle.facts.features, bundle.facts.classes) == (tuple(features), classes)
+        if before.config != cold.config or not same:
             return cold
         start = Conditions(conditions.seed, None, before.scorer.save())
         warm = fit_member(cold.config, divided, start, config.calibration)

@@ -53,6 +53,13 @@ def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, told: s
     assert "retail.yaml:" in caught.value.where
 
 
+@pytest.mark.parametrize("kind", ["isolation", "autoencoder", "ranks"])
+def test_a_model_that_tells_no_classes_apart_is_refused_for_them(tmp_path: Path, kind: str) -> None:
+    label = {"kind": "class", "column": "Country", "normal": "France"}
+    with pytest.raises(ConfigError, match=f"kind {kind} tells no classes apart; take tabm"):
+        load(str(_pipeline(tmp_path, {"label": label, "model": {"kind": kind}})))
+
+
 COUNT = {"family": "columns", "columns": ["Quantity"]}
 OF_LINES = {"family": "events", "table": "lines", "on": {"CustomerID": "CustomerID"}}
 RETURNED = {
@@ -124,11 +131,15 @@ def _reading(**family: Any) -> dict[str, Any]:
         ({"event.where": "Returned = 0"}, "event.where reads"),
     ],
 )
+@pytest.mark.parametrize(
+    "label", [{"kind": "column", "positive": [1]}, {"kind": "class", "normal": 0}]
+)
 def test_what_would_read_the_label_before_it_is_known_is_refused(
-    tmp_path: Path, change: dict[str, Any], told: str
+    tmp_path: Path, change: dict[str, Any], told: str, label: dict[str, Any]
 ) -> None:
+    asked = RETURNED | {"label": {"column": "Returned", "delay": "7d", **label}} | change
     with pytest.raises(ConfigError, match="a night knows no label before its delay") as caught:
-        load(str(_pipeline(tmp_path, RETURNED | change)))
+        load(str(_pipeline(tmp_path, asked)))
     assert told in str(caught.value)
 
 

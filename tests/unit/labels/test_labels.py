@@ -15,7 +15,7 @@ from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, SchemaDriftError
 from tasks.core.event import EventConfig
 from tasks.core.store import Store, table_uri
-from tasks.labels.config import FollowedBy, LabelColumn, LabelConfig, NoLabel
+from tasks.labels.config import FollowedBy, LabelClass, LabelColumn, LabelConfig, NoLabel
 from tasks.labels.label import label
 from tasks.labels.task import label_events
 
@@ -157,6 +157,24 @@ def test_a_column_labels_by_its_positive_or_its_negative_values() -> None:
     assert label(rows, by_positive, EVENT, day)["label"].to_list() == [1, 0]
     unknown = rows.with_columns(what=pl.lit(None, pl.String))
     assert label(unknown, by_negative, EVENT, day).height == 0
+
+
+@pytest.mark.parametrize("normal", ["7", 7])
+def test_a_class_is_positive_unless_it_is_the_normal_one(normal: str | int) -> None:
+    rows = lines(("a", 0, "a", "x", 7), ("b", 0, "a", "x", 0), ("c", 0, "a", "x", 3)).with_columns(
+        quantity=pl.when(pl.col("id") != "c").then("quantity")
+    )
+    found = label(rows, LabelClass(column="quantity", normal=normal), EVENT, dt.date(2010, 2, 1))
+    # Where the column is empty nothing is known.
+    assert found.select("event_id", "label", "label_class").rows() == [("a", 0, "7"), ("b", 1, "0")]
+
+
+def test_a_class_is_known_after_its_delay() -> None:
+    config = LabelClass(column="what", normal="x", delay=dt.timedelta(days=2))
+    rows = lines(("a", 0.5, "a", "x", 1), ("b", 1.5, "a", "y", 1))
+    assert label(rows, config, EVENT, START.date() + dt.timedelta(days=2))[
+        "event_id"
+    ].to_list() == ["a"]
 
 
 def test_events_without_a_time_are_labelled_by_their_batch_date(store: Store) -> None:

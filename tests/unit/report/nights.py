@@ -124,6 +124,7 @@ def scores_frame(rows: int = 1512, alerts: int = 40, seed: int = 0) -> pl.DataFr
         model_version=pl.lit("9ad0c1f2e3b4"),
         challenger_score=pl.lit(None, pl.Float64),
         challenger_version=pl.lit(None, pl.String),
+        predicted=pl.lit(None, pl.String),
     )
 
 

@@ -3,6 +3,7 @@
 import threading
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,7 +79,8 @@ def _asked(shifts: dict[str, float]):
 
     def ask(reader: object, rung: ladder.Rung, events: object, seconds: float | None) -> Answer:
         member = Member(None, None, None, None, evidence)
-        return Answer(rung, (), member, reference.astype(float) + shifts.get(rung.source, 0.0))
+        scores = reference.astype(float) + shifts.get(rung.source, 0.0)
+        return Answer(rung, (), member, scores, pl.Series([None] * 500))
 
     return ask
 

@@ -41,7 +41,7 @@ def test_a_rung_that_breaks_is_passed_over_with_its_reason(
     def asked(reader: object, rung: ladder.Rung, events: object, seconds: object) -> Answer:
         if rung.source == "champion":
             raise error
-        return Answer(rung, (), Member(None, None, None, None), np.zeros(1))
+        return Answer(rung, (), Member(None, None, None, None), np.zeros(1), pl.Series([None]))
 
     monkeypatch.setattr(ladder, "ask", asked)
     places = ladder.rungs(Aliases(CHAMPION, PREVIOUS, ()))
