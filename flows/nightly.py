@@ -17,6 +17,7 @@ from flows.incident import publish_stopped
 from flows.landing import Landing, land
 from flows.options import NightOptions
 from flows.pipeline import Pipeline, load
+from flows.preparing import prepare_on
 from flows.publishing import Night, Outcome, closed_night, publish_night, refresh_index
 from flows.then import aliases_then
 from flows.watching import tell_drift, tell_stopped
@@ -27,7 +28,6 @@ from tasks.core.ledger import check_balance
 from tasks.features.task import build_features
 from tasks.models.aliases import Aliases, read_aliases
 from tasks.monitor.task import measure_drift
-from tasks.prepare.task import prepare
 from tasks.score.config import ScoringConfig
 from tasks.score.ladder import Footing, footings, without_scores
 from tasks.score.task import score
@@ -182,8 +182,8 @@ def _outcome(
     """Prepare, build and score with what the rungs of a footing learned, and with nothing else."""
     run, pipeline, rows = tonight.run, tonight.pipeline, tonight.rows
     config, learned = pipeline.config, footing.learned
-    prepared = prepare(run, config.prepare, learned, config.event, rows.events, rows.dates)
-    read = inputs(pipeline, prepared.table, rows.past, rows.tables, rows.labels)
+    prepared, reached = prepare_on(run, pipeline, learned, rows.events, rows.dates)
+    read = inputs(pipeline, reached, rows.past, rows.tables, rows.labels)
     states = learned.record.features
     built = build_features(run, config.features, config.event, read, rows.dates, states)
     scored = score(run, config.decision, built.table, footing, limits, shadow)

@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from cronsim import CronSim, CronSimError
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from tasks.core.config import Config, format_duration
+from tasks.core.config import Config, format_duration, whole_days
 from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
 from tasks.core.retention import RetentionConfig
@@ -98,7 +98,12 @@ class PipelineConfig(Config):
     @property
     def lookback(self) -> dt.timedelta:
         """History that a batch date needs before it: of its features, each row of it prepared."""
-        return self.features.lookback + self.prepare.lookback
+        return whole_days(self.features.lookback) + self.preparation.lookback
+
+    @property
+    def preparation(self) -> PrepareConfig:
+        """What `prepare` says, with its reach as the features need it."""
+        return self.prepare.with_lookback(self.features.lookback)
 
     @field_validator("timezone")
     @classmethod

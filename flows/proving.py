@@ -19,6 +19,7 @@ from flows.pipeline import Pipeline, load
 from tasks.core.artifacts import Proven, Ref, Valid
 from tasks.core.batches import stack
 from tasks.core.commit import Run, commit, committed_batches, last_commit, open_run
+from tasks.core.config import whole_days
 from tasks.core.errors import DataError
 from tasks.core.event import EVENT_ID
 from tasks.core.keys import canonical_json, code_digest
@@ -128,7 +129,8 @@ def _prove(
 ) -> Proof:
     config, event = pipeline.config, pipeline.config.event
     learned = _learned(pipeline)
-    prepared = prepare(run, config.prepare, learned, event, tables, dates)
+    reach = (dates[0] - whole_days(config.features.lookback), dates[1])
+    prepared = prepare(run, config.preparation, learned, event, tables, reach, dates)
     rows = run.scan(prepared.table).collect()
     within = rows["batch_date"].is_between(*dates)
     read = {name: stack([run.scan(r) for r in refs]).collect() for name, refs in others.items()}

@@ -37,6 +37,7 @@ from tasks.core.artifacts import (
     Valid,
 )
 from tasks.core.commit import Run, open_run
+from tasks.core.config import whole_days
 from tasks.core.errors import DataError
 from tasks.core.keys import code_digest, run_id
 from tasks.core.ledger import check_balance
@@ -155,7 +156,7 @@ def _labels(run: Run, pipeline: Pipeline, material: Material) -> Ref[Labels]:
     """The labels of the examples; of their history as well, where features take past labels."""
     config, first = pipeline.config, material.first
     if config.features.reads_labels:
-        first -= config.features.lookback
+        first -= whole_days(config.features.lookback)
     answers = material.past.events.between(first, material.known_by)
     also = config.training.columns
     return label_events(run, config.label, config.event, answers, material.known_by, also)
@@ -168,11 +169,12 @@ def _features(
     events = material.past.events
     seen = events.between(*dates)
     label = config.label.column if isinstance(config.label, OwnColumn) else None
-    learned = fit_preparation(run, config.prepare, config.event, seen, divided, label)
+    learned = fit_preparation(run, config.preparation, config.event, seen, divided, label)
     past = events.between(material.first - config.lookback, material.last)
-    prepared = prepare(run, config.prepare, learned, config.event, past, dates)
+    reach = (material.first - whole_days(config.features.lookback), material.last)
+    prepared = prepare(run, config.preparation, learned, config.event, past, reach, dates)
     asked = labels if config.features.reads_labels else None
-    read = inputs(pipeline, prepared.table, material.past, material.dimensions, asked)
+    read = inputs(pipeline, (prepared.table,), material.past, material.dimensions, asked)
     states = _states(run, pipeline, dataclasses.replace(read, labels=labels), dates, divided)
     built = build_features(run, config.features, config.event, read, dates, states)
     record = dataclasses.replace(learned.record, features=states)

@@ -22,8 +22,18 @@ def stack(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
     Args:
         parts: at least one, the newest last.
     """
+    return pl.concat(alike(parts))
+
+
+def alike(parts: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
+    """Each part in the columns of the newest, which is the last; see `stack`."""
     schema = parts[-1].collect_schema()
-    return pl.concat([_as(schema, part) for part in parts])
+    return [_as(schema, part) for part in parts]
+
+
+def order(event: EventConfig) -> list[str]:
+    """The columns that put rows in one order, where no two have the same key and date."""
+    return [*([event.time] if event.time else []), *event.key, BATCH_DATE]
 
 
 def in_order(rows: pl.LazyFrame, event: EventConfig) -> pl.LazyFrame:
@@ -32,7 +42,7 @@ def in_order(rows: pl.LazyFrame, event: EventConfig) -> pl.LazyFrame:
     Rows that these do not tell apart are sorted by what else they say, and last by where they were
     read from.
     """
-    first = [*([event.time] if event.time else []), *event.key, BATCH_DATE]
+    first = order(event)
     origin = [SOURCE, LINE]
     names = rows.collect_schema().names()
     said = [name for name in names if name not in {*first, *origin}]

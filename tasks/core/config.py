@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)")
+_DAY = dt.timedelta(days=1)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -43,6 +44,11 @@ def format_duration(span: dt.timedelta) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def whole_days(span: dt.timedelta) -> dt.timedelta:
+    """The span, rounded up to whole days: what lies so far before a date is in so many dates."""
+    return -(-span // _DAY) * _DAY
 
 
 Duration = Annotated[

@@ -23,7 +23,7 @@ from tasks.core.store import Store
 
 _DATE_AT_END = re.compile(r"(?:^|-)(\d{4}-\d{2}-\d{2})$")
 _BATCH_DATE = re.compile(r"/batch_date=(\d{4}-\d{2}-\d{2})/")
-_AGEING = {"night", "landing", "incident", "mends", WITHDRAWN}
+_AGEING = {"night", "landing", "incident", "mends", "prepared", WITHDRAWN}
 _REFERS = ("inputs", "compared")  # facts that hold the digests of files by their URI
 _RAW = {"landed", "quarantine"}
 

@@ -14,14 +14,14 @@ class Inputs:
     """Tables and functions that the families read.
 
     Args:
-        prepared: the prepared table, the events and their history.
+        prepared: the prepared tables, the events' and those of their history, the newest last.
         others: the parts of every other table, by its name, the newest last: one of a dimension,
             one a batch date of a second event table.
         labels: the labels of past events; None where no family asks.
         folder: where the pipeline file lies, and functions of its own.
     """
 
-    prepared: Ref[Prepared]
+    prepared: tuple[Ref[Prepared], ...]
     others: Mapping[str, tuple[Ref[Valid], ...]] = field(default_factory=dict)
     labels: Ref[Labels] | None = None
     folder: Path = Path()

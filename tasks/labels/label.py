@@ -75,7 +75,7 @@ def label(
 def _first_of_each(events: pl.LazyFrame, event: EventConfig) -> pl.LazyFrame:
     """Of rows with one key the one that preparation keeps, whatever the order they come in."""
     again = pl.col(EVENT_ID).is_duplicated()
-    repeated = in_order(events.filter(again), event)
+    repeated = in_order(events.filter(again), event).sort(BATCH_DATE, maintain_order=True)
     first = repeated.unique(EVENT_ID, keep="first", maintain_order=True)
     return pl.concat([events.filter(~again), first])
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.config import Config
+from tasks.core.config import Config, Duration, whole_days
 from tasks.prepare.rules import (
     Ahead,
     Forward,
@@ -22,6 +22,7 @@ from tasks.prepare.rules import (
     Type,
 )
 
+_WEEK = dt.timedelta(days=7)
 _KEEP = KeepMissing()
 _NO = NoRule()
 
@@ -37,14 +38,27 @@ class DuplicatesConfig(Config):
     )
     keep: Literal["first", "last"] = Field(
         "first",
-        description="Which row stays, by event time and key. `last` decides within a batch date; "
-        "a row of an earlier date always stays, for it was scored before the later one came",
+        description="Which row of a batch date stays, by event time and key. `last` lets a later "
+        "row of the date decide, and so needs `known_ahead`. A row of an earlier date always "
+        "stays, for it was scored before the later one came",
+    )
+    known_ahead: bool = Field(
+        False,
+        description="Say `true` where all repetitions of a batch date are known before its first "
+        "event: corrections that come with the file. Otherwise `keep: last` would tell of the "
+        "future",
     )
 
     @model_validator(mode="after")
     def _one_way(self) -> DuplicatesConfig:
         if self.columns is not None and self.exclude:
             raise ValueError("give `columns` or `exclude`, not both")
+        if self.keep == "last" and not self.known_ahead:
+            raise ValueError(
+                "`keep: last` drops a row for one that came later, which an event between the two "
+                "may not know of: use `keep: first`, or state `known_ahead: true` where the "
+                "repetitions of a batch date are known before its first event"
+            )
         return self
 
 
@@ -95,6 +109,11 @@ class PrepareConfig(Config):
     duplicates: DuplicatesConfig | None = Field(
         None, description="Which repeated rows are dropped; rows that repeat a key always are"
     )
+    repeats_within: Duration | None = Field(
+        None,
+        description="How many dates back a repeated row is looked for; empty: 7d, and no further "
+        "than the features look back",
+    )
     types: dict[str, Type] = Field({}, description="Columns that are read as another type")
     outliers: OutliersConfig = Field(OutliersConfig(), description="What is far out")
     categories: CategoriesConfig = Field(CategoriesConfig(), description="What is rare")
@@ -121,10 +140,26 @@ class PrepareConfig(Config):
             if column in read:
                 yield f"missing.{place}"
 
+    def with_lookback(self, lookback: dt.timedelta) -> Self:
+        """The preparation with its own reach named, where features look so far back."""
+        if self.repeats_within is not None:
+            return self
+        return self.model_copy(update={"repeats_within": min(_WEEK, whole_days(lookback))})
+
+    @property
+    def reach_of_keys(self) -> dt.timedelta:
+        """How far back a repeated row is looked for, in whole days."""
+        return whole_days(_WEEK if self.repeats_within is None else self.repeats_within)
+
     @property
     def lookback(self) -> dt.timedelta:
-        """History that must be loaded before the first row that is to be prepared."""
+        """History that a batch date is prepared from: fills, and the repetitions of what fills."""
+        return self.reach_of_fills + self.reach_of_keys
+
+    @property
+    def reach_of_fills(self) -> dt.timedelta:
+        """How far before a row those lie that it can be filled from, in whole days."""
         by_type = self.missing.numeric, self.missing.text, self.missing.boolean, self.missing.date
         rules = (*by_type, *self.missing.columns.values())
         spans = [rule.lookback for rule in rules if isinstance(rule, (Forward, Ahead))]
-        return max(spans, default=dt.timedelta(0))
+        return whole_days(max(spans, default=dt.timedelta(0)))

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 import polars as pl
 
 from tasks.core.artifacts import Divided, LedgerLine, Prepared, PreparedTable, Ref, Valid
-from tasks.core.batches import BATCH_DATE, in_order, stack
-from tasks.core.commit import Run
+from tasks.core.batches import BATCH_DATE, alike
+from tasks.core.commit import Run, commit, open_run
 from tasks.core.errors import DataError
 from tasks.core.event import EVENT_ID, EventConfig
-from tasks.core.parquet import ROW_GROUP_ROWS
 from tasks.core.quarantine import LINE, SOURCE
 from tasks.core.store import batch_date, table_uri
 from tasks.core.treatments import Learned, Treated
 from tasks.prepare import fit as fitting
-from tasks.prepare.apply import apply_counted, touched_columns
+from tasks.prepare.apply import touched_columns
 from tasks.prepare.config import PrepareConfig
-from tasks.prepare.duplicates import repeated
+from tasks.prepare.dates import REASON, Stretch, Tables, in_time, ordered, treated
 from tasks.task import stage
 
-_REASON = "_repeated"
 _PART, _FIT = "part", "fit"
+_UNIT_WAIT_SECONDS = 60.0
 
 
 @stage("fit_preparation")
@@ -41,8 +42,9 @@ def fit_preparation(
     part; the events of the other parts never are. `label` names the label's column, if it is one:
     no rule by type treats it.
     """
-    rows = _ordered(run, config, event, tables)
-    kept = rows.filter(pl.col(_REASON).is_null()).drop(_REASON)
+    found = _tables(run, event, tables)
+    rows = ordered(found, (min(found.parts), max(found.parts)), event, config).lazy()
+    kept = rows.filter(pl.col(REASON).is_null()).drop(REASON)
     if divided.fitted_before is not None and event.time is not None:
         kept = kept.filter(pl.col(event.time) < divided.fitted_before)
     judged = run.scan(divided.parts).filter(pl.col(_PART) != _FIT).select(EVENT_ID)
@@ -59,38 +61,133 @@ def prepare(
     learned: Learned,
     event: EventConfig,
     tables: Sequence[Ref[Valid]],
-    dates: tuple[date, date],
+    dates: Stretch,
+    counted: Stretch | None = None,
+    name: str = "part-0",
 ) -> PreparedTable:
-    """Make one table of the batch dates that features need, tonight and its history.
+    """Make one table of the rows of some batch dates.
 
-    Ledger and treatments count the rows whose batch date lies within `dates`, both included; of
-    the history before was told before.
+    Args:
+        run: the run.
+        config: which rows repeat another.
+        learned: the treatments.
+        event: what an event is.
+        tables: one table a batch date; of those outside `dates` only what the rows within look at.
+        dates: the first and the last date whose rows are prepared.
+        counted: the dates whose rows ledger and treatments count; empty means all.
+        name: what to call the file.
     """
-    rows = _ordered(run, config, event, tables).collect()
-    kept = apply_counted(
-        rows.lazy().filter(pl.col(_REASON).is_null()).drop(_REASON), learned, event
-    )
-    counted = pl.col(BATCH_DATE).is_between(*dates)
-    flags = touched_columns(learned)
-    totals = [0] * (1 + len(flags))
-    uri = table_uri("prepared", run.pipeline, event.table, run.batch)
-    with run.open_table(Prepared, kept.drop(flags).collect_schema(), uri) as table:
-        for batch in kept.collect_batches(chunk_size=ROW_GROUP_ROWS, maintain_order=True):
-            found = batch.filter(counted).select(pl.len(), pl.col(flags).sum()).row(0)
-            totals = [total + new for total, new in zip(totals, found, strict=True)]
-            table.add(batch.drop(flags))
+    found = _tables(run, event, tables)
+    counts = _Counts(counted or dates, touched_columns(learned))
+    stretches = list(found.stretches(event, dates))
+    pieces = (counts.of(*treated(found, each, config, learned, event)) for each in stretches)
+    rows = in_time(pieces, event, _earliest_after(found, stretches, event))
+    first = next(rows)
+    uri = table_uri("prepared", run.pipeline, event.table, run.batch, f"{name}.parquet")
+    with run.open_table(Prepared, first.schema, uri) as table:
+        table.add(first)
+        for piece in rows:
+            table.add(piece)
     assert table.ref is not None
-    treated = tuple(
-        Treated(treatment, totals[0], touched)
-        for treatment, touched in zip(learned.record.treatments, totals[1:], strict=True)
-    )
-    line = _ledger_line(rows.filter(counted), event.table)
-    return PreparedTable(table.ref, (line,), treated)
+    return PreparedTable(table.ref, (counts.line(event.table),), counts.treated(learned))
 
 
-def _ordered(
-    run: Run, config: PrepareConfig, event: EventConfig, tables: Sequence[Ref[Valid]]
-) -> pl.LazyFrame:
+@stage("prepare_history")
+def prepare_history(
+    run: Run,
+    config: PrepareConfig,
+    learned: Learned,
+    event: EventConfig,
+    tables: Sequence[Ref[Valid]],
+    places: Mapping[date, str],
+) -> dict[date, Ref[Prepared]]:
+    """Prepare earlier dates, and keep each in the store by itself for the nights to come.
+
+    Args:
+        run: the run that needs them; the last of its tables says which columns they have.
+        config: which rows repeat another.
+        learned: the treatments.
+        event: what an event is.
+        tables: one table a batch date, those that the dates look at among them.
+        places: the URI of each date's table.
+    """
+    found = _tables(run, event, tables)
+    kept = {}
+    for stretch in _without_gaps(found, event, sorted(places)):
+        _, rows = treated(found, stretch, config, learned, event)
+        plain = rows.drop(touched_columns(learned))
+        for day in (day for day in sorted(places) if stretch[0] <= day <= stretch[1]):
+            own = plain.filter(pl.col(BATCH_DATE) == day)
+            with open_run(
+                run.store, run.pipeline, history_unit(day), run.attempt, _UNIT_WAIT_SECONDS
+            ) as beside:
+                kept[day] = beside.write_table(Prepared, own, places[day])
+                commit(beside, {"kind": "prepared", "ledger": []})
+    return kept
+
+
+def history_unit(day: date) -> str:
+    """The name under which the prepared rows of a date are published for later nights."""
+    return f"prepared-{day}"
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What ledger and treatments tell of the counted dates, while pieces pass by."""
+
+    dates: Stretch
+    flags: Sequence[str]
+    rows: int = 0
+    kept: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    touched: Counter[str] = field(default_factory=Counter)
+
+    def of(self, rows: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+        """Count a piece, and give what is kept of it."""
+        counted = pl.col(BATCH_DATE).is_between(*self.dates)
+        reasons = rows.filter(counted)[REASON]
+        self.rows += len(reasons)
+        self.reasons.update(dict(reasons.drop_nulls().value_counts().iter_rows()))
+        own = kept.filter(counted)
+        self.kept += own.height
+        self.touched.update({flag: int(own[flag].sum()) for flag in self.flags})
+        return kept.drop(self.flags)
+
+    def line(self, table: str) -> LedgerLine:
+        rejected = dict(sorted(self.reasons.items()))
+        return LedgerLine("prepare", table, self.rows, self.kept, rejected=rejected)
+
+    def treated(self, learned: Learned) -> tuple[Treated, ...]:
+        return tuple(
+            Treated(treatment, self.kept, self.touched[flag])
+            for treatment, flag in zip(learned.record.treatments, self.flags, strict=True)
+        )
+
+
+def _without_gaps(tables: Tables, event: EventConfig, days: Sequence[date]) -> Iterator[Stretch]:
+    """Stretches of the table's dates that hold nothing but the named ones."""
+    known = list(tables.parts)
+    start = 0
+    for place, day in enumerate(days):
+        follows = place + 1 < len(days) and known.index(days[place + 1]) == known.index(day) + 1
+        if not follows:
+            yield from tables.stretches(event, (days[start], day))
+            start = place + 1
+
+
+def _earliest_after(
+    tables: Tables, stretches: Sequence[Stretch], event: EventConfig
+) -> Iterator[datetime | None]:
+    """The earliest time of any row of the stretches after each."""
+    bounds: list[datetime | None] = [None]
+    for first, last in reversed(stretches[1:]):
+        earliest = pl.concat(tables.between(first, last)).select(pl.col(event.time or "").min())
+        known = [t for t in (bounds[-1], earliest.collect().item()) if t is not None]
+        bounds.append(min(known, default=None))
+    return reversed(bounds)
+
+
+def _tables(run: Run, event: EventConfig, tables: Sequence[Ref[Valid]]) -> Tables:
     if not tables:
         raise DataError(
             f"at least one batch date of table {event.table}",
@@ -98,18 +195,12 @@ def _ordered(
             where=f"pipeline {run.pipeline}, batch {run.batch}",
             do="Run the nights of these dates first.",
         )
+    in_order = sorted(tables, key=batch_date)
+    aside = [column for column in (SOURCE, LINE) if column not in event.key]
     parts = [
-        run.scan(ref)
-        .drop([column for column in (SOURCE, LINE) if column not in event.key])
-        .with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
-        for ref in sorted(tables, key=lambda ref: ref.uri)
+        run.scan(ref).drop(aside).with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
+        for ref in in_order
     ]
-    rows = in_order(stack(parts), event)
-    return rows.with_columns(repeated(rows, event, config.duplicates).alias(_REASON))
-
-
-def _ledger_line(rows: pl.DataFrame, table: str) -> LedgerLine:
-    reasons = rows[_REASON].drop_nulls().value_counts(sort=True)
-    rejected = dict(sorted(reasons.iter_rows()))
-    kept = rows.height - sum(rejected.values())
-    return LedgerLine("prepare", table, rows.height, kept, rejected=rejected)
+    days = [batch_date(ref) for ref in in_order]
+    rows = {day: ref.rows for day, ref in zip(days, in_order, strict=True)}
+    return Tables(dict(zip(days, alike(parts), strict=True)), rows)

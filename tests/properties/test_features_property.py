@@ -82,9 +82,8 @@ def table(rows: list[tuple[int, str | None, str | None, float | None]]) -> pl.Da
 
 def features(rows: pl.DataFrame) -> pl.DataFrame:
     """Features by id, of rows in any order, prepared as the stage prepares them."""
-    ordered = in_order(rows.lazy(), EVENT)
-    again = repeated(ordered, EVENT, PrepareConfig().duplicates)
-    kept = ordered.filter(again.is_null()).collect()
+    ordered = in_order(rows.lazy(), EVENT).collect()
+    kept = ordered.filter(repeated(ordered, EVENT, PrepareConfig()).is_null())
     wanted = pl.repeat(True, kept.height, dtype=pl.Boolean, eager=True)
     made = build(CONFIG, EVENT, kept, wanted, {})
     return pl.concat([kept.select("id", "at"), made], how="horizontal").sort("id")

@@ -91,9 +91,12 @@ def test_the_stage_orders_rows_drops_repeats_and_balances(store: Store, event: E
     learned = Learned(Preparation((Fill("x", "constant", 0),)))
     with open_run(store, "p", "2010-01-02", "attempt") as run:
         tables = land(run)
-        made = prepare(run, asked, learned, event, tables, (SECOND, SECOND))
+        both, own = (FIRST, SECOND), (SECOND, SECOND)
+        made = prepare(run, asked, learned, event, tables, both, own)
         table = run.scan(made.table).collect()
-        shuffled = prepare(run, asked, learned, event, tables[::-1], (SECOND, SECOND))
+        shuffled = prepare(run, asked, learned, event, tables[::-1], both, own)
+        alone = prepare(run, asked, learned, event, tables, own, name="alone")
+        night = run.scan(alone.table).collect()
     assert table["id"].to_list() == [1, 3, 5, 4]
     assert table["x"].to_list() == [2, 1, 0, 7]
     assert table.columns == ["id", "at", "who", "x", "batch_date"]
@@ -104,6 +107,8 @@ def test_the_stage_orders_rows_drops_repeats_and_balances(store: Store, event: E
     assert (treated.rows, treated.touched) == (2, 1)
     ledger.check_balance(made.ledger)
     assert shuffled.table.sha256 == made.table.sha256
+    assert night.equals(table.filter(pl.col("batch_date") == SECOND))
+    assert (alone.ledger, alone.treated) == (made.ledger, made.treated)
 
 
 def test_the_ledger_counts_the_dates_it_is_given(store: Store, event: EventConfig) -> None:
@@ -149,7 +154,7 @@ def test_the_first_or_the_last_of_a_date_is_kept(
             )
             for day, night in nights.items()
         ]
-        asked = config(duplicates={"columns": ["id"], "keep": keep})
+        asked = config(duplicates={"columns": ["id"], "keep": keep, "known_ahead": keep == "last"})
         made = prepare(run, asked, Learned(), event, tables, (FIRST, SECOND))
         table = run.scan(made.table).collect()
     assert list(zip(table["id"], table["x"], strict=True)) == kept

@@ -148,5 +148,9 @@ def test_the_history_that_must_be_loaded_is_that_of_the_longest_fill() -> None:
             }
         }
     )
-    assert loaded.lookback == dt.timedelta(days=5)
-    assert PrepareConfig().lookback == dt.timedelta(0)
+    assert loaded.reach_of_fills == dt.timedelta(days=5)
+    assert loaded.lookback == dt.timedelta(days=5 + 7)
+    assert PrepareConfig().with_lookback(dt.timedelta(hours=3)).lookback == dt.timedelta(days=1)
+    assert PrepareConfig().with_lookback(dt.timedelta(0)).lookback == dt.timedelta(0)
+    asked = PrepareConfig.model_validate({"repeats_within": "30d"})
+    assert asked.with_lookback(dt.timedelta(0)).lookback == dt.timedelta(days=30)
