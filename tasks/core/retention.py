@@ -26,6 +26,7 @@ _BATCH_DATE = re.compile(r"/batch_date=(\d{4}-\d{2}-\d{2})/")
 _AGEING = {"night", "landing", "incident", "mends", "prepared", WITHDRAWN}
 _REFERS = ("inputs", "compared")  # facts that hold the digests of files by their URI
 _RAW = {"landed", "quarantine"}
+_PREPARED_ROWS = "history/"
 
 
 class RetentionConfig(Config):
@@ -42,7 +43,8 @@ class Reach:
 
     Args:
         cutoff: batches of this date and later stay whole.
-        floor: valid tables of this date and later stay: the next night and training read them.
+        floor: valid and prepared rows of this date and later stay: the next night and training read
+            them.
         inputs: URIs that nights, models and others which stay were made from.
     """
 
@@ -143,7 +145,8 @@ def _stays(record: Commit, ref: Ref[Any], reach: Reach, dates: set[str]) -> bool
 def _is_read(ref: Ref[Any], reach: Reach) -> bool:
     if ref.uri in reach.inputs:
         return True
-    made = _BATCH_DATE.search(ref.uri) if ref.stage == Valid.__name__.lower() else None
+    rows = ref.stage == Valid.__name__.lower() or ref.uri.startswith(_PREPARED_ROWS)
+    made = _BATCH_DATE.search(ref.uri) if rows else None
     return made is not None and dt.date.fromisoformat(made[1]) >= reach.floor
 
 

@@ -74,9 +74,14 @@ def transactions(data: Path, days: int) -> pl.DataFrame:
 def landed(store: Store, rows: pl.DataFrame, days: int) -> list[Ref[Valid]]:
     """One valid table a date, from the span's first to the night itself."""
     refs = []
+    dated = rows.with_columns(day=pl.col("TX_DATETIME").dt.date())
+    by_day = {
+        key[0]: own
+        for key, own in dated.partition_by("day", as_dict=True, include_key=False).items()
+    }
     for back in range(days, -1, -1):
         day = NIGHT - dt.timedelta(days=back)
-        own = rows.filter(pl.col("TX_DATETIME").dt.date() == day)
+        own = by_day[day]
         with open_run(store, PIPELINE, str(day), "bench") as run:
             refs.append(
                 run.write_table(Valid, own, table_uri("valid", PIPELINE, "cards", run.batch))
