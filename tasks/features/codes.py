@@ -9,6 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 def codes(
@@ -25,6 +27,11 @@ def codes(
         both = _code(pl.Series(both)) * (code.max(initial=0) + 1) + code
     both = np.where(missing, -1, both)
     return both[: observed.height], both[observed.height :]
+
+
+def keys(entities: Ints, ranks: Ints, instants: Ints) -> Ints:
+    """Numbers in the order of entity and time; of a time only its rank, lest they overflow."""
+    return entities * (len(instants) + 1) + ranks
 
 
 def _code(values: pl.Series) -> Ints:

@@ -9,10 +9,13 @@ import numpy as np
 import polars as pl
 
 from tasks.core.errors import ConfigError
-from tasks.features.past import Bools, Floats, Past, Window, divide
+from tasks.features.arithmetic import divide
+from tasks.features.codes import Bools, Floats
+from tasks.features.past import Past
 from tasks.features.past_config import FrequencyFamily, HistoryFamily, NoveltyFamily, RiskFamily
 from tasks.features.statistics import statistics
 from tasks.features.timeline import Timeline
+from tasks.features.window import Window
 
 
 def history(family: HistoryFamily, timeline: Timeline) -> pl.DataFrame:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from tasks.features.arithmetic import divide
+from tasks.features.codes import Floats
 from tasks.features.history import named
-from tasks.features.past import Floats, divide
 from tasks.features.past_config import SequenceFamily, SeriesFamily
 from tasks.features.row_config import PixelsFamily
 from tasks.features.statistics import measure

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tasks.features.codes import codes
-from tasks.features.past import Floats, Past, Window, divide
+from tasks.features.arithmetic import divide
+from tasks.features.codes import Floats, codes
+from tasks.features.past import Past
 from tasks.features.past_config import OF_OWN_VALUE, OF_WINDOWS, PastFamily
+from tasks.features.ranked import distinct, extreme, quantile
 from tasks.features.timeline import Timeline
+from tasks.features.window import Window
 
 Named = tuple[str, Floats]
 
@@ -33,7 +36,7 @@ def statistics(
     timed = [window for window in windows if not window.name.startswith("last")]
     for column in family.distinct:
         numbers, _ = codes(timeline.rows, timeline.rows.head(0), (column,))
-        for window, counted in zip(timed, before.distinct(numbers, timed), strict=True):
+        for window, counted in zip(timed, distinct(before, numbers, timed), strict=True):
             yield f"distinct_{column}_{window.name}", counted
 
 
@@ -47,12 +50,12 @@ def measure(
         case "mean":
             return before.mean(values, windows)
         case "min" | "max":
-            return before.extreme(values, windows, largest=statistic == "max")
+            return extreme(before, values, windows, largest=statistic == "max")
         case "std":
             return before.std(values, windows)
         case "median":
-            return before.quantile(values, 0.5, windows)
-    return before.quantile(values, int(statistic[1:]) / 100, windows)
+            return quantile(before, values, 0.5, windows)
+    return quantile(before, values, int(statistic[1:]) / 100, windows)
 
 
 def _measure(

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from tasks.features.codes import Ints, codes
+from tasks.features.codes import Floats, Ints, codes
 from tasks.features.history import named
-from tasks.features.past import Floats, Past, Window
+from tasks.features.past import Past
 from tasks.features.past_config import StreaksFamily
 from tasks.features.timeline import Timeline
+from tasks.features.window import Window
 
 
 def streaks(family: StreaksFamily, timeline: Timeline) -> pl.DataFrame:

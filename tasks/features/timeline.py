@@ -11,7 +11,9 @@ import polars as pl
 
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.event import EventConfig
-from tasks.features.past import Bools, Floats, Past, past
+from tasks.features.codes import Bools, Floats
+from tasks.features.observations import past
+from tasks.features.past import Past
 
 
 @dataclass(frozen=True, slots=True)
