@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from flows.history import History, inputs
 from flows.pipeline import Pipeline
+from flows.preparing import prepare_on
 from tasks.core.artifacts import Labels, Model, Ref, Shadow, Valid
 from tasks.core.commit import Run
 from tasks.features.task import build_features
 from tasks.models.bundle import open_bundle
-from tasks.prepare.task import prepare
 from tasks.score.task import score_beside
 
 
@@ -46,8 +46,8 @@ def beside(run: Run, pipeline: Pipeline, model: Ref[Model], name: str, rows: Row
     """
     config = pipeline.config
     learned = open_bundle(run.store, model).preparation()
-    prepared = prepare(run, config.prepare, learned, config.event, rows.events, rows.dates)
-    read = inputs(pipeline, prepared.table, rows.past, rows.tables, rows.labels)
+    _, reached = prepare_on(run, pipeline, learned, rows.events, rows.dates)
+    read = inputs(pipeline, reached, rows.past, rows.tables, rows.labels)
     states = learned.record.features
     built = build_features(run, config.features, config.event, read, rows.dates, states)
     return score_beside(run, model, built.table, name, config.scoring)

@@ -19,6 +19,7 @@ from flows.clock import attempt_name
 from flows.history import history, inputs, past_labels
 from flows.landing import landed
 from flows.pipeline import Pipeline
+from flows.preparing import prepare_on
 from flows.provenance import provenance
 from tasks.core.artifacts import Features, Model, Ref, Scores
 from tasks.core.commit import Commit, commit, last_commit, open_run
@@ -35,7 +36,6 @@ from tasks.monitor import changes
 from tasks.monitor.changes import Cut, Part
 from tasks.monitor.task import rescore
 from tasks.prepare.config import PrepareConfig
-from tasks.prepare.task import prepare
 from tasks.report.task import publish_changes
 from tasks.score.decide import ALERT, BY_RULE
 
@@ -266,9 +266,9 @@ def _built(run: Any, pipeline: Pipeline, day: dt.date, learned: Learned) -> Ref[
     tables = landed(pipeline, day, list(config.sources))
     past = history(pipeline, day, day - _DAY)
     events = (*past.events.tables.values(), tables[config.event.table])
-    prepared = prepare(run, config.prepare, learned, config.event, events, (day, day))
+    _, reached = prepare_on(run, pipeline, learned, events, (day, day))
     labels = past_labels(run, pipeline, events, day)
-    read = inputs(pipeline, prepared.table, past, tables, labels)
+    read = inputs(pipeline, reached, past, tables, labels)
     states = learned.record.features
     return build_features(run, config.features, config.event, read, (day, day), states).table
 

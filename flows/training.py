@@ -17,6 +17,7 @@ from flows.history import History, history, inputs
 from flows.landing import landed
 from flows.options import TrainingOptions
 from flows.pipeline import Pipeline, load
+from flows.preparing import prepare_on
 from flows.promotion import champion_beside, serving, standing
 from flows.provenance import versions
 from flows.training_report import (
@@ -49,7 +50,7 @@ from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH
 from tasks.models.config import ModelConfig
 from tasks.models.records import Metric, TrainingReference
-from tasks.prepare.task import fit_preparation, prepare
+from tasks.prepare.task import fit_preparation
 from tasks.select.task import select
 from tasks.train.task import (
     divide_events,
@@ -171,10 +172,9 @@ def _features(
     label = config.label.column if isinstance(config.label, OwnColumn) else None
     learned = fit_preparation(run, config.preparation, config.event, seen, divided, label)
     past = events.between(material.first - config.lookback, material.last)
-    reach = (material.first - whole_days(config.features.lookback), material.last)
-    prepared = prepare(run, config.preparation, learned, config.event, past, reach, dates)
+    prepared, reached = prepare_on(run, pipeline, learned, past, dates)
     asked = labels if config.features.reads_labels else None
-    read = inputs(pipeline, (prepared.table,), material.past, material.dimensions, asked)
+    read = inputs(pipeline, reached, material.past, material.dimensions, asked)
     states = _states(run, pipeline, dataclasses.replace(read, labels=labels), dates, divided)
     built = build_features(run, config.features, config.event, read, dates, states)
     record = dataclasses.replace(learned.record, features=states)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -11,8 +12,8 @@ import polars as pl
 
 from tasks.core.artifacts import Divided, LedgerLine, Prepared, PreparedTable, Ref, Valid
 from tasks.core.batches import BATCH_DATE, alike
-from tasks.core.commit import Run, commit, open_run
-from tasks.core.errors import DataError
+from tasks.core.commit import Run, commit, last_commit, open_run
+from tasks.core.errors import DataError, IntegrityError
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.quarantine import LINE, SOURCE
 from tasks.core.store import batch_date, table_uri
@@ -25,6 +26,7 @@ from tasks.task import stage
 
 _PART, _FIT = "part", "fit"
 _UNIT_WAIT_SECONDS = 60.0
+_MODELS = 3  # the champion, the one before it and a challenger look at the same dates
 
 
 @stage("fit_preparation")
@@ -118,11 +120,23 @@ def prepare_history(
         plain = rows.drop(touched_columns(learned))
         for day in (day for day in sorted(places) if stretch[0] <= day <= stretch[1]):
             own = plain.filter(pl.col(BATCH_DATE) == day)
-            with open_run(
-                run.store, run.pipeline, history_unit(day), run.attempt, _UNIT_WAIT_SECONDS
-            ) as beside:
-                kept[day] = beside.write_table(Prepared, own, places[day])
-                commit(beside, {"kind": "prepared", "ledger": []})
+            kept[day] = _keep(run, day, own, places[day])
+    return kept
+
+
+def _keep(run: Run, day: date, rows: pl.DataFrame, place: str) -> Ref[Prepared]:
+    """Publish the prepared rows of a date; those of the newest other models stay beside them."""
+    store, unit = run.store, history_unit(day)
+    with open_run(store, run.pipeline, unit, run.attempt, _UNIT_WAIT_SECONDS) as beside:
+        record = last_commit(store, run.pipeline, unit)
+        known = {ref.uri: ref for ref in record.files} if record else {}
+        newest = record.facts["newest"] if record else []
+        stay = []
+        for uri in [uri for uri in newest if uri in known and uri != place][: _MODELS - 1]:
+            with suppress(IntegrityError):  # it goes
+                stay.append(beside.keep(known[uri]).uri)
+        kept = beside.write_table(Prepared, rows, place)
+        commit(beside, {"kind": "prepared", "ledger": [], "newest": [place, *stay]})
     return kept
 
 

@@ -13,8 +13,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.history import prepared_before, prepared_names
 from flows.pipeline import Pipeline
+from flows.preparing import prepare_on
 from tasks.core.artifacts import Ref, Valid
 from tasks.core.commit import Run, commit, last_commit, open_run
 from tasks.core.event import EventConfig
@@ -25,7 +25,6 @@ from tasks.features.config import FeaturesConfig
 from tasks.features.inputs import Inputs
 from tasks.features.task import build_features
 from tasks.prepare.config import PrepareConfig
-from tasks.prepare.task import prepare
 
 EVENT = EventConfig(table="t", key=("id",), time="at", entities=("who",))
 FEATURES = FeaturesConfig.model_validate(
@@ -119,14 +118,13 @@ class Nights:
 
     def night(self, number: int, commits: bool = True) -> tuple[str, ...]:
         """Digests of the prepared rows and of the features of a date."""
-        tonight, config = day(number), self.pipeline.config
+        tonight = day(number)
         events = {d: ref for d, ref in sorted(self.valid.items()) if d <= tonight}
         with open_run(self.store, "p", str(tonight), "night") as run:
             run.keep(events[tonight])
             made = _made(run, self.pipeline, events, tonight)
             if commits:  # else it is as if the night was killed before its end
                 commit(run, {})
-        assert config.event is EVENT
         return made
 
     def damage(self, number: int) -> None:
@@ -138,15 +136,10 @@ class Nights:
 def _made(
     run: Run, pipeline: Pipeline, events: Mapping[dt.date, Ref[Valid]], tonight: dt.date
 ) -> tuple[str, ...]:
-    config, dates = pipeline.config, (tonight, tonight)
-    called = prepared_names(run, pipeline, LEARNED, events)
-    before = prepared_before(run, pipeline, LEARNED, events, called)
-    tables = tuple(events.values())
-    own = prepare(
-        run, config.preparation, LEARNED, EVENT, tables, dates, name=called[tonight]
-    ).table
-    built = build_features(run, FEATURES, EVENT, Inputs((*before, own)), dates)
-    return own.sha256, built.table.sha256, *(ref.sha256 for ref in before)
+    dates = (tonight, tonight)
+    own, reached = prepare_on(run, pipeline, LEARNED, tuple(events.values()), dates)
+    built = build_features(run, FEATURES, EVENT, Inputs(reached), dates)
+    return own.table.sha256, built.table.sha256, *(ref.sha256 for ref in reached)
 
 
 @settings(max_examples=12, deadline=None)

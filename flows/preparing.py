@@ -1,0 +1,106 @@
+"""The prepared rows of a night or a training, and those of the dates that it looks back on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from flows.pipeline import Pipeline
+from tasks.core.artifacts import Prepared, PreparedTable, Ref, Valid
+from tasks.core.commit import Run, last_commit
+from tasks.core.config import whole_days
+from tasks.core.errors import IntegrityError
+from tasks.core.store import batch_date, table_uri
+from tasks.core.treatments import Learned
+from tasks.prepare.places import names
+from tasks.prepare.task import history_unit, prepare, prepare_history
+
+Named = Mapping[dt.date, str]
+
+
+def prepare_on(
+    run: Run,
+    pipeline: Pipeline,
+    learned: Learned,
+    events: Sequence[Ref[Valid]],
+    dates: tuple[dt.date, dt.date],
+) -> tuple[PreparedTable, tuple[Ref[Prepared], ...]]:
+    """Prepare the rows of some dates, and what features look back on from there.
+
+    One date is prepared by itself; those before it are taken as earlier nights prepared them. More
+    of them, as a training has, are one table with their history.
+
+    Args:
+        run: the run.
+        pipeline: the pipeline.
+        learned: the treatments.
+        events: the valid rows, one table a date, of all dates that are looked at.
+        dates: the first and the last date.
+
+    Returns:
+        The table that holds the dates, and all tables that features read, the newest last.
+    """
+    config, (first, last) = pipeline.config, dates
+    if first < last:
+        reach = (first - whole_days(config.features.lookback), last)
+        made = prepare(run, config.preparation, learned, config.event, events, reach, dates)
+        return made, (made.table,)
+    known = {batch_date(ref): ref for ref in sorted(events, key=batch_date)}
+    called = _names(run, pipeline, learned, known)
+    before = _before(run, pipeline, learned, known, called)
+    made = prepare(run, config.preparation, learned, config.event, events, dates, name=called[last])
+    return made, (*before, made.table)
+
+
+def _names(
+    run: Run, pipeline: Pipeline, learned: Learned, events: Mapping[dt.date, Ref[Valid]]
+) -> Named:
+    """What the prepared rows of tonight, the last of the dates, and of those before are called."""
+    config, tonight = pipeline.config, max(events)
+    days = (day for day in events if tonight - whole_days(config.features.lookback) <= day)
+    schema = run.scan(events[tonight]).collect_schema()
+    return names(config.preparation, learned, config.event, schema, events, days)
+
+
+def _before(
+    run: Run,
+    pipeline: Pipeline,
+    learned: Learned,
+    events: Mapping[dt.date, Ref[Valid]],
+    called: Named,
+) -> tuple[Ref[Prepared], ...]:
+    """The prepared rows of the dates before tonight.
+
+    What an earlier night prepared of the same rows in the same way is taken as it is; the rest is
+    prepared now, and kept for the nights to come.
+    """
+    config, (*days, _) = pipeline.config, called
+    found = {day: _kept(pipeline, day, called[day]) for day in days}
+    lacking = {day: _place(pipeline, day, called[day]) for day in days if found[day] is None}
+    if lacking:
+        tables = tuple(events.values())
+        found |= prepare_history(run, config.preparation, learned, config.event, tables, lacking)
+    return tuple(ref for ref in found.values() if ref is not None)
+
+
+def _kept(pipeline: Pipeline, day: dt.date, name: str) -> Ref[Prepared] | None:
+    """The prepared rows of a date by their name, of its night or of a later one; undamaged."""
+    table = pipeline.config.event.table
+    places = {
+        str(day): table_uri("prepared", pipeline.name, table, str(day), f"{name}.parquet"),
+        history_unit(day): _place(pipeline, day, name),
+    }
+    for unit, uri in places.items():
+        record = last_commit(pipeline.store, pipeline.name, unit)
+        ref = record.find(Prepared, uri) if record else None
+        if ref is not None:
+            with suppress(IntegrityError):  # they are prepared again
+                pipeline.store.verify(ref)
+                return ref
+    return None
+
+
+def _place(pipeline: Pipeline, day: dt.date, name: str) -> str:
+    table = pipeline.config.event.table
+    return table_uri("history", pipeline.name, table, str(day), f"{name}.parquet")
