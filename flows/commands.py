@@ -166,7 +166,7 @@ def prove_no_leak(name: str, date: dt.date | None, cut_offs: int, seed: int, as_
         terminal.print_json(asdict(proved))
     else:
         tell_proof(proved)
-    if proved.proof.leaks:
+    if proved.leaks:
         raise Exit(ConfigError.exit_code)
 
 

@@ -17,20 +17,22 @@ from flows.history import history
 from flows.landing import landed
 from flows.pipeline import Pipeline, load
 from tasks.core.artifacts import Proven, Ref, Valid
-from tasks.core.batches import stack
+from tasks.core.batches import BATCH_DATE, in_order, stack
 from tasks.core.commit import Run, commit, committed_batches, last_commit, open_run
 from tasks.core.config import whole_days
 from tasks.core.errors import DataError
 from tasks.core.event import EVENT_ID
 from tasks.core.keys import canonical_json, code_digest
+from tasks.core.store import batch_date
 from tasks.core.treatments import Learned
 from tasks.features.build import build_on
-from tasks.features.knowledge import knowledge
-from tasks.features.proof import Proof, prove_no_leak
+from tasks.features.knowledge import Knowledge, knowledge
+from tasks.features.proof import Leak, Proof, prove_no_leak
 from tasks.features.timeline import Timeline
 from tasks.labels.config import OwnColumn
 from tasks.labels.label import LABEL, label
 from tasks.models.aliases import BATCH, find_aliases
+from tasks.prepare.revealed import revealed
 from tasks.prepare.task import prepare
 from tasks.score.ladder import first_footing
 
@@ -50,6 +52,7 @@ class Proved:
         config_sha256: digest of the pipeline's configuration.
         code_sha256: digest of the code.
         proof: what was tried and what moved.
+        preparation: the same of what preparation makes of the rows; None where events have no time.
     """
 
     pipeline: str
@@ -58,6 +61,12 @@ class Proved:
     config_sha256: str
     code_sha256: str
     proof: Proof
+    preparation: Proof | None = None
+
+    @property
+    def leaks(self) -> tuple[Leak, ...]:
+        """What moved, of the features and of the prepared columns."""
+        return (*self.proof.leaks, *(self.preparation.leaks if self.preparation else ()))
 
     @property
     def sentence(self) -> str:
@@ -67,8 +76,16 @@ class Proved:
         if proof.leaks:
             moved = ", ".join(leak.feature for leak in proof.leaks[:_NAMED])
             found = f"{len(proof.leaks)} of {len(proof.features)} features saw the future"
-            return f"{found} {tried}: {moved}."
-        return f"None of {len(proof.features)} features saw the future {tried}."
+            return f"{found} {tried}: {moved}.{self._of_preparation}"
+        none = f"None of {len(proof.features)} features saw the future {tried}."
+        return f"{none}{self._of_preparation}"
+
+    @property
+    def _of_preparation(self) -> str:
+        if self.preparation is None or not self.preparation.leaks:
+            return ""
+        moved = ", ".join(leak.feature for leak in self.preparation.leaks[:_NAMED])
+        return f" Preparation saw it: {moved}."
 
 
 def prove(name: str, date: dt.date | None, cut_offs: int, seed: int = 0) -> Proved:
@@ -98,7 +115,9 @@ def prove(name: str, date: dt.date | None, cut_offs: int, seed: int = 0) -> Prov
     others |= {name: (ref,) for name, ref in dimensions.items()}
     with open_run(pipeline.store, pipeline.name, UNIT, clock.attempt_name()) as run:
         proof = _prove(run, pipeline, tables, others, (first, last), cut_offs, seed)
-    proved = Proved(pipeline.name, str(first), str(last), pipeline.digest, code_digest(), proof)
+        prepared = _prove_preparation(run, pipeline, tables, (first, last), cut_offs, seed)
+    digests = (pipeline.digest, code_digest())
+    proved = Proved(pipeline.name, str(first), str(last), *digests, proof, prepared)
     _keep(pipeline, proved)
     return proved
 
@@ -152,6 +171,42 @@ def _prove(
         knowledge(config.features, event, late),
         cut_offs=cut_offs,
         span=config.features.lookback + _DAY,
+        seed=seed,
+    )
+
+
+def _prove_preparation(
+    run: Run,
+    pipeline: Pipeline,
+    tables: tuple[Ref[Valid], ...],
+    dates: tuple[dt.date, dt.date],
+    cut_offs: int,
+    seed: int,
+) -> Proof | None:
+    """Try whether what preparation makes of a row depends on what came at its time or after."""
+    config, event = pipeline.config, pipeline.config.event
+    if event.time is None:
+        return None
+    learned, preparation = _learned(pipeline), config.preparation
+    dated = [
+        run.scan(ref).with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
+        for ref in sorted(tables, key=batch_date)
+    ]
+    rows = in_order(stack(dated), event).drop_nulls(event.time).collect()
+
+    def builder(
+        seen: pl.DataFrame, asked: pl.Series, _: Mapping[str, pl.DataFrame]
+    ) -> pl.DataFrame:
+        return revealed(seen, asked, preparation, learned, event)
+
+    return prove_no_leak(
+        builder,
+        rows,
+        rows[BATCH_DATE].is_between(*dates),
+        {},
+        Knowledge(event.time, event.key, fixed=(BATCH_DATE,)),
+        cut_offs=cut_offs,
+        span=preparation.lookback + _DAY,
         seed=seed,
     )
 

@@ -87,7 +87,7 @@ def tell_proof(proved: Proved) -> None:
             "before": leak.before,
             "after": leak.after,
         }
-        for leak in proved.proof.leaks
+        for leak in proved.leaks
     ]
     if rows:
         out.print(table("Features that moved when the future did, the first case of each", rows))

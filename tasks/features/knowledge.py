@@ -23,6 +23,7 @@ class Knowledge:
         late: columns that are known only some time after their row, labels for example.
         dimensions: the column, by other table, with the time a row was known from.
         ends: the column, by dimension table, with the time a row is valid until: not known before.
+        fixed: columns that a row of an invented future takes over from the row it stands for.
     """
 
     time: str | None
@@ -31,6 +32,7 @@ class Knowledge:
     late: Mapping[str, dt.timedelta] = field(default_factory=dict)
     dimensions: Mapping[str, str] = field(default_factory=dict)
     ends: Mapping[str, str] = field(default_factory=dict)
+    fixed: tuple[str, ...] = ()
 
 
 def knowledge(

@@ -242,6 +242,7 @@ def _invent(
     drawn = {
         c: rows[c].gather(generator.integers(rows.height, size=future.height)) for c in rows.columns
     }
+    drawn |= {column: future[column] for column in known.fixed}
     numbers = future[_ROW]
     if known.time is None:
         return pl.DataFrame({**drawn, _ROW: numbers}).select(rows.columns)
