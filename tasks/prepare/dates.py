@@ -40,16 +40,18 @@ class Tables:
         """The rows of the dates from first to last, both included."""
         return [part for day, part in self.parts.items() if first <= day <= last]
 
-    def stretches(self, event: EventConfig, dates: Stretch) -> Iterator[Stretch]:
+    def stretches(self, event: EventConfig, dates: Stretch, learned: Learned) -> Iterator[Stretch]:
         """Stretches of dates that are not too many rows to hold at once; one where none has a time.
 
-        Rows without a time come last of all, and so are held until then.
+        Where rows are filled from others a date is a stretch: a row of a later date may have an
+        earlier time, and no row is filled from what arrived after it.
         """
+        most = 1 if fills(learned) else _PIECE_ROWS
         days = [day for day in self.parts if dates[0] <= day <= dates[1]]
         held, start = 0, 0
         for place, day in enumerate(days):
             held += self.rows[day]
-            if place + 1 == len(days) or (event.time and held >= _PIECE_ROWS):
+            if place + 1 == len(days) or (event.time and held >= most):
                 yield days[start], day
                 held, start = 0, place + 1
 
@@ -84,12 +86,16 @@ def treated(
         The rows with the reason of each; and those that stay, treated, each with the columns that
         tell which treatments touched it. Both in order.
     """
-    fills = any(isinstance(each, Carry) for each in learned.record.treatments)
-    start = dates[0] - config.reach_of_fills if fills else dates[0]
+    start = dates[0] - config.reach_of_fills if fills(learned) else dates[0]
     rows = ordered(tables, (start, dates[1]), event, config)
     own = pl.col(BATCH_DATE) >= dates[0]
     kept = rows.lazy().filter(pl.col(REASON).is_null()).drop(REASON)
     return rows.filter(own), apply_counted(kept, learned, event).filter(own).collect()
+
+
+def fills(learned: Learned) -> bool:
+    """Whether a treatment fills rows from other rows."""
+    return any(isinstance(each, Carry) for each in learned.record.treatments)
 
 
 def in_time(

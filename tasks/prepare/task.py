@@ -81,7 +81,7 @@ def prepare(
     """
     found = _tables(run, event, tables)
     counts = _Counts(counted or dates, touched_columns(learned))
-    stretches = list(found.stretches(event, dates))
+    stretches = list(found.stretches(event, dates, learned))
     pieces = (counts.of(*treated(found, each, config, learned, event)) for each in stretches)
     rows = in_time(pieces, event, _earliest_after(found, stretches, event))
     first = next(rows)
@@ -115,7 +115,7 @@ def prepare_history(
     """
     found = _tables(run, event, tables)
     kept = {}
-    for stretch in _without_gaps(found, event, sorted(places)):
+    for stretch in _without_gaps(found, event, sorted(places), learned):
         _, rows = treated(found, stretch, config, learned, event)
         plain = rows.drop(touched_columns(learned))
         for day in (day for day in sorted(places) if stretch[0] <= day <= stretch[1]):
@@ -178,14 +178,16 @@ class _Counts:
         )
 
 
-def _without_gaps(tables: Tables, event: EventConfig, days: Sequence[date]) -> Iterator[Stretch]:
+def _without_gaps(
+    tables: Tables, event: EventConfig, days: Sequence[date], learned: Learned
+) -> Iterator[Stretch]:
     """Stretches of the table's dates that hold nothing but the named ones."""
     known = list(tables.parts)
     start = 0
     for place, day in enumerate(days):
         follows = place + 1 < len(days) and known.index(days[place + 1]) == known.index(day) + 1
         if not follows:
-            yield from tables.stretches(event, (days[start], day))
+            yield from tables.stretches(event, (days[start], day), learned)
             start = place + 1
 
 
