@@ -6,8 +6,6 @@ import numpy as np
 
 from tasks.models.base import Vector
 
-LEVEL = 0.1  # at which power is judged where the decision names no level of its own
-
 
 def q_values(p_values: Vector) -> Vector:
     """The smallest false-discovery rate at which each event would be an alert.
@@ -37,7 +35,7 @@ def q_values(p_values: Vector) -> Vector:
     return found
 
 
-def lack_of_power(negatives: int, events: int, positives: float, level: float | None) -> str:
+def lack_of_power(negatives: int, events: int, positives: float, level: float) -> str:
     """Why q-values can find nothing tonight; empty where they can.
 
     The smallest p-value is 1 / (negatives + 1). As many events as there are positives reach the
@@ -47,14 +45,13 @@ def lack_of_power(negatives: int, events: int, positives: float, level: float | 
         negatives: ordinary rows of the calibration part.
         events: events of the night.
         positives: expected among them.
-        level: the false-discovery rate asked for; None for the usual one.
+        level: the false-discovery rate asked for.
     """
-    rate = level or LEVEL
-    needed = events / (rate * max(positives, 1.0))
+    needed = events / (level * max(positives, 1.0))
     if negatives + 1 >= needed:
         return ""
     return (
         f"q-values have no power: with {negatives:,} ordinary calibration rows the smallest "
         f"p-value is {1 / (negatives + 1):.2g}; finding {max(positives, 1.0):.0f} of {events:,} "
-        f"events at a false-discovery rate of {rate:g} needs {int(np.ceil(needed)):,} rows"
+        f"events at a false-discovery rate of {level:g} needs {int(np.ceil(needed)):,} rows"
     )

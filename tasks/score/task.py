@@ -166,7 +166,9 @@ def _explained(events: Events, decided: pl.DataFrame, answer: Answer) -> tuple[p
 
 
 def _without_power(decision: DecisionConfig, decided: pl.DataFrame, answer: Answer) -> str:
-    level = decision.level if isinstance(decision, FalseDiscoveryDecision) else None
+    """Why a decision by q-values can find nothing; other decisions do not rest on them."""
+    if not isinstance(decision, FalseDiscoveryDecision):
+        return ""
     positives = float(decided["probability"].sum())
     negatives = len(answer.member.calibration.negatives)
-    return lack_of_power(negatives, decided.height, positives, level)
+    return lack_of_power(negatives, decided.height, positives, decision.level)

@@ -46,9 +46,8 @@ def test_a_new_column_is_taken_along_told_of_and_changes_no_score(shop: Shop) ->
     _let_lines_evolve(shop)
     _add_a_column(shop, NIGHT)
     night = shop.run(NIGHT)
-    assert night.warnings == (
-        "lines has columns that are not declared, taken along as text: Coupon",
-    )
+    told = "lines has columns that are not declared, taken along as text: Coupon"
+    assert night.warnings == (told,)
     page = shop.store.root / night.report
     assert "taken along as text: Coupon" in page.read_text()
     pipeline = load(str(shop.file))

@@ -45,7 +45,9 @@ def test_raw_and_deduplicated_figures_stand_side_by_side(sensor: tuple[Path, Tra
     rows = {m.split: m.rows for m in training.trained.metrics}
     assert rows["test_deduplicated"] < rows["test"] / 2
     assert _metric(training, "accuracy", "test") > 0.99
-    assert _metric(training, "recall", "test") > 0.99
+    # At a chance of a half, which calibration may set above or below the balance of both errors.
+    assert _metric(training, "recall", "test") > 0.98
+    assert _metric(training, "roc_auc", "test") > 0.999
     assert _metric(training, "base_rate", "test") > 0.7
     assert _metric(training, "base_rate", "test_deduplicated") < 0.6
     # Repeated rows flatter: that is why both are told.

@@ -54,8 +54,8 @@ def test_false_alarms_stay_within_the_level_on_average() -> None:
     [
         (499, 1000, 20, 0.1, True),
         (498, 1000, 20, 0.1, False),
-        (9_998, 1000, 0.2, None, False),
-        (9_999, 1000, 0.2, None, True),
+        (9_998, 1000, 0.2, 0.1, False),
+        (9_999, 1000, 0.2, 0.1, True),
     ],
 )
 def test_a_calibration_too_small_to_reach_the_level_is_told(
@@ -66,4 +66,4 @@ def test_a_calibration_too_small_to_reach_the_level_is_told(
     # The claim itself: as many events as there are positives, each at the smallest p-value.
     p = np.ones(events)
     p[: max(round(positives), 1)] = 1 / (negatives + 1)
-    assert bool((q_values(p) <= (level or 0.1) * (1 + 1e-12)).any()) == enough
+    assert bool((q_values(p) <= level * (1 + 1e-12)).any()) == enough
