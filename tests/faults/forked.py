@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 SURVIVED, REFUSED, BROKE = 0, 1, 2
 
@@ -30,3 +32,10 @@ def fork(work: Callable[[], None], expected: type[Exception]) -> int:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def allow_memory(more_bytes: int) -> None:
+    """Limit this process's address space to what it has now and some more."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + more_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-import faulthandler
-import os
-import resource
+import subprocess
+import sys
 from pathlib import Path
 
-import polars as pl
-import pytest
-
-from tasks.core.artifacts import Landed, Report
-from tasks.core.commit import commit, last_commit, open_run, recover
+from tasks.core.commit import last_commit, recover
 from tasks.core.store import Store
-from tests.faults.forked import REFUSED, SURVIVED
+from tests.faults.memory_child import BATCH, publish
 
-BATCH = "2010-01-04"
-ROWS = 4_000_000
-# Bytes that a process may have beyond those it has when it is forked.
+ROOT = Path(__file__).parents[2]
+# Bytes that a process may have beyond those it has once its libraries are loaded.
 LIMITS = [1 << 20, 16 << 20, 64 << 20, 128 << 20, 256 << 20, 8 << 30]
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-
-def _publish(store: Store, mark: int, rows: int) -> None:
-    frame = pl.DataFrame({"a": pl.int_range(rows, eager=True).hash(mark)})
-    with open_run(store, "shop", BATCH, str(mark)) as run:
-        run.write_table(Landed, frame, "landed/shop/lines.parquet")
-        run.write_bytes(Report, b"page %d" % mark, "reports/shop/page")
-        commit(run, {"mark": mark})
-
-
-def _size() -> int:
-    """The address space of this process, in bytes."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    return pages * resource.getpagesize()
-
-
-def _publish_within(store: Store, more_bytes: int) -> int:
-    """Publish in a process whose address space is limited; how it ended."""
-    child = os.fork()
-    if child == 0:
-        code = REFUSED
-        try:
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            limit = _size() + more_bytes
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-            faulthandler.disable()
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            _publish(store, 2, ROWS)
-            code = SURVIVED
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def _publish_within(store: Store, more_bytes: int) -> bool:
+    """Publish in a process whose address space is limited; whether it ended well."""
+    command = [sys.executable, "-m", "tests.faults.memory_child", str(store.root), str(more_bytes)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    return done.returncode == 0
 
 
 def _mark(store: Store) -> int:
@@ -70,9 +37,9 @@ def test_too_little_memory_leaves_the_last_output_and_enough_the_new_one(tmp_pat
     outcomes = []
     for number, limit in enumerate(LIMITS):
         store = Store(tmp_path / str(number))
-        _publish(store, 1, 10)
-        code = _publish_within(store, limit)
-        outcomes.append((code, _mark(store)))
-        assert outcomes[-1][1] == (2 if code == SURVIVED else 1), limit
-    assert outcomes[0][0] != SURVIVED, "the least is too little"
-    assert outcomes[-1] == (SURVIVED, 2), "the most is enough"
+        publish(store, 1, 10)
+        went_well = _publish_within(store, limit)
+        outcomes.append(went_well)
+        assert _mark(store) == (2 if went_well else 1), limit
+    assert not outcomes[0], "the least is too little"
+    assert outcomes[-1], "the most is enough"

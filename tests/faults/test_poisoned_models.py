@@ -13,7 +13,6 @@ import json
 import marshal
 import os
 import pickle
-import resource
 import struct
 import zipfile
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from tasks.models.base import Conditions, Rows
 from tasks.models.calibration import Calibration
 from tasks.models.config import TabMConfig, XGBoostConfig
 from tasks.models.zoo import MODELS
-from tests.faults.forked import REFUSED, fork
+from tests.faults.forked import REFUSED, allow_memory, fork
 
 MEMORY_BYTES = 4 << 30
 CONFIGS = (TabMConfig(epochs=1, heads=2, width=8, threads=1), XGBoostConfig(threads=1))
@@ -131,7 +130,7 @@ def test_no_payload_runs_and_each_is_refused(
     assert len(payloads) >= 20
 
     def work(content: bytes) -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        allow_memory(MEMORY_BYTES)
         readers[kept](content)
 
     outcomes = {
