@@ -10,13 +10,14 @@ import random
 import resource
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+from tests.loopback import serving
 
 PAGE = 200
 DISTURBED, LEFT_ALONE = "disturbed", "left-alone"
@@ -50,12 +51,8 @@ class Api:
 
             def log_message(self, format: str, *args: object) -> None: ...
 
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            try:
-                yield f"http://127.0.0.1:{server.server_port}/products"
-            finally:
-                server.shutdown()
+        with serving(Handler) as address:
+            yield f"{address}/products"
 
     def answer(self, to: BaseHTTPRequestHandler, start: int) -> None:
         """Answer with a page, or with what goes wrong."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+
+from tests.loopback import serving
 
 
 @contextmanager
@@ -32,12 +33,8 @@ def serve_products(records: list[dict[str, Any]], token: str, works: bool) -> It
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/products"
-        finally:
-            server.shutdown()
+    with serving(Handler) as address:
+        yield f"{address}/products"
 
 
 def found_in(folder: Path, value: str) -> list[str]:

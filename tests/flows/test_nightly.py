@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import polars as pl
 import pytest
@@ -29,6 +28,7 @@ from tasks.models.aliases import read_aliases
 from tasks.models.bundle import version_of
 from tasks.score.ladder import first_footing
 from tests.flows.conftest import NIGHT, TRAINED_BY, Shop
+from tests.loopback import serving
 
 NEXT = NIGHT + dt.timedelta(days=1)
 
@@ -158,12 +158,8 @@ def _api_that_stops(after_pages: int, records: list[dict[str, object]]) -> Itera
 
         def log_message(self, format: str, *args: object) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/products"
-        finally:
-            server.shutdown()
+    with serving(Handler) as address:
+        yield f"{address}/products"
 
 
 def test_an_api_that_stops_half_way_gives_no_part_of_its_records(shop: Shop) -> None:
