@@ -22,8 +22,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install  ## lay the demo out, train on the past, run the nights
 	$(BIN)/lamplighter demo
 
+# Two processes at once, of about the same length: half of the suite waits for servers and children.
 test: install  ## the whole suite
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/unit tests/properties tests/faults >.test-parts.log 2>&1 & parts=$$!; \
+	$(BIN)/python -m pytest tests/flows tests/browser tests/architecture; flows=$$?; \
+	wait $$parts; code=$$?; cat .test-parts.log; exit $$((flows ? flows : code))
 
 test-long: install  ## the suite with the fault and scale tests that take minutes
 	$(BIN)/python -m pytest -m "slow or not slow"
@@ -51,4 +54,4 @@ lock: install  ## write constraints.txt from what is installed
 	$(BIN)/python infra/lock.py > constraints.new && mv constraints.new constraints.txt
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) build dist lamplighter-demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist lamplighter-demo .mypy_cache .ruff_cache .pytest_cache .test-parts.log
