@@ -11,6 +11,7 @@ import polars as pl
 
 from tasks.core.errors import ConfigError
 from tasks.core.keys import digest_bytes
+from tasks.core.modules import installed_file
 from tasks.features.table_config import OwnFamily
 from tasks.features.timeline import Timeline
 
@@ -46,18 +47,15 @@ def source(function: str, folder: Path) -> Path:
     beside = folder.joinpath(*module.split(".")).with_suffix(".py")
     if beside.is_file():
         return beside
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        found = None
-    if found is None or not found.origin or not found.origin.endswith(".py"):
+    found = installed_file(module)
+    if found is None:
         raise ConfigError(
             f"a Python module {module}",
             found=f"neither {beside} nor an installed one",
             where="features, family own",
             do="Put the file beside the pipeline file, or install its package.",
         )
-    return Path(found.origin)
+    return found
 
 
 def digest(function: str, folder: Path) -> str:

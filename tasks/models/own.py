@@ -7,7 +7,6 @@ and a model is not loaded by other code than it was trained with.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from tasks.core.errors import ModelError
 from tasks.core.keys import digest_bytes
+from tasks.core.modules import installed_file
 from tasks.models.base import Conditions, Epoch, Fitted, History, Matrix, Rows, Scorer
 from tasks.models.own_config import OwnConfig
 
@@ -130,18 +130,15 @@ def source(name: str) -> Path:
         ModelError: there is none.
     """
     module = name.partition(":")[0]
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        found = None
-    if found is None or not found.origin or not found.origin.endswith(".py"):
+    found = installed_file(module)
+    if found is None:
         raise ModelError(
             f"an installed Python module {module}",
             found="none, or one without a Python file",
             where="model.of",
             do="Install its package where Lamplighter runs, or put its folder on PYTHONPATH.",
         )
-    return Path(found.origin)
+    return found
 
 
 def _class(name: str) -> tuple[type[OwnModel], str]:
