@@ -10,8 +10,9 @@ from flows.clock import attempt_name
 from flows.pipeline import Pipeline
 from tasks.core import lease
 from tasks.core.artifacts import Landed
-from tasks.core.commit import Commit, commit, committed_batches, last_commit, open_run
+from tasks.core.commit import commit, committed_batches, last_commit, open_run
 from tasks.core.errors import DataError, LamplighterError, SourceMissingError
+from tasks.core.records import Commit
 from tasks.core.store import table_uri
 from tasks.ingest.arrivals import KIND, Feed, Kept, read_take, unit
 from tasks.ingest.business import Business

@@ -11,7 +11,7 @@ from flows.history import History, inputs
 from flows.pipeline import Pipeline
 from flows.preparing import prepare_on
 from tasks.core.artifacts import Labels, Model, Ref, Shadow, Valid
-from tasks.core.commit import Run
+from tasks.core.run import Run
 from tasks.features.task import build_features
 from tasks.models.bundle import open_bundle
 from tasks.score.task import score_beside

@@ -22,9 +22,10 @@ from flows.pipeline import Pipeline
 from flows.preparing import prepare_on
 from flows.provenance import provenance
 from tasks.core.artifacts import Features, Model, Ref, Scores
-from tasks.core.commit import Commit, commit, last_commit, open_run
+from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import LamplighterError
 from tasks.core.keys import digest
+from tasks.core.records import Commit
 from tasks.core.store import table_uri
 from tasks.core.treatments import Learned
 from tasks.features.config import FeaturesConfig

@@ -8,9 +8,10 @@ from pathlib import Path
 from flows import terminal
 from flows.pipeline import load
 from tasks.core.artifacts import Landed, Ref
-from tasks.core.commit import Commit, last_commit
+from tasks.core.commit import last_commit
 from tasks.core.errors import DataError
 from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.records import Commit
 from tasks.core.store import table_uri
 from tasks.validate import suites
 

@@ -11,7 +11,8 @@ import polars as pl
 from flows.clock import attempt_name
 from flows.pipeline import Pipeline
 from tasks.core.artifacts import Ref, Report
-from tasks.core.commit import Commit, committed_batches, open_run
+from tasks.core.commit import committed_batches, open_run
+from tasks.core.records import Commit
 from tasks.report import delta
 
 UNIT = "delta"

@@ -21,7 +21,7 @@ from flows import arrivals, clock, idle, terminal
 from flows.pipeline import Pipeline, load
 from tasks.core import lease
 from tasks.core.artifacts import Model
-from tasks.core.commit import PRUNING, Commit, commit, committed_batches, open_run, recover
+from tasks.core.commit import PRUNING, commit, committed_batches, open_run, recover
 from tasks.core.errors import ConfigError
 from tasks.core.forgetting import (
     FORGOTTEN,
@@ -34,6 +34,7 @@ from tasks.core.forgetting import (
     renewals,
     rewrite,
 )
+from tasks.core.records import Commit
 from tasks.ingest.arrivals import ARRIVED, FATE, HOME, KIND, Kept, span
 from tasks.ingest.masking import HASH, mask_of
 from tasks.models.aliases import BATCH

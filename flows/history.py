@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from flows.landing import Window, window
 from flows.pipeline import Pipeline
 from tasks.core.artifacts import Labels, Prepared, Ref, Valid
-from tasks.core.commit import Run
 from tasks.core.config import whole_days
+from tasks.core.run import Run
 from tasks.features.inputs import Inputs
 from tasks.labels.task import label_events
 

@@ -13,8 +13,9 @@ from flows.costs import Costs
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
 from tasks.core.artifacts import Quarantined, Ref
-from tasks.core.commit import Run, commit, open_run
+from tasks.core.commit import commit, open_run
 from tasks.core.errors import LamplighterError
+from tasks.core.run import Run
 from tasks.report.records import Incident
 from tasks.report.task import publish_incident
 

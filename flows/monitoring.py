@@ -21,8 +21,10 @@ from flows.provenance import provenance
 from flows.training import train as train_flow
 from flows.watching import drifted
 from tasks.core.artifacts import Labels, Ref, Scores
-from tasks.core.commit import Commit, Run, commit, committed_batches, last_commit, open_run
+from tasks.core.commit import commit, committed_batches, last_commit, open_run
 from tasks.core.errors import ConfigError, DataError, LamplighterError
+from tasks.core.records import Commit
+from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.labels.config import NoLabel
 from tasks.labels.task import label_events

@@ -22,9 +22,10 @@ from flows.publishing import Night, Outcome, closed_night, publish_night, refres
 from flows.then import aliases_then
 from flows.watching import tell_drift, tell_stopped
 from tasks.core.artifacts import Labels, Passed, Ref, Shadow
-from tasks.core.commit import Run, open_run
+from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, LamplighterError, NoScoresError, SchemaDriftError
 from tasks.core.ledger import check_balance
+from tasks.core.run import Run
 from tasks.features.task import build_features
 from tasks.models.aliases import Aliases, read_aliases
 from tasks.monitor.task import measure_drift

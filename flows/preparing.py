@@ -8,9 +8,10 @@ from contextlib import suppress
 
 from flows.pipeline import Pipeline
 from tasks.core.artifacts import Prepared, PreparedTable, Ref, Valid
-from tasks.core.commit import Run, last_commit
+from tasks.core.commit import last_commit
 from tasks.core.config import whole_days
 from tasks.core.errors import IntegrityError
+from tasks.core.run import Run
 from tasks.core.store import batch_date, table_uri
 from tasks.core.treatments import Learned
 from tasks.prepare.places import names

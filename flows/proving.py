@@ -18,11 +18,12 @@ from flows.landing import landed
 from flows.pipeline import Pipeline, load
 from tasks.core.artifacts import Proven, Ref, Valid
 from tasks.core.batches import BATCH_DATE, in_order, stack
-from tasks.core.commit import Run, commit, committed_batches, last_commit, open_run
+from tasks.core.commit import commit, committed_batches, last_commit, open_run
 from tasks.core.config import whole_days
 from tasks.core.errors import DataError
 from tasks.core.event import EVENT_ID
 from tasks.core.keys import canonical_json, code_digest
+from tasks.core.run import Run
 from tasks.core.store import batch_date
 from tasks.core.treatments import Learned
 from tasks.features.build import build_on

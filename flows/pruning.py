@@ -13,8 +13,9 @@ from flows import delta, idle, terminal
 from flows.clock import attempt_name
 from flows.pipeline import Pipeline, load
 from tasks.core import lease
-from tasks.core.commit import PRUNING, Commit, committed_batches, recover
+from tasks.core.commit import PRUNING, committed_batches, recover
 from tasks.core.errors import BusyError, ConfigError
+from tasks.core.records import Commit
 from tasks.core.retention import Aged, Reach, inputs, plan, prune
 from tasks.models.aliases import BATCH
 from tasks.report.words import size

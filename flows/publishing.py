@@ -18,7 +18,9 @@ from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
 from flows.proving import proved_sentence
 from tasks.core.artifacts import LedgerLine, Quality, Ref, Report, Scored
-from tasks.core.commit import Commit, Run, commit, committed_batches, open_run
+from tasks.core.commit import commit, committed_batches, open_run
+from tasks.core.records import Commit
+from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.core.treatments import Treated
 from tasks.models.bundle import Facts

@@ -15,8 +15,9 @@ from flows import commands, mends, terminal
 from flows.pipeline import Pipeline, load
 from tasks.core import quarantine
 from tasks.core.artifacts import Quarantined, Ref
-from tasks.core.commit import Commit, committed_batches, last_commit, recover
+from tasks.core.commit import committed_batches, last_commit, recover
 from tasks.core.errors import ConfigError
+from tasks.core.records import Commit
 from tasks.ingest.masking import mask_object, mask_of
 from tasks.ingest.reread import as_objects
 from tasks.validate.held import count_by_reason, find

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tasks.core.artifacts import Ingested, Landed, LedgerLine, Quarantined, Ref
-from tasks.core.commit import Commit
+from tasks.core.records import Commit
 from tasks.core.store import table_uri
 from tasks.ingest.config import SourceConfig
 

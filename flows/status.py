@@ -11,8 +11,9 @@ from flows.pipeline import Pipeline, load
 from flows.service.places import names_a_pipeline
 from tasks.core import lease
 from tasks.core.artifacts import Report
-from tasks.core.commit import Commit, committed_batches, last_commit, recover
+from tasks.core.commit import committed_batches, last_commit, recover
 from tasks.core.errors import ConfigError, IntegrityError
+from tasks.core.records import Commit
 from tasks.core.store import table_uri
 from tasks.models.aliases import BATCH, find_aliases
 

@@ -37,11 +37,12 @@ from tasks.core.artifacts import (
     Selection,
     Valid,
 )
-from tasks.core.commit import Run, open_run
+from tasks.core.commit import open_run
 from tasks.core.config import whole_days
 from tasks.core.errors import DataError
 from tasks.core.keys import code_digest, run_id
 from tasks.core.ledger import check_balance
+from tasks.core.run import Run
 from tasks.core.treatments import FeatureState, Learned
 from tasks.features.inputs import Inputs
 from tasks.features.task import build_features, learn_features

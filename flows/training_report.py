@@ -13,8 +13,9 @@ from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
 from flows.proving import proved_sentence
 from tasks.core.artifacts import LedgerLine, Report, Selection
-from tasks.core.commit import Run, commit, last_commit, open_run
+from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import DataError, IntegrityError
+from tasks.core.run import Run
 from tasks.core.treatments import Treated
 from tasks.models.aliases import UNSELECTED, find_aliases
 from tasks.models.records import Trained, TrainingReference

@@ -7,8 +7,9 @@ import datetime as dt
 from flows.notices import Notice, failures, notify
 from flows.pipeline import Pipeline
 from tasks.core.artifacts import Report
-from tasks.core.commit import Commit, last_commit
+from tasks.core.commit import last_commit
 from tasks.core.errors import LamplighterError
+from tasks.core.records import Commit
 from tasks.core.store import table_uri
 from tasks.monitor.config import DriftRule
 from tasks.monitor.retrain import Drifted

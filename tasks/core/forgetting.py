@@ -14,11 +14,12 @@ from typing import Any
 import polars as pl
 
 from tasks.core.artifacts import LedgerLine, Ref
-from tasks.core.commit import Commit, Run
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.keys import canonical_json
 from tasks.core.ledger import to_frame
 from tasks.core.parquet import read_metadata
+from tasks.core.records import Commit
+from tasks.core.run import Run
 from tasks.core.store import Store
 
 FORGOTTEN = "forgotten"

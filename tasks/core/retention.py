@@ -17,8 +17,9 @@ from typing import Any
 from pydantic import Field
 
 from tasks.core.artifacts import Ref, Valid
-from tasks.core.commit import WITHDRAWN, Commit, commit, last_commit, open_run, withdraw
+from tasks.core.commit import WITHDRAWN, commit, last_commit, open_run, withdraw
 from tasks.core.config import Config, Duration
+from tasks.core.records import Commit
 from tasks.core.store import Store
 
 _DATE_AT_END = re.compile(r"(?:^|-)(\d{4}-\d{2}-\d{2})$")

@@ -11,8 +11,8 @@ import polars as pl
 
 from tasks.core.artifacts import Built, Divided, Features, LedgerLine
 from tasks.core.batches import BATCH_DATE, order, stack
-from tasks.core.commit import Run
 from tasks.core.event import EVENT_ID, EventConfig
+from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.core.treatments import FeatureState
 from tasks.features.build import build_on, build_plain, identity

@@ -16,9 +16,9 @@ from typing import Any
 import polars as pl
 
 from tasks.core.artifacts import Arrivals, Quarantined, Ref
-from tasks.core.commit import Commit
 from tasks.core.keys import digest
 from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.records import Commit
 from tasks.core.store import table_uri
 from tasks.ingest.business import Business
 from tasks.ingest.config import SourceConfig

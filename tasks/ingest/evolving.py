@@ -11,7 +11,7 @@ import polars as pl
 
 from tasks.core.artifacts import Landed, Ref
 from tasks.core.binary import Bytes, to_base64
-from tasks.core.commit import OpenTable, Run
+from tasks.core.run import OpenTable, Run
 from tasks.core.store import table_uri
 from tasks.ingest.parts import LINE, SOURCE, Part
 from tasks.ingest.schema import Source

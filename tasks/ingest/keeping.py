@@ -12,8 +12,8 @@ import polars as pl
 from tasks.core import quarantine
 from tasks.core.artifacts import Arrivals, LedgerLine, Quarantined, Ref
 from tasks.core.batches import stack
-from tasks.core.commit import Run
 from tasks.core.ledger import check_balance
+from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.ingest import moves
 from tasks.ingest.arrivals import (

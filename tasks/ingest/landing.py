@@ -10,8 +10,8 @@ import polars as pl
 
 from tasks.core import quarantine
 from tasks.core.artifacts import Ingested, Landed, LedgerLine, Quarantined
-from tasks.core.commit import OpenTable, Run
 from tasks.core.ledger import check_balance
+from tasks.core.run import OpenTable, Run
 from tasks.core.store import table_uri
 from tasks.ingest.evolving import NewColumns
 from tasks.ingest.parts import Part, held_rows, landed_rows, landed_schema

@@ -10,9 +10,9 @@ import polars as pl
 
 from tasks.core.artifacts import Ingested, Landed, LedgerLine, Quarantined, Ref
 from tasks.core.batches import stack
-from tasks.core.commit import Run
 from tasks.core.errors import LedgerError
 from tasks.core.ledger import check_balance
+from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.ingest.arrivals import ARRIVED, FATE, HOME, ROW, Feed, Inputs, order, span
 from tasks.ingest.dating import DELETED, OLDER, OTHER_DATE

@@ -11,8 +11,8 @@ import stamina
 from pydantic import SecretStr
 
 from tasks.core.artifacts import Ingested
-from tasks.core.commit import Run
 from tasks.core.errors import SourceUnavailableError
+from tasks.core.run import Run
 from tasks.ingest import merging
 from tasks.ingest.arrivals import Feed, Inputs, Take
 from tasks.ingest.business import before

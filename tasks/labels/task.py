@@ -9,9 +9,9 @@ import polars as pl
 
 from tasks.core.artifacts import Labels, Ref, Valid
 from tasks.core.batches import BATCH_DATE, stack
-from tasks.core.commit import Run
 from tasks.core.errors import DataError
 from tasks.core.event import EventConfig
+from tasks.core.run import Run
 from tasks.core.store import batch_date, table_uri
 from tasks.labels.config import LabelConfig
 from tasks.labels.label import label

@@ -11,9 +11,10 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.core.artifacts import Model, Ref
-from tasks.core.commit import Commit, committed_batches, last_commit
+from tasks.core.commit import committed_batches, last_commit
 from tasks.core.errors import IntegrityError, ModelMissingError
 from tasks.core.keys import canonical_json
+from tasks.core.records import Commit
 from tasks.core.store import Store
 
 BATCH = "models"

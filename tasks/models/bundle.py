@@ -24,9 +24,9 @@ from typing import Any, Literal, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.core.artifacts import Model, Ref, Selection
-from tasks.core.commit import Run
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.keys import canonical_json, digest_bytes
+from tasks.core.run import Run
 from tasks.core.treatments import Learned, Preparation, Stored
 from tasks.models import baseline
 from tasks.models.base import History, Scorer

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from tasks.core.artifacts import Drift, Features, Labels, Model, Ref, Scores
-from tasks.core.commit import Run
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.event import EVENT_ID
 from tasks.core.parquet import ROW_GROUP_ROWS
+from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.models.base import Vector
 from tasks.models.baseline import SCORE

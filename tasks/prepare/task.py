@@ -12,10 +12,11 @@ import polars as pl
 
 from tasks.core.artifacts import Divided, LedgerLine, Prepared, PreparedTable, Ref, Valid
 from tasks.core.batches import BATCH_DATE, alike
-from tasks.core.commit import Run, commit, last_commit, open_run
+from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import DataError, IntegrityError
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.run import Run
 from tasks.core.store import batch_date, table_uri
 from tasks.core.treatments import Learned, Treated
 from tasks.prepare import fit as fitting

@@ -6,9 +6,9 @@ import polars as pl
 
 from tasks.core.artifacts import Features, LedgerLine, Model, Ref, Scored, Scores, Shadow
 from tasks.core.batches import BATCH_DATE
-from tasks.core.commit import Run
 from tasks.core.errors import ModelError
 from tasks.core.event import EVENT_ID
+from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.models.bundle import open_bundle
 from tasks.score.asking import Answer, Rung, ask

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tasks.core.artifacts import Examples, Ref, Selection
-from tasks.core.commit import Run
 from tasks.core.event import EVENT_TIME
+from tasks.core.run import Run
 from tasks.select import select as selecting
 from tasks.select.config import SelectionConfig
 from tasks.task import stage

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tasks.core.artifacts import Model, Ref
-from tasks.core.commit import Commit, Run, last_commit
+from tasks.core.commit import last_commit
 from tasks.core.errors import IntegrityError
+from tasks.core.records import Commit
+from tasks.core.run import Run
 from tasks.models.aliases import (
     BATCH,
     Aliases,

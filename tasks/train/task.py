@@ -23,9 +23,9 @@ from tasks.core.artifacts import (
     Selection,
 )
 from tasks.core.batches import BATCH_DATE
-from tasks.core.commit import Run
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
 from tasks.core.keys import digest_bytes
+from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.core.treatments import SET_ASIDE, Learned, Stored
 from tasks.models.aliases import Aliases

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.core.artifacts import Model, Ref
-from tasks.core.commit import Run
 from tasks.core.errors import ModelError, StoreError
+from tasks.core.run import Run
 from tasks.models.base import Conditions, History
 from tasks.models.bundle import Member, open_bundle
 from tasks.train.config import TrainingConfig

@@ -18,8 +18,8 @@ from tasks.core.artifacts import (
     Valid,
     Validated,
 )
-from tasks.core.commit import Run
 from tasks.core.quarantine import LINE, SCHEMA, SOURCE
+from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.task import stage
 from tasks.validate import quality

@@ -23,9 +23,10 @@ from typing import TypeVar
 import polars as pl
 
 from tasks.core.artifacts import Ref, Valid
-from tasks.core.commit import Run, commit, open_run
+from tasks.core.commit import commit, open_run
 from tasks.core.event import EventConfig
 from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.run import Run
 from tasks.core.store import Store, batch_date, table_uri
 from tasks.core.treatments import Learned
 from tasks.features.config import FeaturesConfig

@@ -10,8 +10,10 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from tasks.core.artifacts import Arrivals, Landed, Model, Quarantined, Ref, Report, Valid
-from tasks.core.commit import Commit, Run, commit, committed_batches, open_run
+from tasks.core.commit import commit, committed_batches, open_run
+from tasks.core.records import Commit
 from tasks.core.retention import Aged, Reach, inputs, plan, prune
+from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 
 # A kill tells nothing of a disk: where memory can be a folder, fsync costs nothing.

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from flows.pipeline import Pipeline
 from flows.preparing import prepare_on
 from tasks.core.artifacts import Ref, Valid
-from tasks.core.commit import Run, commit, last_commit, open_run
+from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.event import EventConfig
 from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Carry, Fence, Fill, Learned, Preparation
 from tasks.features.config import FeaturesConfig

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from tasks.core.artifacts import Landed, Ref
-from tasks.core.commit import Run, commit, last_commit, open_run
+from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import BusyError, IntegrityError, StoreError
+from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 
 URI = table_uri("landed", "shop", "lines", "2010-01-04")

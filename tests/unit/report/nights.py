@@ -21,9 +21,10 @@ from tasks.core.artifacts import (
     Selection,
     Verdict,
 )
-from tasks.core.commit import Run, open_run
+from tasks.core.commit import open_run
 from tasks.core.event import EventConfig
 from tasks.core.quarantine import SCHEMA as QUARANTINE
+from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Carry, Conversion, Fence, Fill, Grouping, Scaling, Treated
 from tasks.models.base import Epoch, History

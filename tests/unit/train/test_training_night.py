@@ -22,10 +22,11 @@ from tasks.core.artifacts import (
     Selection,
     Verdict,
 )
-from tasks.core.commit import Run, commit, last_commit, open_run
+from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import IntegrityError, ModelError, ModelMissingError
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest_bytes
+from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Fence, Fill, Learned, Prediction, Preparation, Stored
 from tasks.models import bundle

@@ -11,9 +11,10 @@ import polars as pl
 import pytest
 
 from tasks.core.artifacts import Landed, Ref, Validated
-from tasks.core.commit import Run, open_run
+from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, GateClosedError
 from tasks.core.ledger import check_balance
+from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.validate.config import SuiteSource, ValidationConfig
 from tasks.validate.errors import ValidationFailedError

@@ -10,9 +10,10 @@ import pytest
 
 from tasks.core import quarantine
 from tasks.core.artifacts import Ingested, Landed, LedgerLine, Quarantined, Ref, Validated
-from tasks.core.commit import Run, open_run
+from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.ledger import check_balance
+from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.validate.config import SuiteSource, ValidationConfig
 from tasks.validate.held import count_by_reason, find
