@@ -38,7 +38,7 @@ from tasks.monitor.changes import Cut, Part
 from tasks.monitor.task import rescore
 from tasks.prepare.config import PrepareConfig
 from tasks.report.task import publish_changes
-from tasks.score.decide import ALERT, BY_RULE
+from tasks.score.decide import ALERT
 
 FACT = "compared"
 _DAY = dt.timedelta(days=1)
@@ -168,7 +168,10 @@ def _compare(pipeline: Pipeline, records: tuple[Commit, Commit]) -> pl.DataFrame
 def _way(pipeline: Pipeline, record: Commit) -> _Way:
     store = pipeline.store
     table = store.scan(_scores(record))
-    alert = (pl.col("decision") == ALERT) & (pl.col("queue") == BY_RULE)
+    alert = pl.col("decision") == ALERT
+    if record.facts["definitions"]["decision"]["kind"] == "triage":
+        # Bonus and lots have no cut; what is told apart is the ranking under them.
+        alert = pl.col("rank") <= alert.sum()
     scored = table.select("event_id", "score", "probability", is_alert=alert).collect()
     source = table.select("score_source").head(1).collect()
     source_name = source.item() if source.height else ""
@@ -268,7 +271,7 @@ def _built(run: Any, pipeline: Pipeline, day: dt.date, learned: Learned) -> Ref[
     past = history(pipeline, day, day - _DAY)
     events = (*past.events.tables.values(), tables[config.event.table])
     _, reached = prepare_on(run, pipeline, learned, events, (day, day))
-    labels = past_labels(run, pipeline, events, day)
+    labels = past_labels(run, pipeline, past, tables, day)
     read = inputs(pipeline, reached, past, tables, labels)
     states = learned.record.features
     return build_features(run, config.features, config.event, read, (day, day), states).table

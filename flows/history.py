@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.landing import Window, window
@@ -12,6 +12,7 @@ from tasks.core.artifacts import Labels, Prepared, Ref, Valid
 from tasks.core.config import whole_days
 from tasks.core.run import Run
 from tasks.features.inputs import Inputs
+from tasks.labels.config import Disposition
 from tasks.labels.task import label_events
 
 
@@ -22,10 +23,12 @@ class History:
     Args:
         events: the event table.
         others: the other tables, by name.
+        verdicts: what reviewers said, where labels are that.
     """
 
     events: Window
     others: Mapping[str, Window]
+    verdicts: Window | None = None
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -33,7 +36,7 @@ class History:
         own = (f"{day}: {reason}" for day, reason in self.events.gaps.items())
         others = (
             f"{day} of {name}: {reason}"
-            for name, past in self.others.items()
+            for name, past in self._beside.items()
             for day, reason in past.gaps.items()
         )
         return (*own, *others)
@@ -41,8 +44,12 @@ class History:
     @property
     def inputs(self) -> dict[str, str]:
         """SHA-256 of each table, by URI."""
-        windows = (self.events, *self.others.values())
+        windows = (self.events, *self._beside.values())
         return {ref.uri: ref.sha256 for past in windows for ref in past.tables.values()}
+
+    @property
+    def _beside(self) -> dict[str, Window]:
+        return {**self.others, **({"verdicts": self.verdicts} if self.verdicts else {})}
 
 
 def history(pipeline: Pipeline, first: dt.date, last: dt.date) -> History:
@@ -52,7 +59,15 @@ def history(pipeline: Pipeline, first: dt.date, last: dt.date) -> History:
         name: window(pipeline, first - whole_days(span), last, name)
         for name, span in features.histories.items()
     }
-    return History(window(pipeline, first - pipeline.config.lookback, last), others)
+    own = window(pipeline, first - pipeline.config.lookback, last)
+    back = pipeline.config.lookback if features.reads_labels else dt.timedelta()
+    return History(own, others, verdicts(pipeline, first - back, last))
+
+
+def verdicts(pipeline: Pipeline, first: dt.date, last: dt.date) -> Window | None:
+    """What reviewers said from first to last; None where labels come from elsewhere."""
+    label = pipeline.config.label
+    return window(pipeline, first, last, label.table) if isinstance(label, Disposition) else None
 
 
 def inputs(
@@ -81,10 +96,22 @@ def inputs(
 
 
 def past_labels(
-    run: Run, pipeline: Pipeline, events: Sequence[Ref[Valid]], known_by: dt.date
+    run: Run, pipeline: Pipeline, past: History, tonight: Mapping[str, Ref[Valid]], day: dt.date
 ) -> Ref[Labels] | None:
-    """The labels known by the end of a date, where a family takes them."""
+    """The labels known by the end of a date, where a family takes them.
+
+    Args:
+        run: the run.
+        pipeline: the pipeline.
+        past: the nights before.
+        tonight: the tables of the date.
+        day: the date.
+    """
     config = pipeline.config
     if not config.features.reads_labels:
         return None
-    return label_events(run, config.label, config.event, events, known_by)
+    events = (*past.events.tables.values(), tonight[config.event.table])
+    said: tuple[Ref[Valid], ...] = ()
+    if isinstance(config.label, Disposition) and past.verdicts:
+        said = (*past.verdicts.tables.values(), tonight[config.label.table])
+    return label_events(run, config.label, config.event, events, day, verdicts=said)

@@ -12,7 +12,9 @@ from prefect.context import FlowRunContext
 from prefect.events import emit_event
 
 from flows import clock
+from flows.explored import UNIT, explored_fact
 from flows.flow_runs import due_date, run_name
+from flows.history import verdicts
 from flows.landing import window
 from flows.notices import Notice, notify
 from flows.pipeline import Pipeline, load
@@ -26,7 +28,7 @@ from tasks.core.errors import ConfigError, DataError, LamplighterError
 from tasks.core.records import Commit
 from tasks.core.run import Run
 from tasks.core.store import table_uri
-from tasks.labels.config import NoLabel
+from tasks.labels.config import Disposition, NoLabel
 from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH, find_aliases
 from tasks.models.bundle import open_bundle, version_of
@@ -36,7 +38,6 @@ from tasks.monitor.task import realise
 from tasks.report.task import publish_realised
 
 TRAINING_DUE = "lamplighter.training-due"
-_UNIT = "realised"
 
 
 @flow(name="monitor", flow_run_name=run_name)
@@ -94,11 +95,15 @@ def _measure(
     # What happens after the last label's delay says nothing of it, and may not be there at all.
     last = min(known_by, max(within) + config.label.delay)
     answers = window(pipeline, min(within), last).between(min(within), last)
-    with open_run(pipeline.store, pipeline.name, _UNIT, clock.attempt_name()) as run:
-        labels: Ref[Labels] = label_events(run, config.label, config.event, answers, known_by)
+    reviewed = verdicts(pipeline, min(within), last)
+    said = tuple(reviewed.tables.values()) if reviewed else ()
+    with open_run(pipeline.store, pipeline.name, UNIT, clock.attempt_name()) as run:
+        labels: Ref[Labels] = label_events(
+            run, config.label, config.event, answers, known_by, verdicts=said
+        )
         scored = [scores for _, scores in within.values()]
         found = by_labels(run, pipeline, scored, labels)
-        realised = realise(run, scored, [labels])
+        realised = realise(run, scored, [labels], isinstance(config.label, Disposition))
         run.discard(labels)
         _publish(run, pipeline, within, realised, known_by)
     return replace(realised, challenger=promote_better(pipeline, found))
@@ -112,7 +117,7 @@ def _publish(
     known_by: dt.date,
 ) -> None:
     """Write the row of each night; what was measured by a later date stays."""
-    before = last_commit(run.store, run.pipeline, _UNIT)
+    before = last_commit(run.store, run.pipeline, UNIT)
     known: dict[str, str] = dict(before.facts["known_by"]) if before else {}
     fresh = {
         quality.batch_date: quality
@@ -133,7 +138,7 @@ def _publish(
         )
         publish_realised(run, _row(quality, known_by), made)
     merged = known | dict.fromkeys(fresh, str(known_by))
-    commit(run, {"kind": _UNIT, "known_by": merged})
+    commit(run, {"kind": UNIT, "known_by": merged, **explored_fact(realised, known_by)})
 
 
 def _row(quality: Quality, known_by: dt.date) -> dict[str, Any]:

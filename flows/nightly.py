@@ -107,8 +107,7 @@ def _night(
     run: Run, pipeline: Pipeline, day: dt.date, past: History, aliases: Aliases, costs: Costs
 ) -> Night:
     landing = land(run, pipeline, list(pipeline.config.sources), past.events)
-    table = landing.validated.tables[pipeline.config.event.table]
-    labels = past_labels(run, pipeline, (*past.events.tables.values(), table), day)
+    labels = past_labels(run, pipeline, past, landing.validated.tables, day)
     tonight = _Tonight(run, pipeline, day, past, landing, labels)
     shadow, failure = _challenger(tonight, aliases)
     outcome = _climb(tonight, aliases, shadow)

@@ -14,7 +14,7 @@ from pydantic import Field
 from flows.pipeline import Pipeline
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError
-from tasks.score.config import BudgetDecision
+from tasks.score.config import BudgetDecision, TriageDecision
 
 
 class NightOptions(Config):
@@ -32,14 +32,14 @@ class NightOptions(Config):
         """The pipeline with the overrides in its configuration.
 
         Raises:
-            ConfigError: alerts are given and the pipeline does not decide by a budget.
+            ConfigError: alerts are given and the pipeline decides by no budget, of a triage or not.
         """
         if self.alerts is None:
             return pipeline
         config = pipeline.config
-        if not isinstance(config.decision, BudgetDecision):
+        if not isinstance(config.decision, (BudgetDecision, TriageDecision)):
             raise ConfigError(
-                "a pipeline whose decision is a budget, to override its alerts",
+                "a pipeline whose decision is a budget or a triage, to override its alerts",
                 found=f"decision: {config.decision.kind}",
                 where=f"{pipeline.file.path}, the run's option alerts",
                 do="Leave the option empty.",

@@ -17,7 +17,7 @@ from tasks.core.retention import RetentionConfig
 from tasks.features.config import FeaturesConfig
 from tasks.features.unseen import early_readers
 from tasks.ingest.config import SourceConfig
-from tasks.labels.config import LabelClass, LabelConfig, NoLabel, OwnColumn
+from tasks.labels.config import Disposition, LabelClass, LabelConfig, NoLabel, OwnColumn
 from tasks.models.config import ModelConfig, RanksConfig, TabMConfig, needs_labels, tells_classes
 from tasks.monitor.config import MonitoringConfig
 from tasks.prepare.config import PrepareConfig
@@ -28,6 +28,7 @@ from tasks.score.config import (
     DecisionConfig,
     ScoringConfig,
     ThresholdDecision,
+    TriageDecision,
 )
 from tasks.select.config import SelectionConfig
 from tasks.train.config import TrainingConfig
@@ -136,6 +137,21 @@ class PipelineConfig(Config):
             raise _early(label, [("event.where", f"reads the label's column {label.column!r}")])
         return label
 
+    @field_validator("label")
+    @classmethod
+    def _verdicts_name_events(cls, label: LabelConfig, info: ValidationInfo) -> LabelConfig:
+        event: EventConfig | None = info.data.get("event")
+        if not isinstance(label, Disposition) or event is None:
+            return label
+        if label.table == event.table:
+            raise ValueError("verdicts in the table of the events are labels of kind column")
+        if label.on and len(label.on) != len(event.key):
+            raise ValueError(
+                f"`on` has one column for each of event.key ({', '.join(event.key)}); "
+                f"found {len(label.on)}"
+            )
+        return label
+
     @field_validator("prepare")
     @classmethod
     def _is_not_told_the_label(cls, prepare: PrepareConfig, info: ValidationInfo) -> PrepareConfig:
@@ -192,7 +208,7 @@ class PipelineConfig(Config):
     @classmethod
     def _decide_by_labels(cls, chosen: DecisionConfig, info: ValidationInfo) -> DecisionConfig:
         unlabelled = isinstance(info.data.get("label"), NoLabel)
-        if unlabelled and isinstance(chosen, (ThresholdDecision, CostDecision)):
+        if unlabelled and isinstance(chosen, (ThresholdDecision, CostDecision, TriageDecision)):
             raise ValueError(
                 f"{chosen.kind} decides by probabilities, which nothing tells without a label; "
                 "take budget or fdr"
@@ -213,6 +229,7 @@ class PipelineConfig(Config):
             "event.table": (self.event.table,),
             "expectations": tuple(self.expectations),
             "features": (*self.features.tables, *self.features.histories),
+            "label": (self.label.table,) if isinstance(self.label, Disposition) else (),
         }
         for key, tables in named.items():
             for table in tables:

@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import TypeAdapter
 
 from flows import clock
-from flows.history import history
+from flows.history import history, verdicts
 from flows.landing import landed
 from flows.pipeline import Pipeline, load
 from tasks.core.artifacts import Proven, Ref, Valid
@@ -154,13 +154,14 @@ def _prove(
     rows = run.scan(prepared.table).collect()
     within = rows["batch_date"].is_between(*dates)
     read = {name: stack([run.scan(r) for r in refs]).collect() for name, refs in others.items()}
+    reviewed = _reviewed(run, pipeline, dates)
     late = {config.label.column: config.label.delay} if isinstance(config.label, OwnColumn) else {}
 
     def builder(
         seen: pl.DataFrame, asked: pl.Series, beside: Mapping[str, pl.DataFrame]
     ) -> pl.DataFrame:
         lazy = {name: table.lazy() for name, table in beside.items()}
-        known = _labels(pipeline, seen)
+        known = _labels(pipeline, seen, reviewed)
         timeline = Timeline(seen, event, asked, lazy, known, pipeline.folder)
         return build_on(config.features, timeline, learned.record.features)
 
@@ -212,14 +213,29 @@ def _prove_preparation(
     )
 
 
-def _labels(pipeline: Pipeline, rows: pl.DataFrame) -> pl.Series | None:
-    """The labels of the rows, from these rows alone."""
+def _reviewed(run: Run, pipeline: Pipeline, dates: tuple[dt.date, dt.date]) -> pl.LazyFrame | None:
+    """What reviewers said of the events, where features take labels that are that."""
+    if not pipeline.config.features.reads_labels:
+        return None
+    said = verdicts(pipeline, dates[0] - pipeline.config.lookback, dates[1])
+    parts = [
+        run.scan(ref).with_columns(pl.lit(day).alias(BATCH_DATE))
+        for day, ref in (said.tables.items() if said else ())
+    ]
+    return stack(parts) if parts else None
+
+
+def _labels(
+    pipeline: Pipeline, rows: pl.DataFrame, reviewed: pl.LazyFrame | None
+) -> pl.Series | None:
+    """The labels of the rows, from these rows and what reviewers said alone."""
     config = pipeline.config
     if not config.features.reads_labels:
         return None
     until = rows["batch_date"].max()
     assert isinstance(until, dt.date)
-    known = label(rows.lazy(), config.label, config.event, until + config.label.delay + _DAY)
+    known_by = until + config.label.delay + _DAY
+    known = label(rows.lazy(), config.label, config.event, known_by, verdicts=reviewed)
     ids = rows.select(config.event.id())
     return ids.join(known.select(EVENT_ID, LABEL), on=EVENT_ID, how="left", maintain_order="left")[
         LABEL

@@ -12,6 +12,7 @@ from prefect.context import FlowRunContext
 from flows import clock
 from flows.changes import definitions
 from flows.costs import Costs
+from flows.explored import explored_sentence
 from flows.history import History
 from flows.landing import Landing
 from flows.pipeline import Pipeline
@@ -145,6 +146,7 @@ def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightRepo
         ),
         drift=drift.table,
         proof=proved_sentence(pipeline),
+        exploration=explored_sentence(pipeline, made.batch_date),
         config=pipeline.config.report,
     )
 

@@ -115,6 +115,8 @@ def tell_realised(realised: Realised) -> None:
     ]
     out.print(table("The nights", rows))
     _tell_overall(realised.overall)
+    if realised.exploration:
+        out.print(realised.exploration.sentence, soft_wrap=True)
     if realised.challenger:
         out.print(escape(realised.challenger), soft_wrap=True)
     _warn(f"a training is due by {reason.rule}: {reason.text}" for reason in realised.due)

@@ -161,7 +161,9 @@ def _labels(run: Run, pipeline: Pipeline, material: Material) -> Ref[Labels]:
         first -= whole_days(config.features.lookback)
     answers = material.past.events.between(first, material.known_by)
     also = config.training.columns
-    return label_events(run, config.label, config.event, answers, material.known_by, also)
+    said = material.past.verdicts
+    verdicts = tuple(said.tables.values()) if said else ()
+    return label_events(run, config.label, config.event, answers, material.known_by, also, verdicts)
 
 
 def _features(

@@ -66,6 +66,43 @@ class LabelColumn(OwnColumn):
         return self
 
 
+class Disposition(Config):
+    """Positive by the verdict of who looked at the event, in a table of its own.
+
+    Events that nobody looked at have no label. Of several verdicts the last counts, among those
+    that were there when the label became known.
+    """
+
+    kind: Literal["disposition"] = Field("disposition", description="Labelled by reviewers")
+    table: str = Field(description="The source with the verdicts, one row for each")
+    on: tuple[str, ...] = Field(
+        (),
+        description="Its columns that name the event, in the order of event.key; empty: as there",
+    )
+    verdict: str = Field(description="Its column with the verdict; where it is empty there is none")
+    positive: tuple[str | int | bool, ...] = Field(
+        min_length=1, description="Verdicts that mean positive; all others mean negative"
+    )
+    time: str | None = Field(
+        None, description="Its column with the time of the verdict; empty: the end of its date"
+    )
+    within: Duration = Field(
+        dt.timedelta(days=3),
+        description="Time from an event until its label is known; later verdicts are not used",
+    )
+
+    @property
+    def delay(self) -> dt.timedelta:
+        """Time from an event until its label is known."""
+        return self.within
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Disposition:
+        if self.within <= dt.timedelta(0):
+            raise ValueError("`within` is longer than nothing")
+        return self
+
+
 class LabelClass(OwnColumn):
     """One of several classes; positive where it is not the normal one."""
 
@@ -85,5 +122,5 @@ class NoLabel(Config):
 
 
 LabelConfig = Annotated[
-    FollowedBy | LabelColumn | LabelClass | NoLabel, Field(discriminator="kind")
+    FollowedBy | LabelColumn | LabelClass | Disposition | NoLabel, Field(discriminator="kind")
 ]

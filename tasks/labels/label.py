@@ -10,7 +10,15 @@ import polars as pl
 from tasks.core.batches import BATCH_DATE, in_order
 from tasks.core.errors import ConfigError, SchemaDriftError
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
-from tasks.labels.config import FollowedBy, LabelClass, LabelColumn, LabelConfig, NoLabel
+from tasks.labels.config import (
+    Disposition,
+    FollowedBy,
+    LabelClass,
+    LabelColumn,
+    LabelConfig,
+    NoLabel,
+)
+from tasks.labels.verdicts import VERDICT, check_verdicts, last_verdicts, text_of
 
 LABEL, KNOWN_AT, LABEL_CLASS = "label", "known_at", "label_class"
 
@@ -21,6 +29,7 @@ def label(
     event: EventConfig,
     known_by: dt.date,
     also: Sequence[str] = (),
+    verdicts: pl.LazyFrame | None = None,
 ) -> pl.DataFrame:
     """Label every event whose delay has passed by the end of a day.
 
@@ -30,6 +39,7 @@ def label(
         event: what an event is.
         known_by: the last day whose rows may be used.
         also: columns of the events that are taken along.
+        verdicts: the table of the reviewers, all rows, with `batch_date`; None where it has none.
 
     Returns:
         `event_id`, `event_time`, `batch_date`, `label` (Int8, null where no label is configured),
@@ -41,6 +51,8 @@ def label(
         SchemaDriftError: a column the label needs is missing.
     """
     _check(rows, config, event)
+    if isinstance(config, Disposition) and verdicts is not None:
+        check_verdicts(verdicts, config, event)
     end = dt.datetime.combine(known_by, dt.time()) + dt.timedelta(days=1)
     timed = rows.with_columns(
         event.id(), _time(event).alias(EVENT_TIME), _happened(event).alias("_at")
@@ -53,6 +65,9 @@ def label(
         # Among all events, known or not: an answer to a younger one is none to an older one.
         answered = _answered(timed, events, config).select(EVENT_ID).collect()[EVENT_ID]
         value = pl.col(EVENT_ID).is_in(answered.implode())
+    elif isinstance(config, Disposition):
+        known = last_verdicts(known, verdicts, config, event)
+        value = pl.col(VERDICT)
     elif isinstance(config, LabelColumn | LabelClass):
         known = known.filter(pl.col(config.column).is_not_null())
         value = _is_positive(config)
@@ -117,18 +132,14 @@ def _answered(rows: pl.LazyFrame, events: pl.LazyFrame, config: FollowedBy) -> p
 
 def _is_positive(config: LabelColumn | LabelClass) -> pl.Expr:
     if isinstance(config, LabelClass):
-        return pl.col(config.column).cast(pl.String) != _text(config.normal)
+        return pl.col(config.column).cast(pl.String) != text_of(config.normal)
     listed = config.positive or config.negative
-    found = pl.col(config.column).cast(pl.String).is_in([_text(value) for value in listed])
+    found = pl.col(config.column).cast(pl.String).is_in([text_of(value) for value in listed])
     return found if config.positive else ~found
 
 
-def _text(value: str | int | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _check(rows: pl.LazyFrame, config: LabelConfig, event: EventConfig) -> None:
-    if isinstance(config, NoLabel):
+    if isinstance(config, NoLabel | Disposition):
         return
     if isinstance(config, FollowedBy):
         needed = [*config.same, *([config.at_most] if config.at_most else [])]

@@ -26,10 +26,12 @@ def label_events(
     tables: Sequence[Ref[Valid]],
     known_by: date,
     also: Sequence[str] = (),
+    verdicts: Sequence[Ref[Valid]] = (),
 ) -> Ref[Labels]:
     """Label the events of the tables with what was known by the end of a day.
 
-    `also` names columns of the events that are taken along.
+    `also` names columns of the events that are taken along; `verdicts` is what reviewers said,
+    where labels are that.
     """
     if not tables:
         raise DataError(
@@ -38,10 +40,23 @@ def label_events(
             where=f"pipeline {run.pipeline}, batch {run.batch}",
             do="Run the nights of these dates first.",
         )
-    parts = [
-        run.scan(ref).with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
-        for ref in sorted(tables, key=lambda ref: ref.uri)
-    ]
-    rows = stack(parts)
-    frame = label(rows, config, event, known_by, also)
+    said = [ref for ref in verdicts if batch_date(ref) <= known_by]
+    frame = label(
+        _stacked(run, tables),
+        config,
+        event,
+        known_by,
+        also,
+        _stacked(run, said) if said else None,
+    )
     return run.write_table(Labels, frame, table_uri("labels", run.pipeline, event.table, run.batch))
+
+
+def _stacked(run: Run, tables: Sequence[Ref[Valid]]) -> pl.LazyFrame:
+    """The rows of several dates, each with its `batch_date`."""
+    return stack(
+        [
+            run.scan(ref).with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
+            for ref in sorted(tables, key=lambda ref: ref.uri)
+        ]
+    )

@@ -11,6 +11,7 @@ import polars as pl
 from tasks.core.event import EVENT_ID
 from tasks.models.metrics import average_precision, bootstrap, rank_rows
 from tasks.monitor.estimates import Estimate, estimate
+from tasks.monitor.exploration import Exploration, explore
 from tasks.monitor.retrain import Reason
 
 BOOTSTRAP_ROUNDS = 200
@@ -39,6 +40,7 @@ class Quality:
         all_alerts: alerts, known or not.
         interval: 95% bootstrap interval of the average precision; over all nights only.
         fallback_interval: the same of XGBoost.
+        is_reviewed: whether only alerts have labels, for they are reviewers' verdicts.
     """
 
     batch_date: str
@@ -58,15 +60,18 @@ class Quality:
     all_alerts: int = 0
     interval: tuple[float, float] | None = None
     fallback_interval: tuple[float, float] | None = None
+    is_reviewed: bool = False
 
     @property
     def status(self) -> str:
-        """`estimated` where no label is known, `partial`, or `realised` where all are."""
-        return (
-            "partial"
-            if 0 < self.known < self.scored
-            else ("realised" if self.known else "estimated")
-        )
+        """`estimated` where no label is known, `partial`, or `realised` where all are.
+
+        Of verdicts all are known where each alert has one.
+        """
+        known, all_there = self.known, self.scored
+        if self.is_reviewed:
+            known, all_there = self.alerts, self.all_alerts
+        return "partial" if 0 < known < all_there else ("realised" if known else "estimated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +84,51 @@ class Realised:
         challenger: how the challenger did beside the champion, and what follows, in words; empty
             where there is none.
         due: why a training is due; empty where none is.
+        exploration: what lots cost and found; None where none were drawn.
     """
 
     nights: tuple[Quality, ...]
     overall: Quality
     challenger: str = ""
     due: tuple[Reason, ...] = ()
+    exploration: Exploration | None = None
 
 
-def realised(scores: pl.DataFrame, labels: pl.DataFrame, seed: int = 0) -> Realised:
+def realised(
+    scores: pl.DataFrame, labels: pl.DataFrame, is_reviewed: bool = False, seed: int = 0
+) -> Realised:
     """Measure scores against the labels known so far.
 
     Args:
         scores: rows of the scores table, of one or more batch dates; estimates are made where
             they have `probability`.
         labels: `event_id` and `label`; events without a row are not known yet.
+        is_reviewed: whether labels are verdicts on alerts; what depends on the others, recall and
+            average precision, is left empty then.
         seed: of the bootstrap.
     """
     known = labels.select(EVENT_ID, pl.col("label").cast(pl.Float64))
     joined = _with_fallback_alerts(scores.join(known, on=EVENT_ID, how="left"))
     ordered = joined.sort("batch_date", "rank")
-    nights = tuple(_nights(ordered))
-    return Realised(nights, _quality(ALL, ordered, seed))
+    nights, overall = tuple(_nights(ordered)), _quality(ALL, ordered, seed)
+    if is_reviewed:
+        nights, overall = tuple(map(_of_alerts, nights)), _of_alerts(overall)
+    lots = explore(ordered, known) if {"queue", "propensity"} <= set(scores.columns) else None
+    return Realised(nights, overall, exploration=lots)
+
+
+def _of_alerts(quality: Quality) -> Quality:
+    """What verdicts on alerts tell."""
+    return replace(
+        quality,
+        is_reviewed=True,
+        base_rate=None,
+        recall=None,
+        average_precision=None,
+        fallback_average_precision=None,
+        interval=None,
+        fallback_interval=None,
+    )
 
 
 def _with_fallback_alerts(scores: pl.DataFrame) -> pl.DataFrame:

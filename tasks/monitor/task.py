@@ -120,7 +120,10 @@ def _columns(table: pl.LazyFrame, names: Sequence[str]) -> Iterator[tuple[str, V
 
 @stage("realise")
 def realise(
-    reader: Store | Run, scores: Sequence[Ref[Scores]], labels: Sequence[Ref[Labels]]
+    reader: Store | Run,
+    scores: Sequence[Ref[Scores]],
+    labels: Sequence[Ref[Labels]],
+    is_reviewed: bool = False,
 ) -> Realised:
     """Measure the scores of past nights against the labels known by now.
 
@@ -128,6 +131,7 @@ def realise(
         reader: a store, or a run that may have just written the labels.
         scores: the scores of one or more nights.
         labels: one or more tables of labels; of several for an event the last one counts.
+        is_reviewed: whether they are verdicts on alerts.
     """
     known = pl.concat([reader.scan(ref).select("event_id", "label") for ref in labels])
     nights = pl.concat([reader.scan(ref) for ref in scores], how="diagonal_relaxed")
@@ -139,10 +143,13 @@ def realise(
         "fallback_score",
         "decision",
         "probability",
+        "queue",
+        "propensity",
     )
     return realised(
         nights.select(columns).collect(),
         known.unique("event_id", keep="last", maintain_order=True).collect(),
+        is_reviewed,
     )
 
 

@@ -88,6 +88,7 @@ class NightReport:
         drift: how far features and scores are from the training; None where nobody measured it.
         warnings: what a reader should know before trusting the night, one sentence each.
         proof: whether features were proved to see the past only; empty where nothing was tried.
+        exploration: what alerts drawn by lot cost and found so far; empty where none were.
         config: how it is told.
     """
 
@@ -107,6 +108,7 @@ class NightReport:
     drift: Ref[Drift] | None = None
     warnings: tuple[str, ...] = ()
     proof: str = ""
+    exploration: str = ""
     config: ReportConfig = field(default_factory=ReportConfig)
 
 

@@ -62,11 +62,13 @@ class TriageDecision(Decision):
     novelty: float = Field(
         0.15, ge=0, le=10, description="What the most novel event gains on its probability"
     )
-    explore: float = Field(0.05, ge=0, lt=1, description="Share of the alerts drawn by lot")
+    explore: float = Field(
+        0.05, ge=0, lt=1, description="Share of the alerts drawn by lot from the other events"
+    )
 
 
 DecisionConfig = Annotated[
-    BudgetDecision | ThresholdDecision | CostDecision | FalseDiscoveryDecision,
+    BudgetDecision | ThresholdDecision | CostDecision | FalseDiscoveryDecision | TriageDecision,
     Field(discriminator="kind"),
 ]
 

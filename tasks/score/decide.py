@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from tasks.core.event import EVENT_ID
+from tasks.core.keys import digest
 from tasks.score.config import (
     BudgetDecision,
     CostDecision,
     DecisionConfig,
     FalseDiscoveryDecision,
+    ThresholdDecision,
+    TriageDecision,
 )
+from tasks.score.triage import Slots, draw
 
 ALERT = "alert"
 PASS = "pass"
 BY_RULE = "rule"
+DECIDED = ("decision", "queue", "propensity", "expected_loss")
 
 
 def decide(scored: pl.DataFrame, decision: DecisionConfig) -> pl.DataFrame:
@@ -22,34 +28,67 @@ def decide(scored: pl.DataFrame, decision: DecisionConfig) -> pl.DataFrame:
 
     Args:
         scored: one row per event with `event_id`, `batch_date`, `score`, `probability` and
-            `q_value`.
+            `q_value`; with `novelty` too, where a triage is to look for what is unusual.
         decision: the rule.
 
     Returns:
-        The rows in the order they came; rank 1 is the highest score of its date, ties by id.
+        The rows in the order they came, without `novelty`; rank 1 is the highest score of its
+        date, ties by id. The lots of a triage are the same whenever they are drawn for the same
+        events of a date.
     """
     place = pl.struct(-pl.col("score"), EVENT_ID).rank("ordinal").over("batch_date")
     ranked = scored.with_columns(rank=place.cast(pl.Int32))
-    called = ranked.with_columns(_called=is_alert(decision))
     loss = pl.lit(None, pl.Float64)
     if decision.missed is not None:
         loss = pl.col("probability") * decision.missed
-    return called.with_columns(
-        decision=pl.when("_called").then(pl.lit(ALERT)).otherwise(pl.lit(PASS)),
-        queue=pl.when("_called").then(pl.lit(BY_RULE)),
-        propensity=pl.col("_called").cast(pl.Float64),
+    if isinstance(decision, TriageDecision):
+        queued = _with_slots(ranked, decision)
+    else:
+        called = _is_alert(decision)
+        queued = ranked.with_columns(
+            queue=pl.when(called).then(pl.lit(BY_RULE)), propensity=called.cast(pl.Float64)
+        )
+    is_shown = pl.col("queue").is_not_null()
+    return queued.with_columns(
+        pl.when(is_shown).then(pl.lit(ALERT)).otherwise(pl.lit(PASS)).alias("decision"),
         expected_loss=loss,
-    ).drop("_called")
+    ).select(*ranked.drop("novelty", strict=False).columns, *DECIDED)
 
 
-def is_alert(decision: DecisionConfig) -> pl.Expr:
-    """Whether a ranked row is an alert."""
+def _with_slots(ranked: pl.DataFrame, decision: TriageDecision) -> pl.DataFrame:
+    """Fill each date's slots, its events by rank: of equal chances the higher score goes first."""
+    events = ranked.with_row_index("_position")
+    parts = [
+        night.select("_position").with_columns(
+            queue=pl.Series(slots.queue).replace("", None), propensity=pl.Series(slots.propensity)
+        )
+        for (day,), night in events.sort("rank").group_by("batch_date", maintain_order=True)
+        for slots in [_slots(night, decision, str(day))]
+    ]
+    nothing = pl.DataFrame(
+        schema={"_position": pl.UInt32, "queue": pl.String, "propensity": pl.Float64}
+    )
+    filled = pl.concat([nothing, *parts])
+    return events.join(filled, on="_position", how="left", maintain_order="left").drop("_position")
+
+
+def _slots(night: pl.DataFrame, decision: TriageDecision, day: str) -> Slots:
+    """Without a probability to go by an event counts as one that the model thinks nothing of."""
+    unusual = night["novelty"].to_numpy() if "novelty" in night else np.zeros(night.height)
+    chances = night["probability"].fill_null(0.0).to_numpy()
+    seed = int(digest({"lots of": day})[:16], 16)
+    return draw(decision, chances, unusual, np.random.default_rng(seed))
+
+
+def _is_alert(decision: DecisionConfig) -> pl.Expr:
+    """Whether a ranked row is an alert, by a rule without lots."""
     if isinstance(decision, BudgetDecision):
         return pl.col("rank") <= decision.per_day
     if isinstance(decision, CostDecision):
         return pl.col("probability") * decision.missed > decision.review
     if isinstance(decision, FalseDiscoveryDecision):
         return pl.col("q_value") <= decision.level
+    assert isinstance(decision, ThresholdDecision)
     return pl.col("probability") >= decision.probability
 
 
@@ -57,6 +96,11 @@ def rule_in_words(decision: DecisionConfig) -> str:
     """The rule as a person would say it."""
     if isinstance(decision, BudgetDecision):
         return f"at most {decision.per_day:,} alerts a day"
+    if isinstance(decision, TriageDecision):
+        return (
+            f"at most {decision.per_day:,} alerts a day, {100 * decision.explore:g}% of them by "
+            f"lot, with up to {decision.novelty:g} added to a probability for novelty"
+        )
     if isinstance(decision, CostDecision):
         return f"where a miss at {decision.missed:g} outweighs a look at {decision.review:g}"
     if isinstance(decision, FalseDiscoveryDecision):

@@ -6,17 +6,23 @@ import polars as pl
 
 from tasks.core.artifacts import Features, LedgerLine, Model, Ref, Scored, Scores, Shadow
 from tasks.core.batches import BATCH_DATE
-from tasks.core.errors import ModelError
+from tasks.core.errors import ModelError, StoreError
 from tasks.core.event import EVENT_ID
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.models.bundle import open_bundle
 from tasks.score.asking import Answer, Rung, ask
-from tasks.score.config import DecisionConfig, FalseDiscoveryDecision, ScoringConfig
+from tasks.score.config import (
+    DecisionConfig,
+    FalseDiscoveryDecision,
+    ScoringConfig,
+    TriageDecision,
+)
 from tasks.score.decide import ALERT, decide
 from tasks.score.discoveries import lack_of_power, q_values
 from tasks.score.expectation import expect
 from tasks.score.ladder import ANY, BROKEN, Footing, climb, in_short
+from tasks.score.novelty import novelty
 from tasks.score.reasons import DTYPE, explain
 from tasks.score.stream import Events
 from tasks.task import stage
@@ -52,13 +58,16 @@ def score(
         fallback_score=_fallback_scores(run, footing, events, answer)
     )
     judged = _with_challenger(run, judged, shadow)
-    decided = decide(judged, decision).drop(EVENT_ID, BATCH_DATE)
+    unusual, unknown = _novelty(run, decision, events, answer)
+    decided = decide(judged.with_columns(unusual), decision).drop(EVENT_ID, BATCH_DATE)
     explained, unexplained = _explained(events, decided, answer)
     ref = _write(run, events, decided, answer, explained)
     line = LedgerLine("score", features.uri.split("/")[2], features.rows, ref.rows)
     member = answer.member
     expected = expect(decision, member.evidence, member.calibration) if member.evidence else ()
-    warnings = tuple(filter(None, [unexplained, _without_power(decision, decided, answer)]))
+    warnings = tuple(
+        filter(None, [unexplained, unknown, _without_power(decision, decided, answer)])
+    )
     role = answer.rung.role
     return Scored(ref, (line,), answer.source, answer.version, role, passed, expected, warnings)
 
@@ -97,6 +106,22 @@ def _with_challenger(run: Run, judged: pl.DataFrame, shadow: Shadow | None) -> p
     scores = run.scan(shadow.table).select(EVENT_ID, challenger_score="score")
     joined = judged.lazy().join(scores, on=EVENT_ID, how="left", maintain_order="left")
     return joined.with_columns(challenger_version=pl.lit(shadow.version)).collect()
+
+
+def _novelty(
+    run: Run, decision: DecisionConfig, events: Events, answer: Answer
+) -> tuple[list[pl.Series], str]:
+    """How unusual each event is, where a triage asks for it, and why nobody can say.
+
+    Alerts that can be chosen by their probabilities are, whatever becomes of the bonus.
+    """
+    if not isinstance(decision, TriageDecision) or not decision.novelty:
+        return [], ""
+    try:
+        baselines = open_bundle(run.store, answer.rung.ref).baselines()
+    except (ModelError, StoreError) as error:
+        return [], f"Nothing was added for novelty: {in_short(error)}"
+    return [pl.Series("novelty", novelty(events, baselines))], ""
 
 
 def _judge(events: Events, answer: Answer) -> pl.DataFrame:

@@ -2,15 +2,11 @@
 
 Slots go to the highest sums of the model's chance and a bonus for novelty; a few are drawn by lot
 from the rest, with the chance of each written down. From those chances any other rule can be judged
-on what was reviewed.
-
-Source: Horvitz & Thompson 1952, doi:10.1080/01621459.1952.10483446; Swaminathan & Joachims 2015
-(self-normalised estimator).
+on what was reviewed (`tasks.monitor.exploration`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,23 +36,6 @@ class Slots:
         return np.asarray(self.queue != "")
 
 
-@dataclass(frozen=True, slots=True)
-class OffPolicy:
-    """What a rule would have brought, by the reviews of another.
-
-    Args:
-        precision: share of positives among the events it would have shown; NaN where none of them
-            could have been reviewed.
-        hits: positives among them, in all nights.
-        covered: share of its events that had a chance to be reviewed; the others count as they
-            would if they were like these.
-    """
-
-    precision: float
-    hits: float
-    covered: float
-
-
 def draw(
     decision: TriageDecision, chances: Vector, novelty: Vector, generator: np.random.Generator
 ) -> Slots:
@@ -79,28 +58,3 @@ def draw(
         queue[generator.choice(rest, lots, replace=False)] = "explore"
         propensity[rest] = lots / len(rest)
     return Slots(queue, propensity)
-
-
-def off_policy(
-    logged: Sequence[Slots], outcomes: Sequence[Vector], wanted: Sequence[Mask]
-) -> OffPolicy:
-    """Judge a rule by the reviews that another one made.
-
-    Args:
-        logged: what was shown each night, and with which chance.
-        outcomes: 1 or 0 for each event that was reviewed, NaN for the others (n_events,).
-        wanted: the events that the rule would have shown (n_events,).
-    """
-    weights = hits = asked = covered = 0.0
-    for slots, outcome, mask in zip(logged, outcomes, wanted, strict=True):
-        asked += float(mask.sum())
-        covered += float((mask & (slots.propensity > 0)).sum())
-        known = mask & slots.shown & np.isfinite(outcome)
-        weight = 1 / slots.propensity[known]
-        weights += float(weight.sum())
-        hits += float((weight * outcome[known]).sum())
-    return OffPolicy(
-        precision=hits / weights if weights else float("nan"),
-        hits=hits,
-        covered=covered / asked if asked else float("nan"),
-    )

@@ -15,8 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.models.baseline import fit
+from tasks.monitor.exploration import off_policy
 from tasks.score.config import TriageDecision
-from tasks.score.triage import Slots, draw, off_policy
+from tasks.score.novelty import ranks, surprise
+from tasks.score.triage import draw
 
 NIGHTS, EVENTS, FEATURES, BUDGET, FAMILIES, BAGS = 40, 1000, 12, 40, 10, 5
 SHARE_OF_ATTACKS = 0.03
@@ -99,20 +102,18 @@ def fit_logistic(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return weights
 
 
-def ranks(values: np.ndarray) -> np.ndarray:
-    return np.argsort(np.argsort(values)) / (len(values) - 1)
-
-
 def play(decision: TriageDecision, seed: int) -> dict[str, float]:
     """Let a policy choose through all nights."""
     reviewers = Reviewers(seed)
     hits = attacks = explored = found = cost = 0.0
-    logged: list[Slots] = []
-    outcomes: list[np.ndarray] = []
-    greedy_truth = []
+    chance, outcomes, plain, truth = [], [], [], []
     seen: set[int] = set()
-    for number, night in enumerate(nights(seed)):
-        novelty = ranks((night.table**2).sum(axis=1))
+    played = nights(seed)
+    first = played[0].table
+    baselines = [fit(column, np.zeros(len(first))) for column in first.T]
+    for number, night in enumerate(played):
+        columns = zip(night.table.T, baselines, strict=True)
+        novelty = ranks(np.sum([surprise(column, each) for column, each in columns], axis=0))
         chances = reviewers.scores(night.table, novelty)
         slots = draw(decision, chances, novelty, np.random.default_rng((seed, number)))
         shown = slots.shown
@@ -127,18 +128,18 @@ def play(decision: TriageDecision, seed: int) -> dict[str, float]:
         cost += night.labels[top].sum() - night.labels[shown].sum()
         wanted = np.zeros(EVENTS, bool)
         wanted[top] = True
-        logged.append(slots)
+        chance.append(slots.propensity)
         outcomes.append(np.where(shown, night.labels, np.nan))
-        greedy_truth.append((wanted, night.labels))
-    estimate = off_policy(logged, outcomes, [wanted for wanted, _ in greedy_truth])
-    truth = np.mean([labels[wanted].mean() for wanted, labels in greedy_truth])
+        plain.append(wanted)
+        truth.append(night.labels[wanted].mean())
+    estimate = off_policy(*map(np.concatenate, (chance, outcomes, plain)))
     return {
         "recall": hits / attacks,
         "families": len(seen),
         "explored": explored,
         "explored hits": found,
         "estimate": estimate.precision,
-        "truth": float(truth),
+        "truth": float(np.mean(truth)),
     }
 
 

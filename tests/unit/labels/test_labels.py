@@ -15,7 +15,14 @@ from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, SchemaDriftError
 from tasks.core.event import EventConfig
 from tasks.core.store import Store, table_uri
-from tasks.labels.config import FollowedBy, LabelClass, LabelColumn, LabelConfig, NoLabel
+from tasks.labels.config import (
+    Disposition,
+    FollowedBy,
+    LabelClass,
+    LabelColumn,
+    LabelConfig,
+    NoLabel,
+)
 from tasks.labels.label import label
 from tasks.labels.task import label_events
 
@@ -218,3 +225,55 @@ def test_without_a_label_every_event_is_there_and_none_is_told() -> None:
     assert found["event_id"].to_list() == ["a"]  # neither the answer nor what is still to come
     assert found["label"].to_list() == [None]
     assert found["label"].dtype == pl.Int8
+
+
+def disposition(**keys: Any) -> Disposition:
+    return Disposition.model_validate(
+        {"table": "reviews", "verdict": "said", "positive": ["fraud"], "within": "3d", **keys}
+    )
+
+
+def reviews(*rows: tuple[str, str | None, float]) -> pl.LazyFrame:
+    """Rows of (id, verdict, days since the start)."""
+    found = pl.LazyFrame(rows, orient="row", schema=["id", "said", "day"])
+    at = pl.lit(START) + pl.duration(hours=pl.col("day") * 24)
+    return found.with_columns(at=at, batch_date=at.dt.date()).drop("day")
+
+
+def verdicts_on(said: pl.LazyFrame | None, config: Disposition, day: int = 60) -> dict[str, int]:
+    rows = lines(*((name, 0.5, "w", "x", 1) for name in "abcd"))
+    known_by = (START + dt.timedelta(days=day)).date()
+    found = label(rows, config, EVENT, known_by, verdicts=said)
+    return dict(found.select("event_id", "label").iter_rows())
+
+
+def test_a_label_is_the_last_verdict_and_what_nobody_saw_has_none() -> None:
+    said = reviews(("a", "fraud", 1), ("b", "fraud", 1), ("b", "fine", 2), ("c", None, 1))
+    assert verdicts_on(said, disposition(time="at")) == {"a": 1, "b": 0}
+
+
+def test_verdicts_after_the_label_was_known_are_not_used() -> None:
+    said = reviews(("a", "fine", 1), ("a", "fraud", 4), ("b", "fraud", 3.6))
+    assert verdicts_on(said, disposition(time="at")) == {"a": 0}
+
+
+def test_a_verdict_without_a_time_was_there_when_its_date_ended() -> None:
+    said = reviews(("a", "fraud", 2.9), ("b", "fraud", 3.1))
+    assert verdicts_on(said, disposition()) == {"a": 1}
+
+
+def test_no_verdict_is_a_label_before_its_time_has_passed() -> None:
+    said = reviews(("a", "fraud", 1))
+    assert verdicts_on(said, disposition(time="at"), day=2) == {}
+    assert verdicts_on(said, disposition(time="at"), day=3) == {"a": 1}
+
+
+def test_without_any_verdict_there_are_no_labels() -> None:
+    assert verdicts_on(None, disposition()) == {}
+
+
+def test_verdicts_may_name_events_by_columns_of_other_names() -> None:
+    said = reviews(("a", "fraud", 1)).rename({"id": "event"})
+    assert verdicts_on(said, disposition(on=["event"])) == {"a": 1}
+    with pytest.raises(SchemaDriftError, match="id"):
+        verdicts_on(said, disposition())

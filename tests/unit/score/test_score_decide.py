@@ -12,6 +12,7 @@ from tasks.score.config import (
     DecisionConfig,
     FalseDiscoveryDecision,
     ThresholdDecision,
+    TriageDecision,
 )
 from tasks.score.decide import decide
 
@@ -81,3 +82,38 @@ def test_an_alert_has_its_queue_its_propensity_and_where_costs_are_known_its_los
 def test_rules_that_make_no_sense_are_refused(content: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(DecisionConfig).validate_python(content)
+
+
+def test_a_triage_lifts_the_unusual_draws_lots_and_writes_chances() -> None:
+    night = pl.DataFrame(
+        {
+            "event_id": [f"{i:03}" for i in range(100)],
+            "batch_date": [DAY] * 100,
+            "score": [100.0 - i for i in range(100)],
+            "probability": [0.5 - i / 250 for i in range(100)],
+            "q_value": [1.0] * 100,
+            "novelty": [float(i == 90) for i in range(100)],
+        }
+    )
+    rule = TriageDecision(per_day=10, novelty=0.5, explore=0.2)
+    found = decide(night, rule)
+    assert "novelty" not in found.columns
+    shown = found.filter(decision="alert")
+    assert shown["queue"].to_list() == ["rule"] * 7 + shown["queue"].to_list()[7:]
+    assert shown.filter(queue="rule")["event_id"].to_list() == [
+        *(f"{i:03}" for i in range(7)),
+        "090",
+    ]
+    assert shown.filter(queue="explore").height == 2
+    assert found["propensity"].sum() == pytest.approx(10)
+    again = decide(night.reverse(), rule)
+    assert again.sort("event_id").equals(found.sort("event_id"))
+    next_day = decide(night.with_columns(batch_date=DAY + dt.timedelta(days=1)), rule)
+    assert next_day["queue"].to_list() != found["queue"].to_list()
+
+
+def test_a_triage_without_chances_or_events_is_still_a_rule() -> None:
+    rule = TriageDecision(per_day=2)
+    unknown = SCORED.with_columns(probability=pl.lit(None, pl.Float64))
+    assert decide(unknown, rule).filter(decision="alert")["event_id"].to_list() == ["a", "d", "e"]
+    assert decide(SCORED.head(0), rule).height == 0

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.monitor.exploration import off_policy
 from tasks.score.config import TriageDecision
-from tasks.score.triage import draw, off_policy
+from tasks.score.triage import draw
 
 
 @given(st.integers(1, 60), st.integers(1, 30), st.floats(0, 0.9), st.integers(0, 2**32 - 1))
@@ -36,17 +37,17 @@ def test_reviews_of_one_rule_judge_another_without_bias() -> None:
     """A rule that shows what the logging one shows by lot only is judged right on average."""
     generator = np.random.default_rng(7)
     policy = TriageDecision(per_day=100, novelty=0, explore=0.5)
-    logged, outcomes, wanted, truth = [], [], [], []
+    chance, outcomes, wanted, truth = [], [], [], []
     for _ in range(60):
         scores = generator.random(400)
         labels = (generator.random(400) < scores).astype(float)
         slots = draw(policy, scores, np.zeros(400), generator)
         middle = (scores > 0.4) & (scores < 0.6)
-        logged.append(slots)
+        chance.append(slots.propensity)
         outcomes.append(np.where(slots.shown, labels, np.nan))
         wanted.append(middle)
         truth.append(labels[middle].mean())
-    found = off_policy(logged, outcomes, wanted)
+    found = off_policy(*map(np.concatenate, (chance, outcomes, wanted)))
     assert found.covered == 1
     assert found.precision == pytest.approx(np.mean(truth), abs=0.06)
 
@@ -58,6 +59,6 @@ def test_what_had_no_chance_to_be_seen_is_told() -> None:
         np.zeros(2),
         np.random.default_rng(0),
     )
-    found = off_policy([slots], [np.array([1.0, np.nan])], [np.array([False, True])])
+    found = off_policy(slots.propensity, np.array([1.0, np.nan]), np.array([False, True]))
     assert found.covered == 0
     assert np.isnan(found.precision)
