@@ -23,6 +23,7 @@ Exit codes:
   5  a model is missing, damaged or unfit
   6  the store is damaged or cannot be written
   7  another run of this pipeline and date is going
+  8  the processes or the cluster that compute are gone, or unfit
   130  interrupted; what was published before stays
 """
 

@@ -14,7 +14,8 @@ LamplighterError (1)
 ├── StoreError (6)              the store is damaged or cannot be written
 │   ├── IntegrityError          a file's bytes are not the bytes that were committed
 │   └── LedgerError             rows do not add up
-└── BusyError (7)               another run holds the lease on this pipeline and date
+├── BusyError (7)               another run holds the lease on this pipeline and date
+└── ComputeError (8)            the processes or the cluster that compute are gone, or unfit
 """
 
 from __future__ import annotations
@@ -144,3 +145,9 @@ class BusyError(LamplighterError):
     """Another run holds the lease on this pipeline and batch date."""
 
     exit_code = 7
+
+
+class ComputeError(LamplighterError):
+    """The processes or the cluster that compute partitions are gone, or unfit to."""
+
+    exit_code = 8
