@@ -13,11 +13,12 @@ from pydantic import Field
 
 from flows import arrivals
 from flows.changes import keep_changes
+from flows.compute_config import ComputeConfig
 from flows.flow_runs import run_name
 from flows.history import history
 from flows.libraries import configure_libraries
 from flows.nightly import nightly
-from flows.options import NightOptions
+from flows.options import COMPUTE, NightOptions
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night
 from tasks.core.commit import last_commit
@@ -45,6 +46,7 @@ class BackfillOptions(Config):
     force: bool = Field(False, description="Run the dates that are published as well")
     parallel: int = Field(1, ge=1, le=64, description="Dates at once, a process each")
     as_of: bool = Field(False, description="Score each date with the champion it had then")
+    compute: ComputeConfig | None = COMPUTE
 
 
 AS_WRITTEN = BackfillOptions()
@@ -95,7 +97,7 @@ def _nights(
     loaded: Pipeline, pipeline: str, due: Sequence[dt.date], options: BackfillOptions
 ) -> Iterator[Night]:
     """The nights as they are done; the first that fails ends it, and those that are done stay."""
-    asked = NightOptions(as_of=options.as_of)
+    asked = NightOptions(as_of=options.as_of, compute=options.compute)
     if options.parallel == 1 or len(due) < 2:
         # Tasks rather than subflows: each subflow would cost a second of heartbeat at its end.
         yield from (nightly.fn(pipeline, day, asked) for day in due)

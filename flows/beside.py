@@ -14,6 +14,7 @@ from tasks.core.artifacts import Labels, Model, Ref, Shadow, Valid
 from tasks.core.run import Run
 from tasks.features.task import build_features
 from tasks.models.bundle import open_bundle
+from tasks.score.asking import Unscored
 from tasks.score.task import score_beside
 
 
@@ -49,5 +50,6 @@ def beside(run: Run, pipeline: Pipeline, model: Ref[Model], name: str, rows: Row
     _, reached = prepare_on(run, pipeline, learned, rows.events, rows.dates)
     read = inputs(pipeline, reached, rows.past, rows.tables, rows.labels)
     states = learned.record.features
-    built = build_features(run, config.features, config.event, read, rows.dates, states)
-    return score_beside(run, model, built.table, name, config.scoring)
+    executor = pipeline.executor
+    built = build_features(run, config.features, config.event, read, rows.dates, states, executor)
+    return score_beside(Unscored(run, built.table, executor), model, name, config.scoring)

@@ -10,6 +10,7 @@ from prefect import flow
 from flows import arrivals, circuits, clock, delta, pruning
 from flows.beside import Rows, beside
 from flows.changes import keep_changes
+from flows.compute import computing
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs, past_labels
@@ -29,6 +30,7 @@ from tasks.core.run import Run
 from tasks.features.task import build_features
 from tasks.models.aliases import Aliases, read_aliases
 from tasks.monitor.task import measure_drift
+from tasks.score.asking import Unscored
 from tasks.score.config import ScoringConfig
 from tasks.score.ladder import Footing, footings, without_scores
 from tasks.score.task import score
@@ -62,7 +64,8 @@ def nightly(
             aliases, not_then = _aliases(loaded, day, options)
             arrivals.take_night(loaded, day, loaded.config.sources)
             past = history(loaded, day, day - _DAY)
-            night = _night(run, loaded, day, past, aliases, costs)
+            with computing(loaded, run) as computed:
+                night = _night(run, computed, day, past, aliases, costs)
         except Exception as error:
             if isinstance(error, LamplighterError):
                 publish_stopped(run, loaded, error, costs)
@@ -185,8 +188,10 @@ def _outcome(
     prepared, reached = prepare_on(run, pipeline, learned, rows.events, rows.dates)
     read = inputs(pipeline, reached, rows.past, rows.tables, rows.labels)
     states = learned.record.features
-    built = build_features(run, config.features, config.event, read, rows.dates, states)
-    scored = score(run, config.decision, built.table, footing, limits, shadow)
+    executor = pipeline.executor
+    built = build_features(run, config.features, config.event, read, rows.dates, states, executor)
+    unscored = Unscored(run, built.table, executor)
+    scored = score(unscored, config.decision, footing, limits, shadow)
     answered = footing.answered(scored)
     drift = measure_drift(run, config.monitoring.drift, built.table, scored.table, answered)
 

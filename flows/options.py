@@ -1,7 +1,8 @@
 """What a person may override for one run, in the form that the UI draws of these models.
 
 The form itself refuses what lies beyond the limits. An override is part of the run's
-configuration digest: its tables say that they were made by another configuration.
+configuration digest: its tables say that they were made by another configuration. Where it is
+computed is not: the tables are the same.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from dataclasses import replace
 
 from pydantic import Field
 
+from flows.compute_config import ComputeConfig
 from flows.pipeline import Pipeline
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError
 from tasks.score.config import BudgetDecision, TriageDecision
+
+COMPUTE = Field(None, description="Where partitions are computed, in place of compute")
 
 
 class NightOptions(Config):
@@ -28,12 +32,15 @@ class NightOptions(Config):
         False, description="Score with the champion that the date had, in place of today's"
     )
 
+    compute: ComputeConfig | None = COMPUTE
+
     def applied(self, pipeline: Pipeline) -> Pipeline:
         """The pipeline with the overrides in its configuration.
 
         Raises:
             ConfigError: alerts are given and the pipeline decides by no budget, of a triage or not.
         """
+        pipeline = _computed(pipeline, self.compute)
         if self.alerts is None:
             return pipeline
         config = pipeline.config
@@ -57,9 +64,11 @@ class TrainingOptions(Config):
     seed: int | None = Field(
         None, ge=0, le=2**31 - 1, description="Seed, in place of training.seed"
     )
+    compute: ComputeConfig | None = COMPUTE
 
     def applied(self, pipeline: Pipeline) -> Pipeline:
         """The pipeline with the overrides in its configuration."""
+        pipeline = _computed(pipeline, self.compute)
         given: dict[str, object] = {}
         if self.window_days is not None:
             given["window"] = dt.timedelta(days=self.window_days)
@@ -69,3 +78,9 @@ class TrainingOptions(Config):
             return pipeline
         training = pipeline.config.training.model_copy(update=given)
         return replace(pipeline, config=pipeline.config.model_copy(update={"training": training}))
+
+
+def _computed(pipeline: Pipeline, compute: ComputeConfig | None) -> Pipeline:
+    if compute is None:
+        return pipeline
+    return replace(pipeline, config=pipeline.config.model_copy(update={"compute": compute}))

@@ -22,6 +22,7 @@ from flows.pipeline_config import PipelineConfig
 from flows.secrets import Secrets
 from flows.yaml_file import build, read_yaml
 from tasks.core.errors import ConfigError
+from tasks.core.executor import IN_TURN, Executor
 from tasks.core.keys import digest
 from tasks.core.store import Store
 from tasks.features import own
@@ -29,6 +30,7 @@ from tasks.validate.config import SuiteSource
 
 SHIPPED = Path(__file__).parent / "pipelines"
 _SHIPPED_SUITES = Path(__file__).parents[1] / "expectations" / "suites"
+_OF_NO_TABLE = {"retention", "compute"}  # what may change while the tables stay the same
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -42,6 +44,7 @@ class Pipeline:
         folder: what its relative paths are relative to.
         suites: suite file of each table that has one.
         secrets: value of each `${NAME}` the file mentions and the environment tells.
+        executor: where partitions are computed (`flows.compute`).
     """
 
     config: PipelineConfig
@@ -49,6 +52,7 @@ class Pipeline:
     folder: Path
     suites: Mapping[str, SuiteSource]
     secrets: Mapping[str, SecretStr]
+    executor: Executor = IN_TURN
 
     @property
     def name(self) -> str:
@@ -65,7 +69,9 @@ class Pipeline:
         """Digest of the configuration, the suites and its own functions; of secrets the names."""
         return digest(
             {
-                "config": self.config.model_dump(mode="json", by_alias=True, exclude={"retention"}),
+                "config": self.config.model_dump(
+                    mode="json", by_alias=True, exclude={"retention", "compute"}
+                ),
                 "suites": {table: suite.text for table, suite in self.suites.items()},
                 "functions": {
                     name: own.digest(name, self.folder) for name in self.config.features.functions

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from cronsim import CronSim, CronSimError
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from flows.compute_config import ComputeConfig, LocalCompute
 from tasks.core.config import Config, format_duration, whole_days
 from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
@@ -91,6 +92,9 @@ class PipelineConfig(Config):
     )
     scoring: ScoringConfig = Field(ScoringConfig(), description="When a model's scores are taken")
     report: ReportConfig = Field(ReportConfig(), description="How a night is told to people")
+    compute: ComputeConfig = Field(
+        LocalCompute(), description="Where partitions are computed; tables are the same"
+    )
     retention: RetentionConfig | None = Field(
         None, description="What each night takes away of old batch dates; empty: nothing"
     )

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from flows.pipeline import Pipeline
 from tasks.core.artifacts import LedgerLine
 from tasks.core.keys import code_digest, run_id
+from tasks.core.versions import versions
 from tasks.report.records import Provenance
-
-_PACKAGES = (
-    "lamplighter",
-    "polars",
-    "prefect",
-    "great_expectations",
-    "torch",
-    "xgboost",
-    "xgboost-cpu",
-)
 
 
 def provenance(
@@ -69,13 +58,3 @@ def commit_facts(made: Provenance, kind: str, ledger: Iterable[LedgerLine]) -> d
         "inputs": dict(made.inputs),
         "ledger": [asdict(line) for line in ledger],
     }
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages an outcome depends on most."""
-    found = {}
-    for package in _PACKAGES:
-        # XGBoost goes by two names: the build without GPU libraries is a package of its own.
-        with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found

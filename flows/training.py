@@ -11,6 +11,7 @@ from prefect import flow
 
 from flows import clock, delta
 from flows.beside import Rows
+from flows.compute import computing
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
 from flows.history import History, history, inputs
@@ -19,7 +20,6 @@ from flows.options import TrainingOptions
 from flows.pipeline import Pipeline, load
 from flows.preparing import prepare_on
 from flows.promotion import champion_beside, serving, standing
-from flows.provenance import versions
 from flows.training_report import (
     Outcome,
     Training,
@@ -44,6 +44,7 @@ from tasks.core.keys import code_digest, run_id
 from tasks.core.ledger import check_balance
 from tasks.core.run import Run
 from tasks.core.treatments import FeatureState, Learned
+from tasks.core.versions import versions
 from tasks.features.inputs import Inputs
 from tasks.features.task import build_features, learn_features
 from tasks.labels.config import OwnColumn
@@ -111,7 +112,8 @@ def train(
         open_run(loaded.store, loaded.name, BATCH, clock.attempt_name()) as run,
     ):
         keep_reports(run)
-        training = _train(run, loaded, material, costs)
+        with computing(loaded, run) as computed:
+            training = _train(run, computed, material, costs)
     delta.roll_forward(loaded)
     return training
 
@@ -179,7 +181,9 @@ def _features(
     asked = labels if config.features.reads_labels else None
     read = inputs(pipeline, reached, material.past, material.dimensions, asked)
     states = _states(run, pipeline, dataclasses.replace(read, labels=labels), dates, divided)
-    built = build_features(run, config.features, config.event, read, dates, states)
+    built = build_features(
+        run, config.features, config.event, read, dates, states, pipeline.executor
+    )
     record = dataclasses.replace(learned.record, features=states)
     return dataclasses.replace(learned, record=record), prepared, built
 
@@ -195,7 +199,8 @@ def _states(
     config = pipeline.config
     if not config.features.learns:
         return ()
-    return learn_features(run, config.features, config.event, read, dates, divided)
+    executor = pipeline.executor
+    return learn_features(run, config.features, config.event, read, dates, divided, executor)
 
 
 def _tuned(
@@ -215,6 +220,7 @@ def _tuned(
         selection.features,
         config.label.delay,
         reference.run_id,
+        pipeline.executor,
     )
 
 

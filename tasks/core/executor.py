@@ -110,9 +110,10 @@ class Last(Generic[K, V]):
 
     def __call__(self, key: K) -> V:
         """What was read for a key."""
-        if not self._kept or self._kept[0] != key:
-            self._kept = (key, self._read(key))
-        found: V = self._kept[1]
+        kept = self._kept
+        if not kept or kept[0] != key:
+            kept = self._kept = (key, self._read(key))
+        found: V = kept[1]
         return found
 
     def forget(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import polars as pl
 
 from tasks.core import parquet
 from tasks.core.artifacts import Ref
-from tasks.core.files import make_folder, write_new
+from tasks.core.files import make_folder, replace, write_new
 from tasks.core.keys import digest_bytes
 from tasks.core.records import staging_path
 from tasks.core.store import Store, confine
@@ -22,6 +23,7 @@ from tasks.core.store import Store, confine
 S = TypeVar("S")
 
 _JOURNAL = "written.jsonl"
+_PARTS = "parts"
 
 
 @dataclass(slots=True)
@@ -93,6 +95,23 @@ class Run:
         """Write a file that is not a table aside; it is published when the run commits."""
         write_new(confine(self.staging, uri), content)
         return self._note(Ref(uri, digest_bytes(content), 0, made.__name__.lower()))
+
+    def write_part(self, made: type[S], frame: pl.DataFrame) -> Ref[S]:
+        """Write a table that this run alone reads; it is never published.
+
+        Processes that write the same rows write the same file.
+        """
+        folder = self.staging / _PARTS
+        make_folder(folder)
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".new", delete=False) as aside:
+            written = parquet.write(frame, Path(aside.name))
+        uri = f"{_PARTS}/{written.sha256}.parquet"
+        replace(Path(aside.name), self.staging / uri)
+        return Ref(uri, written.sha256, written.rows, made.__name__.lower())
+
+    def discard_part(self, ref: Ref[Any]) -> None:
+        """Take away what `write_part` wrote."""
+        confine(self.staging, ref.uri).unlink(missing_ok=True)
 
     def keep(self, ref: Ref[S]) -> Ref[S]:
         """Have the new record list a file the batch published before, which stays where it is.

@@ -79,14 +79,27 @@ def build_on(
         ConfigError: two families give a feature the same name, or a column is not there.
         DataError: the rows are not in the order of time.
     """
-    plain = build_plain(config, timeline)
+    return with_learned(config, timeline, build_plain(config, timeline), states)
+
+
+def with_learned(
+    config: FeaturesConfig,
+    timeline: Timeline,
+    plain: pl.DataFrame,
+    states: Sequence[FeatureState],
+) -> pl.DataFrame:
+    """The features of the families that learn nothing, and beside them those of the others."""
     parts = [plain, *(apply(f, timeline, plain, states) for f in learning(config))]
-    _check_names((name for part in parts for name in part.columns), timeline.event)
-    return pl.concat(parts, how="horizontal")
+    return join(parts, timeline.event)
 
 
 def build_plain(config: FeaturesConfig, timeline: Timeline) -> pl.DataFrame:
     """The features of the families that learn nothing; see `build_on`."""
+    return join(build_each(config, timeline), timeline.event)
+
+
+def build_each(config: FeaturesConfig, timeline: Timeline) -> list[pl.DataFrame]:
+    """The features of each family that learns nothing; see `build_on`."""
     config.check(timeline.event)
     timeline.check_order()
     try:
@@ -102,9 +115,17 @@ def build_plain(config: FeaturesConfig, timeline: Timeline) -> pl.DataFrame:
             where="features",
             do="Correct the names in the pipeline file.",
         ) from error
-    _check_names((name for part in parts for name in part.columns), timeline.event)
-    whole = pl.concat(parts, how="horizontal") if parts else pl.DataFrame()
-    return whole.select(pl.all().cast(pl.Float32).fill_nan(None))
+    return [part.select(pl.all().cast(pl.Float32).fill_nan(None)) for part in parts]
+
+
+def join(parts: Sequence[pl.DataFrame], event: EventConfig) -> pl.DataFrame:
+    """Families beside each other.
+
+    Raises:
+        ConfigError: two of them give a feature the same name.
+    """
+    _check_names((name for part in parts for name in part.columns), event)
+    return pl.concat(parts, how="horizontal") if parts else pl.DataFrame()
 
 
 def _check_names(features: Iterable[str], event: EventConfig) -> None:

@@ -19,7 +19,7 @@ from tasks.features.row_config import PixelsFamily
 from tasks.features.statistics import measure
 from tasks.features.timeline import Timeline
 
-_MICROSECONDS = 3.6e9
+_MICROSECONDS_AN_HOUR = 3.6e9
 
 
 def sequence(family: SequenceFamily, timeline: Timeline) -> pl.DataFrame:
@@ -29,17 +29,18 @@ def sequence(family: SequenceFamily, timeline: Timeline) -> pl.DataFrame:
     channels = {name: timeline.values(sql) for name, sql in family.values.items()}
     wanted = timeline.wanted.to_numpy()
     at = (timeline.rows[timeline.time].cast(pl.Datetime("us")).cast(pl.Int64)).to_numpy()
-    hours = (at - at[:1]) / _MICROSECONDS
-
-    now = before.align(hours[wanted])
+    # Of an epoch, not of the first row: a gap may not depend on which rows there are, by rounding.
+    instants = at.astype(np.float64)
+    now = before.align(instants[wanted])
 
     def steps() -> Iterator[tuple[str, Floats]]:
         for back in range(family.steps, 0, -1):
             for name, values in channels.items():
                 yield f"{name}@{-back}", before.step(values, window, back)
             if family.gaps:
-                next_at = before.step(hours, window, back - 1) if back > 1 else now
-                yield f"gap_hours@{-back}", next_at - before.step(hours, window, back)
+                next_at = before.step(instants, window, back - 1) if back > 1 else now
+                gap = next_at - before.step(instants, window, back)
+                yield f"gap_hours@{-back}", gap / _MICROSECONDS_AN_HOUR
         if family.current:
             for name, values in channels.items():
                 yield f"{name}@0", before.align(values[wanted])

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
-from tasks.core.artifacts import Model, Ref
+from tasks.core.artifacts import Features, Model, Ref
 from tasks.core.errors import ModelError
+from tasks.core.executor import IN_TURN, Executor, Last
+from tasks.core.run import Run
 from tasks.models.base import Matrix, Vector
-from tasks.models.bundle import Bundle, Member, Reader, Role, open_bundle, version_of
+from tasks.models.bundle import Bundle, Member, Role, open_bundle, version_of
 from tasks.models.classes import likeliest
-from tasks.score.stream import Events
+from tasks.score.stream import Events, as_matrix
 
 T = TypeVar("T")
 
@@ -63,13 +65,41 @@ class Answer:
         return version_of(self.rung.ref)
 
 
-def ask(reader: Reader, rung: Rung, events: Events, seconds: float | None = None) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """Events that are to be scored.
+
+    Args:
+        run: reads their table; models are read from its store.
+        features: the table.
+        executor: where batches of it are scored.
+    """
+
+    run: Run
+    features: Ref[Features]
+    executor: Executor = IN_TURN
+
+    def events(self) -> Events:
+        """The table, verified."""
+        return _events((self.run, self.features))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some of the events, by the position of the first, and who is asked for their scores."""
+
+    run: Run
+    features: Ref[Features]
+    rung: Rung
+    start: int
+
+
+def ask(unscored: Unscored, rung: Rung, seconds: float | None = None) -> Answer:
     """Have one rung score every event.
 
     Args:
-        reader: what bundles are read through.
+        unscored: the events.
         rung: whom to ask.
-        events: the night.
         seconds: how long it may take; None for as long as it needs.
 
     Raises:
@@ -77,20 +107,19 @@ def ask(reader: Reader, rung: Rung, events: Events, seconds: float | None = None
         ModelError: the model is not the one described, lacks a feature, gives no number, or takes
             too long.
     """
-    bundle = open_bundle(reader, rung.ref)
+    _asked.forget()  # its files are verified again whenever somebody is asked
+    bundle, member = _asked((unscored.run, rung))
+    events = unscored.events()
     _check_features(bundle, events)
-    member = bundle.read(rung.role)
-    features, classes = bundle.facts.features, bundle.facts.classes
-
-    def parts(goes_on: Callable[[], bool]) -> Iterator[tuple[Matrix, pl.Series]]:
-        yield np.empty(0, np.float32), pl.Series(dtype=pl.String)
-        for matrix in events.matrices(features):
-            if not goes_on():
-                return
-            yield member.scorer.score(matrix), likeliest(member.scorer, matrix, classes)
+    batches = [Batch(unscored.run, unscored.features, rung, start) for start in events.starts]
 
     def whole(goes_on: Callable[[], bool]) -> tuple[Matrix, pl.Series]:
-        scores, predicted = zip(*parts(goes_on), strict=True)
+        parts = [(np.empty(0, np.float32), pl.Series(dtype=pl.String))]
+        for part in unscored.executor.map(score_batch, batches):
+            parts.append(part)
+            if not goes_on():
+                break
+        scores, predicted = zip(*parts, strict=True)
         return np.concatenate(scores), pl.concat(predicted)
 
     scores, predicted = within(seconds, whole, rung.ref.uri)
@@ -99,7 +128,30 @@ def ask(reader: Reader, rung: Rung, events: Events, seconds: float | None = None
         raise ModelError(
             "finite scores", found=f"{broken} of {len(scores)} are not", where=rung.ref.uri
         )
-    return Answer(rung, features, member, scores.astype(np.float64), predicted)
+    return Answer(rung, bundle.facts.features, member, scores.astype(np.float64), predicted)
+
+
+def score_batch(batch: Batch) -> tuple[Matrix, pl.Series]:
+    """The scores of one batch, and its likeliest classes, in whichever process this is."""
+    bundle, member = _asked((batch.run, batch.rung))
+    rows = _events((batch.run, batch.features)).batch(batch.start)
+    matrix = as_matrix(rows, bundle.facts.features)
+    return member.scorer.score(matrix), likeliest(member.scorer, matrix, bundle.facts.classes)
+
+
+def _read_rung(asked: tuple[Run, Rung]) -> tuple[Bundle, Member]:
+    run, rung = asked
+    bundle = open_bundle(run.store, rung.ref)
+    return bundle, bundle.read(rung.role)
+
+
+def _read_events(asked: tuple[Run, Ref[Features]]) -> Events:
+    run, features = asked
+    return Events.of(run.scan(features), features.rows)
+
+
+_asked = Last(_read_rung)
+_events = Last(_read_events)
 
 
 def within(seconds: float | None, work: Callable[[Callable[[], bool]], T], where: str) -> T:

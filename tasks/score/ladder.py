@@ -14,10 +14,9 @@ from tasks.core.keys import digest
 from tasks.core.treatments import Learned
 from tasks.models.aliases import Aliases
 from tasks.models.bundle import Bundle, Facts, Reader, Role, open_bundle, version_of
-from tasks.score.asking import Answer, Rung, ask
+from tasks.score.asking import Answer, Rung, Unscored, ask
 from tasks.score.config import ScoringConfig
 from tasks.score.distance import too_far
-from tasks.score.stream import Events
 
 # What a broken model can raise besides our own errors: torch and XGBoost use these two.
 BROKEN = (ModelError, StoreError, RuntimeError, ValueError)
@@ -129,16 +128,15 @@ def _reads(stand: _Stand, passed: list[Passed]) -> bool:
 
 
 def climb(
-    reader: Reader, places: Iterable[Rung], events: Events, limits: ScoringConfig = ANY
+    unscored: Unscored, places: Iterable[Rung], limits: ScoringConfig = ANY
 ) -> tuple[Answer, tuple[Passed, ...]]:
     """Ask one rung after the other until one answers.
 
     The fallback has all the time it needs: something always scores.
 
     Args:
-        reader: what bundles are read through.
+        unscored: the events.
         places: the rungs, best first.
-        events: the night.
         limits: when an answer is not taken.
 
     Returns:
@@ -151,7 +149,7 @@ def climb(
     for rung in places:
         seconds = limits.timeout.total_seconds() if rung.role == "model" else None
         try:
-            answer = ask(reader, rung, events, seconds)
+            answer = ask(unscored, rung, seconds)
         except BROKEN as error:
             passed.append(without_scores(rung, "failed", in_short(error)))
             continue

@@ -38,13 +38,21 @@ class Events:
         first = columns.index("batch_date") + 1
         return cls(table, rows, tuple(columns[:first]), tuple(columns[first:]))
 
-    def batches(self) -> Iterator[tuple[int, pl.LazyFrame]]:
-        """The table in batches, each with the position of its first row.
+    @property
+    def starts(self) -> range:
+        """The position of the first row of each batch.
 
         Batches are cut at fixed rows: a network's last digits may depend on the size of a batch.
         """
-        for start in range(0, self.rows, ROW_GROUP_ROWS):
-            yield start, self.table.slice(start, ROW_GROUP_ROWS)
+        return range(0, self.rows, ROW_GROUP_ROWS)
+
+    def batch(self, start: int) -> pl.LazyFrame:
+        """The batch that begins at a position."""
+        return self.table.slice(start, ROW_GROUP_ROWS)
+
+    def batches(self) -> Iterator[tuple[int, pl.LazyFrame]]:
+        """The table in batches, each with the position of its first row."""
+        return ((start, self.batch(start)) for start in self.starts)
 
     def matrices(self, features: Sequence[str]) -> Iterator[Matrix]:
         """float32 matrices of the named features, in the order of the rows, NaN for null."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from tasks.core.artifacts import Features, LedgerLine, Model, Ref, Scored, Scores, Shadow
+from tasks.core.artifacts import LedgerLine, Model, Ref, Scored, Scores, Shadow
 from tasks.core.batches import BATCH_DATE
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.event import EVENT_ID
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.models.bundle import open_bundle
-from tasks.score.asking import Answer, Rung, ask
+from tasks.score.asking import Answer, Rung, Unscored, ask
 from tasks.score.config import (
     DecisionConfig,
     FalseDiscoveryDecision,
@@ -32,9 +32,8 @@ _POSITION = "_position"
 
 @stage("score")
 def score(
-    run: Run,
+    unscored: Unscored,
     decision: DecisionConfig,
-    features: Ref[Features],
     footing: Footing,
     limits: ScoringConfig = ANY,
     shadow: Shadow | None = None,
@@ -42,9 +41,8 @@ def score(
     """Score a night's events, decide, and explain the alerts.
 
     Args:
-        run: the run.
+        unscored: the night's events, with what the footing's preparation made of them.
         decision: which events become alerts.
-        features: what the footing's preparation made.
         footing: the rungs that may be asked.
         limits: when what they answer is not taken.
         shadow: what the challenger scored; None where there is none.
@@ -52,10 +50,10 @@ def score(
     Raises:
         NoScoresError: none of them answered.
     """
-    events = Events.of(run.scan(features), features.rows)
-    answer, passed = climb(run.store, footing.rungs, events, limits)
+    run, features, events = unscored.run, unscored.features, unscored.events()
+    answer, passed = climb(unscored, footing.rungs, limits)
     judged = _judge(events, answer).with_columns(
-        fallback_score=_fallback_scores(run, footing, events, answer)
+        fallback_score=_fallback_scores(unscored, footing, answer)
     )
     judged = _with_challenger(run, judged, shadow)
     unusual, unknown = _novelty(run, decision, events, answer)
@@ -74,14 +72,13 @@ def score(
 
 @stage("shadow")
 def score_beside(
-    run: Run, model: Ref[Model], features: Ref[Features], name: str, limits: ScoringConfig = ANY
+    unscored: Unscored, model: Ref[Model], name: str, limits: ScoringConfig = ANY
 ) -> Shadow:
     """Score events by a model that does not serve, of features made with what it learned.
 
     Args:
-        run: the run.
+        unscored: the events.
         model: the bundle.
-        features: of the events.
         name: what the table of its scores is called.
         limits: how long it may take.
 
@@ -89,11 +86,11 @@ def score_beside(
         IntegrityError: a file of the bundle is missing or was changed.
         ModelError: it gives no scores, or takes too long.
     """
-    events = Events.of(run.scan(features), features.rows)
+    run = unscored.run
     members = open_bundle(run.store, model).manifest.members
     rung = Rung(name, model, "model" if "model" in members else "fallback")
-    answer = ask(run.store, rung, events, limits.timeout.total_seconds())
-    named = events.columns((EVENT_ID, BATCH_DATE)).with_columns(score=answer.scores)
+    answer = ask(unscored, rung, limits.timeout.total_seconds())
+    named = unscored.events().columns((EVENT_ID, BATCH_DATE)).with_columns(score=answer.scores)
     uri = table_uri("scores", run.pipeline, name, run.batch)
     return Shadow(answer.version, run.write_table(Scores, named, uri))
 
@@ -136,14 +133,14 @@ def _judge(events: Events, answer: Answer) -> pl.DataFrame:
     )
 
 
-def _fallback_scores(run: Run, footing: Footing, events: Events, answer: Answer) -> pl.Series:
+def _fallback_scores(unscored: Unscored, footing: Footing, answer: Answer) -> pl.Series:
     """What the fallback says beside the answer, of the same features; null where it cannot."""
     if answer.source == "fallback":
         return pl.Series(answer.scores, dtype=pl.Float64)
     try:
-        beside, _ = climb(run.store, footing.beside, events)
+        beside, _ = climb(unscored, footing.beside)
     except ModelError:
-        return pl.repeat(None, events.rows, dtype=pl.Float64, eager=True)
+        return pl.repeat(None, unscored.features.rows, dtype=pl.Float64, eager=True)
     return pl.Series(beside.scores, dtype=pl.Float64)
 
 

@@ -44,6 +44,19 @@ class StoredCheckpoint:
         write_over(self.path, hashlib.sha256(content).digest() + content)
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The checkpoints of one training, by the name of the network."""
+
+    store: Store
+    pipeline: str
+    run_id: str
+
+    def __call__(self, network: str) -> StoredCheckpoint:
+        """The checkpoint of a network."""
+        return checkpoint_of(self.store, self.pipeline, self.run_id, network)
+
+
 def checkpoint_of(store: Store, pipeline: str, run_id: str, network: str) -> StoredCheckpoint:
     """The checkpoint of one network of a training."""
     return StoredCheckpoint(store.path(f"{_folder(pipeline)}/{run_id}/{network}"))

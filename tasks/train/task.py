@@ -24,6 +24,7 @@ from tasks.core.artifacts import (
 )
 from tasks.core.batches import BATCH_DATE
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
+from tasks.core.executor import IN_TURN, Executor
 from tasks.core.keys import digest_bytes
 from tasks.core.run import Run
 from tasks.core.store import table_uri
@@ -35,7 +36,7 @@ from tasks.models.comparison import Comparison, compare
 from tasks.models.config import ModelConfig
 from tasks.models.records import Metric, Trained, TrainingReference
 from tasks.task import stage
-from tasks.train.checkpoint import checkpoint_of
+from tasks.train.checkpoint import Shelf, checkpoint_of
 from tasks.train.config import TimeSplit, TrainingConfig
 from tasks.train.evaluate import average
 from tasks.train.fit import Divided as DividedRows
@@ -55,7 +56,7 @@ from tasks.train.rows import rows_of
 from tasks.train.split import LABEL, LABEL_CLASS, PART, assign_parts, assign_within
 from tasks.train.tune import Tuned, tune
 from tasks.train.tune_config import TuningConfig
-from tasks.train.tune_folds import tuning_folds
+from tasks.train.tune_folds import Tuning
 from tasks.train.warm import warmer
 
 _OWN = (EVENT_ID, EVENT_TIME, LABEL)
@@ -150,20 +151,14 @@ def tune_model(
     features: Sequence[str],
     delay: dt.timedelta,
     run_id: str,
+    executor: Executor = IN_TURN,
 ) -> Tuned:
     """The best settings of a search before the test part; the given ones where none is asked."""
     if config is None:
         return Tuned(model, ())
-    rows = run.scan(examples)
-    wanted = dict.fromkeys((*features, *_OWN, *_classes(rows), *training.columns, PART))
-    table = rows.select(list(wanted)).collect()
-    folds = list(tuning_folds(table, features, config.folds, training, delay))
-    return tune(
-        config,
-        folds,
-        training.seed,
-        lambda name: checkpoint_of(run.store, run.pipeline, run_id, name),
-    )
+    material = Tuning(run, examples, tuple(features), config.folds, training, delay)
+    keep = Shelf(run.store, run.pipeline, run_id)
+    return tune(config, material, training.seed, keep, executor)
 
 
 @stage("train")

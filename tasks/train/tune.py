@@ -1,26 +1,25 @@
 """Search the settings of the model, on rows before the test part only.
 
-Trials run in rounds of as many as run at a time, and a round is heard in the order of its numbers:
-with a budget of trials, the same input gives the same trials, however fast the machine is. What is
-finished is kept, so that a tuning that was killed does not try it again.
+Trials run in rounds, and a round is heard in the order of its numbers: with a budget of trials, the
+same input gives the same trials, however fast the machine is and wherever they are computed. What
+is finished is kept, so that a tuning that was killed does not try it again.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.core.errors import ModelError
+from tasks.core.executor import IN_TURN, Executor, Last
 from tasks.core.keys import canonical_json
 from tasks.models.base import Checkpoint
 from tasks.models.config import ModelConfig
@@ -32,8 +31,6 @@ from tasks.train.tune_trial import Fold, Outcome, run_trial
 _SEEN = 4  # finished trials before one is measured against their middle
 
 Keep = Callable[[str], Checkpoint]
-Job = tuple[ModelConfig, int, Sequence[Sequence[float]], Sequence[Checkpoint]]
-Run = Callable[[Sequence[Job]], list[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +50,48 @@ class _Log:
     outcomes: list[Outcome] = dataclasses.field(default_factory=list)
 
 
-def tune(config: TuningConfig, folds: Sequence[Fold], seed: int, keep: Keep) -> Tuned:
+class Material(Protocol):
+    """Names what trials are fitted and judged on; the rows are read by who computes a trial."""
+
+    def read(self) -> Sequence[Fold]:
+        """The folds, at least one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One trial that is to be computed.
+
+    Args:
+        material: what it is fitted and judged on.
+        proposal: what is tried.
+        seed: of the training.
+        bars: of each fold (`run_trial`); none where no trial is ended by them.
+        keep: name → where a training is kept.
+    """
+
+    material: Material
+    proposal: Proposal
+    seed: int
+    bars: Sequence[Sequence[float]]
+    keep: Keep
+
+
+def tune(
+    config: TuningConfig,
+    material: Material,
+    seed: int,
+    keep: Keep,
+    executor: Executor = IN_TURN,
+) -> Tuned:
     """Try configurations within the budget, and choose the one that judges best.
 
     Args:
         config: method, space and budget.
-        folds: what trials are fitted and judged on.
+        material: what trials are fitted and judged on.
         seed: of the search and of each training.
         keep: name → where a training, or the list of trials, is kept.
+        executor: where trials are computed.
 
     Raises:
         ModelError: every trial failed.
@@ -68,27 +99,43 @@ def tune(config: TuningConfig, folds: Sequence[Fold], seed: int, keep: Keep) -> 
     search, checkpoint = search_of(config, seed), keep("trials")
     log = _read(checkpoint.read())
     tried = list[tuple[Proposal, Outcome]]()
-    with _processes(config.parallel, folds) as run:
-        for batch in _rounds(search, config):
-            began = time.monotonic()
-            outcomes = _known(log, batch)
-            if outcomes is None:
-                bars = _bars([each for _, each in tried], len(folds)) if config.prune else ()
-                outcomes = run([_job(each, seed, bars, len(folds), keep) for each in batch])
-                log.seconds += time.monotonic() - began
-                log.settings += [_written(each) for each in batch]
-                log.outcomes += outcomes
-                checkpoint.write(canonical_json(dataclasses.asdict(log)))
-            for proposal, outcome in zip(batch, outcomes, strict=True):
-                search.hear(proposal, outcome.value)
-                tried.append((proposal, outcome))
-            if config.minutes is not None and log.seconds >= 60 * config.minutes:
-                break
+    for batch in _rounds(search, config):
+        began = time.monotonic()
+        outcomes = _known(log, batch)
+        if outcomes is None:
+            bars = _bars([each for _, each in tried]) if config.prune else ()
+            jobs = [Job(material, each, seed, bars, keep) for each in batch]
+            outcomes = list(executor.map(run_job, jobs))
+            log.seconds += time.monotonic() - began
+            log.settings += [_written(each) for each in batch]
+            log.outcomes += outcomes
+            checkpoint.write(canonical_json(dataclasses.asdict(log)))
+        for proposal, outcome in zip(batch, outcomes, strict=True):
+            search.hear(proposal, outcome.value)
+            tried.append((proposal, outcome))
+        if config.minutes is not None and log.seconds >= 60 * config.minutes:
+            break
+    _folds.forget()
     return _chosen(tried, "folds" if config.folds else "stop")
 
 
+def run_job(job: Job) -> Outcome:
+    """Compute one trial, in whichever process this is."""
+    folds, number = _folds(job.material), job.proposal.number
+    checkpoints = [job.keep(f"trial-{number}-{fold}") for fold in range(len(folds))]
+    bars = job.bars or [()] * len(folds)
+    return run_trial(job.proposal.model, folds, job.seed, bars, checkpoints)
+
+
+def _read_folds(material: Material) -> Sequence[Fold]:
+    return material.read()
+
+
+_folds = Last(_read_folds)
+
+
 def _rounds(search: Search, config: TuningConfig) -> Iterator[list[Proposal]]:
-    """Proposals, as many at a time as run at a time, as many in all as the budget has."""
+    """Proposals, as many at a time as are asked, as many in all as the budget has."""
     left = config.trials
     while True:
         count = config.parallel if left is None else min(config.parallel, left)
@@ -129,12 +176,12 @@ def _chosen(tried: Sequence[tuple[Proposal, Outcome]], part: str) -> Tuned:
     return Tuned(tried[best][0].model, trials)
 
 
-def _bars(outcomes: Sequence[Outcome], folds: int) -> tuple[tuple[float, ...], ...]:
+def _bars(outcomes: Sequence[Outcome]) -> tuple[tuple[float, ...], ...]:
     """For each fold the middle of the finished trials' best stop metrics, epoch by epoch."""
     bars = list[tuple[float, ...]]()
-    for fold in range(folds):
-        done = [each.course[fold] for each in outcomes if each.state == "done"]
-        courses = [course for course in done if course]
+    done = [each.course for each in outcomes if each.state == "done"]
+    for of_fold in zip(*done, strict=True):
+        courses = [course for course in of_fold if course]
         if len(courses) < _SEEN:
             bars.append(())
             continue
@@ -142,40 +189,6 @@ def _bars(outcomes: Sequence[Outcome], folds: int) -> tuple[tuple[float, ...], .
         table = [[*course, *[course[-1]] * (length - len(course))] for course in courses]
         bars.append(tuple(float(value) for value in np.median(table, axis=0)))
     return tuple(bars)
-
-
-def _job(
-    proposal: Proposal, seed: int, bars: Sequence[Sequence[float]], folds: int, keep: Keep
-) -> Job:
-    checkpoints = [keep(f"trial-{proposal.number}-{fold}") for fold in range(folds)]
-    return proposal.model, seed, bars or [()] * folds, checkpoints
-
-
-_folds: Sequence[Fold] = ()
-
-
-def _hold(folds: Sequence[Fold]) -> None:
-    """Give a process the rows that all its trials share."""
-    global _folds
-    _folds = folds
-
-
-def _try(job: Job) -> Outcome:
-    model, seed, bars, checkpoints = job
-    return run_trial(model, _folds, seed, bars, checkpoints)
-
-
-@contextmanager
-def _processes(count: int, folds: Sequence[Fold]) -> Iterator[Run]:
-    """What runs a round of trials: this process, or so many others."""
-    if count == 1:
-        yield lambda jobs: [
-            run_trial(model, folds, seed, bars, kept) for model, seed, bars, kept in jobs
-        ]
-        return
-    spawn = multiprocessing.get_context("spawn")  # a fork would share torch's threads
-    with ProcessPoolExecutor(count, spawn, _hold, (folds,)) as pool:
-        yield lambda jobs: list(pool.map(_try, jobs))
 
 
 def _known(log: _Log, batch: Sequence[Proposal]) -> list[Outcome] | None:

@@ -98,7 +98,12 @@ class TuningConfig(Config):
     prune: bool = Field(
         True, description="End a trial whose stop metric falls behind the middle of the others'"
     )
-    parallel: int = Field(1, ge=1, le=64, description="Trials at a time, each a process")
+    parallel: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Trials of a round: proposed together, computed at once if workers are",
+    )
 
     @model_validator(mode="after")
     def _ends(self) -> Self:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
+from tasks.core.artifacts import Examples, Ref
+from tasks.core.event import EVENT_ID, EVENT_TIME
+from tasks.core.run import Run
 from tasks.train.config import (
     BlockFolds,
     FoldsConfig,
@@ -19,10 +23,39 @@ from tasks.train.config import (
 )
 from tasks.train.folds import FIT, TEST, assign_folds
 from tasks.train.rows import classes_of, of_known_class, rows_of
-from tasks.train.split import LABEL_CLASS, PART, assign_within
+from tasks.train.split import LABEL, LABEL_CLASS, PART, assign_within
 from tasks.train.tune_trial import Fold
 
 PARTS = ("fit", "stop")
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Names what the trials of a tuning are fitted and judged on; see `tuning_folds`.
+
+    Args:
+        run: reads the examples.
+        examples: of the training, with `part`.
+        features: columns of the matrices.
+        count: inner folds; 0 for the stop part.
+        training: its split and seed.
+        delay: how long after its event a label is known.
+    """
+
+    run: Run
+    examples: Ref[Examples]
+    features: tuple[str, ...]
+    count: int
+    training: TrainingConfig
+    delay: dt.timedelta
+
+    def read(self) -> list[Fold]:
+        """The folds."""
+        rows = self.run.scan(self.examples)
+        classes = [LABEL_CLASS] if LABEL_CLASS in rows.collect_schema() else []
+        own = (EVENT_ID, EVENT_TIME, LABEL, *classes, *self.training.columns, PART)
+        table = rows.select(list(dict.fromkeys((*self.features, *own)))).collect()
+        return list(tuning_folds(table, self.features, self.count, self.training, self.delay))
 
 
 def tuning_folds(

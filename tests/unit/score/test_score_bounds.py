@@ -77,7 +77,7 @@ def _asked(shifts: dict[str, float]):
     reference = np.linspace(-4, 4, 500, dtype=np.float32)
     evidence = Evidence(reference, np.zeros(500, np.float32), np.zeros(500, np.int32))
 
-    def ask(reader: object, rung: ladder.Rung, events: object, seconds: float | None) -> Answer:
+    def ask(unscored: object, rung: ladder.Rung, seconds: float | None) -> Answer:
         member = Member(None, None, None, None, evidence)
         scores = reference.astype(float) + shifts.get(rung.source, 0.0)
         return Answer(rung, (), member, scores, pl.Series([None] * 500))
@@ -88,7 +88,7 @@ def _asked(shifts: dict[str, float]):
 def test_scores_far_from_the_training_leave_the_night_to_the_next_rung(monkeypatch) -> None:
     monkeypatch.setattr(ladder, "ask", _asked({"champion": 20}))
     places = list(ladder.rungs(Aliases(CHAMPION, PREVIOUS, ())))
-    answer, (passed,) = ladder.climb(None, places, None, ScoringConfig())
+    answer, (passed,) = ladder.climb(None, places, ScoringConfig())
     assert (answer.source, passed.kind, passed.model) == ("previous", "far", "a" * 12 + "/model")
 
 
@@ -96,9 +96,9 @@ def test_where_all_are_far_nobody_answers(monkeypatch) -> None:
     monkeypatch.setattr(ladder, "ask", _asked({"champion": 20, "previous": 20, "fallback": -20}))
     places = list(ladder.rungs(Aliases(CHAMPION, PREVIOUS, ())))
     with pytest.raises(NoScoresError) as caught:
-        ladder.climb(None, places, None, ScoringConfig())
+        ladder.climb(None, places, ScoringConfig())
     assert {each.kind for each in caught.value.passed} == {"far"}
-    assert ladder.climb(None, places, None)[0].source == "champion"
+    assert ladder.climb(None, places)[0].source == "champion"
 
 
 CONFIG = CircuitConfig(failures=2, rest=3)

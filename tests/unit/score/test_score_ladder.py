@@ -38,14 +38,14 @@ def test_the_rungs_are_asked_best_first() -> None:
 def test_a_rung_that_breaks_is_passed_over_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
-    def asked(reader: object, rung: ladder.Rung, events: object, seconds: object) -> Answer:
+    def asked(unscored: object, rung: ladder.Rung, seconds: object) -> Answer:
         if rung.source == "champion":
             raise error
         return Answer(rung, (), Member(None, None, None, None), np.zeros(1), pl.Series([None]))
 
     monkeypatch.setattr(ladder, "ask", asked)
     places = ladder.rungs(Aliases(CHAMPION, PREVIOUS, ()))
-    answer, (passed,) = ladder.climb(None, places, None)
+    answer, (passed,) = ladder.climb(None, places)
     assert answer.source == "previous"
     assert str(passed).startswith(f"champion {'a' * 12}: {reason}")
     assert "\n" not in str(passed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.core.errors import ModelError
+from tasks.core.executor import Processes
 from tasks.models.base import Rows
 from tasks.models.config import MlpConfig
 from tasks.train.checkpoint import StoredCheckpoint
@@ -42,6 +44,13 @@ def rows(count: int, seed: int) -> Rows:
 FOLD = Fold(rows(400, 0), rows(150, 1), rows(150, 2))
 
 
+class Given:
+    """Folds that are at hand, as `tasks.train.tune_folds.Tuning` reads them from a store."""
+
+    def read(self) -> list[Fold]:
+        return [FOLD]
+
+
 class Shelf:
     """Checkpoints in a folder, that kill the tuning at a writing of the list of trials."""
 
@@ -63,7 +72,7 @@ class Shelf:
 
 
 def tuned(folder: Path, **given: Any) -> Tuned:
-    return tune(config(**given), [FOLD], 0, Shelf(folder))
+    return tune(config(**given), Given(), 0, Shelf(folder))
 
 
 def proposals(method: str, count: int, seed: int = 0, **given: Any) -> list[Proposal]:
@@ -146,15 +155,17 @@ def test_a_killed_tuning_goes_on_and_ends_as_one_that_was_not(tmp_path: Path) ->
     whole = tuned(tmp_path / "whole", method="random")
     killed = Shelf(tmp_path / "killed", kill_at=3)
     with pytest.raises(KeyboardInterrupt):
-        tune(config(method="random"), [FOLD], 0, killed)
+        tune(config(method="random"), Given(), 0, killed)
     on = Shelf(tmp_path / "killed")
-    assert tune(config(method="random"), [FOLD], 0, on) == whole
+    assert tune(config(method="random"), Given(), 0, on) == whole
     assert on.writings == 2
 
 
 def test_trials_at_a_time_try_the_same(tmp_path: Path) -> None:
     alone = tuned(tmp_path / "alone", method="random", trials=2, prune=False)
-    both = tuned(tmp_path / "both", method="random", trials=2, prune=False, parallel=2)
+    given = config(method="random", trials=2, prune=False, parallel=2)
+    with closing(Processes(2)) as processes:
+        both = tune(given, Given(), 0, Shelf(tmp_path / "both"), processes)
     assert alone == both
 
 

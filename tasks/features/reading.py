@@ -1,0 +1,87 @@
+"""Read the rows that features are computed from: all of them, or those of one share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+
+import polars as pl
+
+from tasks.core.batches import BATCH_DATE, order, stack
+from tasks.core.event import EVENT_ID, EventConfig
+from tasks.core.run import Run
+from tasks.features.config import FeaturesConfig
+from tasks.features.inputs import Inputs
+from tasks.features.needed import needed
+from tasks.features.timeline import Timeline
+
+_EVENT, _LABEL = "_event", "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the features of a range of dates are computed from, and by what.
+
+    Args:
+        run: reads the tables.
+        config: the families.
+        event: what an event is.
+        inputs: the tables.
+        dates: first and last batch date whose events get features.
+    """
+
+    run: Run
+    config: FeaturesConfig
+    event: EventConfig
+    inputs: Inputs
+    dates: tuple[date, date]
+
+    def timeline(self, taken: pl.Expr | None = None, looks_back: bool = True) -> Timeline:
+        """The prepared rows in order, the events of the dates wanted.
+
+        Args:
+            taken: condition for rows that are read; all where it is not given.
+            looks_back: whether rows of other dates are read as well.
+        """
+        condition = pl.lit(True) if taken is None else taken
+        if not looks_back:
+            condition &= pl.col(BATCH_DATE).is_between(*self.dates)
+        rows = _rows(self, condition)
+        within = rows[BATCH_DATE].is_between(*self.dates)
+        wanted = within & rows.with_columns(self.event.is_event().alias(_EVENT))[_EVENT]
+        others = {
+            name: stack([self.run.scan(ref) for ref in refs])
+            for name, refs in sorted(self.inputs.others.items())
+        }
+        label = _label(self, rows)
+        return Timeline(rows, self.event, wanted, others, label, self.inputs.folder)
+
+
+def _rows(source: Source, condition: pl.Expr) -> pl.DataFrame:
+    """The rows that meet a condition in order, in the columns that are needed."""
+    parts = [source.run.scan(ref) for ref in source.inputs.prepared]
+    names = needed(source.config, source.event, parts[-1].collect_schema().names())
+    frames = [part.select(names).filter(condition).collect() for part in parts]
+    rows = pl.concat(frames)
+    if _follow_each_other(frames, source.event.time):
+        return rows
+    return rows.sort(order(source.event), nulls_last=True)
+
+
+def _follow_each_other(frames: Sequence[pl.DataFrame], time: str | None) -> bool:
+    """Whether tables that are in order are so as they stand, one after the other."""
+    some = [frame[time] for frame in frames if frame.height] if time else []
+    if time is None or any(times.null_count() for times in some):
+        return len(frames) == 1
+    return all(before[-1] < after[0] for before, after in pairwise(some))
+
+
+def _label(source: Source, rows: pl.DataFrame) -> pl.Series | None:
+    """The label of each row; a row that is no event has none."""
+    if source.inputs.labels is None:
+        return None
+    labels = source.run.scan(source.inputs.labels).select(EVENT_ID, _LABEL).collect()
+    ids = rows.select(source.event.id())
+    return ids.join(labels, on=EVENT_ID, how="left", maintain_order="left")[_LABEL]
