@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 from click.exceptions import Exit
+from rich.markup import escape
 
 from flows import terminal
 from flows.pipeline import Pipeline, load
@@ -47,6 +48,7 @@ def check(file: str, as_json: bool) -> None:
         "sources": sorted(pipeline.config.sources),
         "expectations": counts,
         "variables_missing": pipeline.missing_secrets(),
+        "nobody_told": pipeline.unheard(),
     }
     if as_json:
         terminal.print_json(found)
@@ -54,8 +56,15 @@ def check(file: str, as_json: bool) -> None:
     terminal.out.print(f"[bold]{pipeline.name}[/] is in order: {pipeline.file.path}")
     for table, count in counts.items():
         terminal.out.print(f"  {table}: {count} expectations")
+    tell_missing(pipeline)
+
+
+def tell_missing(pipeline: Pipeline) -> None:
+    """Name the variables that have no value: those a run waits for, and those it goes without."""
     for name in pipeline.missing_secrets():
         terminal.out.print(f"  [yellow]to be set before a run:[/] {name}")
+    for sentence in pipeline.unheard():
+        terminal.out.print(f"  [yellow]warning:[/] {escape(sentence)}", soft_wrap=True)
 
 
 def schema(subject: str) -> None:

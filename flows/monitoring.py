@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
 
-from flows import clock
+from flows import afterwards, clock
 from flows.explored import UNIT, explored_fact
 from flows.flow_runs import due_date, run_name
 from flows.history import verdicts
@@ -82,7 +82,8 @@ def monitor(pipeline: str, date: dt.date | None = None, train: bool = False) -> 
             train_flow.fn(pipeline, known_by)
         elif FlowRunContext.get() is not None:
             _ask_for_training(loaded, reasons)
-    return replace(realised, due=reasons)
+    told = (*loaded.unheard(), *afterwards.follow_monitoring(loaded))
+    return replace(realised, due=reasons, warnings=told)
 
 
 def _measure(

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from prefect import flow
 
-from flows import arrivals, circuits, clock, delta, pruning
+from flows import afterwards, arrivals, circuits, clock, delta
 from flows.beside import Rows, beside
-from flows.changes import keep_changes
 from flows.compute import computing
 from flows.costs import Costs, counting
 from flows.flow_runs import due_date, run_name
@@ -19,9 +18,9 @@ from flows.landing import Landing, land
 from flows.options import NightOptions
 from flows.pipeline import Pipeline, load
 from flows.preparing import prepare_on
-from flows.publishing import Night, Outcome, closed_night, publish_night, refresh_index
+from flows.publishing import Night, Outcome, closed_night, publish_night
 from flows.then import aliases_then
-from flows.watching import tell_drift, tell_stopped
+from flows.watching import tell_stopped
 from tasks.core.artifacts import Labels, Passed, Ref, Shadow
 from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, LamplighterError, NoScoresError, SchemaDriftError
@@ -55,7 +54,7 @@ def nightly(
     day = date or due_date(loaded.config.timezone)
     if not loaded.config.calendar.is_open(day):
         return closed_night(loaded, day)
-    delta.roll_forward(loaded)
+    delta.check(loaded)
     with (
         counting() as costs,
         open_run(loaded.store, loaded.name, str(day), clock.attempt_name()) as run,
@@ -71,10 +70,7 @@ def nightly(
                 publish_stopped(run, loaded, error, costs)
             tell_stopped(loaded, day, error)
             raise
-    beside = (*not_then, *keep_changes(loaded, [day]), *tell_drift(loaded, day, night.report))
-    refresh_index(loaded)
-    pruning.after_night(loaded)
-    delta.roll_forward(loaded)
+    beside = (*not_then, *afterwards.follow_night(loaded, day, night.report))
     stale = arrivals.stale_nights(loaded, arrivals.all_kept(loaded))
     return replace(night, stale=tuple(stale), warnings=(*night.warnings, *beside))
 

@@ -91,6 +91,8 @@ def failures(done: Sequence[Delivery]) -> tuple[str, ...]:
 
 def _send(pipeline: Pipeline, secret: str, notice: Notice) -> str:
     """Send one notice; why that failed, or nothing."""
+    if secret not in pipeline.secrets:
+        return "no environment variable of that name is set"
     import apprise
 
     # Without files of its own, and without following an answer to an address nobody named.

@@ -31,6 +31,7 @@ from tasks.validate.config import SuiteSource
 SHIPPED = Path(__file__).parent / "pipelines"
 _SHIPPED_SUITES = Path(__file__).parents[1] / "expectations" / "suites"
 _OF_NO_TABLE = {"retention", "compute"}  # what may change while the tables stay the same
+_NOTIFY = ("monitoring", "notify")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -88,18 +89,26 @@ class Pipeline:
         return tuple(self.config.sources[table].columns)
 
     def missing_secrets(self) -> list[str]:
-        """The variables the file mentions and the environment does not tell."""
-        named = (name for _, name in _variables(self.file.content))
+        """The variables a run waits for and the environment does not tell."""
+        named = (name for path, name in _variables(self.file.content) if path[:2] != _NOTIFY)
         return [name for name in dict.fromkeys(named) if name not in self.secrets]
 
+    def unheard(self) -> list[str]:
+        """Who is not told of anything, for the environment lacks their address; a sentence each."""
+        return [
+            f"{each.secret} is not set: nobody is told there of {', '.join(each.on)}"
+            for each in self.config.monitoring.notify
+            if each.secret not in self.secrets
+        ]
+
     def check_secrets(self) -> None:
-        """Hold that every variable the file mentions has a value.
+        """Hold that every variable the file mentions has a value, save addresses of notices.
 
         Raises:
             ConfigError: the first that has none, with its line.
         """
         for path, name in _variables(self.file.content):
-            if name not in self.secrets:
+            if name not in self.secrets and path[:2] != _NOTIFY:
                 raise ConfigError(
                     f"a value for ${{{name}}}",
                     found="no environment variable of that name",

@@ -62,6 +62,8 @@ def run(name: str, keep: dt.timedelta | None, yes: bool, as_json: bool) -> None:
             do="Say it: lamplighter prune NAME --keep 90d, or retention: {keep: 90d}.",
         )
     pruned = _prune(pipeline, span) if yes else _weigh(pipeline, *_planned(pipeline, span), False)
+    if yes:
+        delta.roll_forward(pipeline)
     if as_json:
         terminal.print_json(
             {field: getattr(pruned, field) for field in Pruned.__dataclass_fields__}
@@ -88,7 +90,6 @@ def _prune(pipeline: Pipeline, keep: dt.timedelta) -> Pruned:
         prune(store, aged, attempt, lambda _: None)
     if aged:
         refresh_index(pipeline)
-        delta.roll_forward(pipeline)
     return pruned
 
 

@@ -101,7 +101,7 @@ def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) 
     """Report a night and commit it: from here on the date has these tables."""
     made = provenance(pipeline, run.batch, outcome.inputs, outcome.scored.model_version)
     page = publish(run, _report(pipeline, outcome, made))
-    night = _night(run, outcome, made, page)
+    night = _night(run, pipeline, outcome, made, page)
     publish_run(run, _record(pipeline, night, made, costs))
     _put_up(run, made)
     held = [ref.uri for ref in outcome.landing.held]
@@ -151,7 +151,9 @@ def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightRepo
     )
 
 
-def _night(run: Run, outcome: Outcome, made: Provenance, page: Ref[Report]) -> Night:
+def _night(
+    run: Run, pipeline: Pipeline, outcome: Outcome, made: Provenance, page: Ref[Report]
+) -> Night:
     scored, ledger = outcome.scored, outcome.ledger
     return Night(
         pipeline=made.pipeline,
@@ -167,7 +169,7 @@ def _night(run: Run, outcome: Outcome, made: Provenance, page: Ref[Report]) -> N
         degraded=scored.degraded,
         gaps=outcome.gaps,
         report=page.uri,
-        warnings=(*scored.warnings, *outcome.landing.warnings),
+        warnings=(*scored.warnings, *outcome.landing.warnings, *pipeline.unheard()),
         checks_failed=tuple(_checks_failed(run, outcome.landing.validated.quality)),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows import circuits, terminal
+from flows import circuits, delta, terminal
 from flows.pipeline import Pipeline, load
 from flows.service.places import names_a_pipeline
 from tasks.core import lease
@@ -46,6 +46,8 @@ def describe(pipeline: Pipeline) -> dict[str, Any]:
         "circuits": _circuits(pipeline),
         "held": _held(pipeline),
         "open_incidents": list(_open_incidents(records, nights)),
+        "delta_behind": delta.behind(pipeline),
+        "nobody_told": pipeline.unheard(),
     }
 
 
@@ -109,6 +111,11 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "circuits", "all closed"
     yield "running", ", ".join(found["held"]) or "nothing"
     yield "open incidents", ", ".join(found["open_incidents"]) or "none"
+    if behind := found["delta_behind"]:
+        catch_up = f"lamplighter delta {found['pipeline']}"
+        yield "Delta Lake", f"{behind:,} batch dates of tables behind; {catch_up} catches up"
+    for sentence in found["nobody_told"]:
+        yield "warning", sentence
 
 
 def _verdict(night: dict[str, Any]) -> str:

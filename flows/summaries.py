@@ -72,6 +72,7 @@ def tell_training(training: Training, folder: Path) -> None:
         [f"the deep model failed: {training.trained.failure}"] if training.trained.failure else []
     )
     _warn(f"history lacks {gap}" for gap in training.gaps)
+    _warn(training.warnings)
     out.print(table("On the part kept for the test", list(_metric_rows(training.trained.metrics))))
     tell_paths({"report": folder / training.report})
 
@@ -120,6 +121,7 @@ def tell_realised(realised: Realised) -> None:
     if realised.challenger:
         out.print(escape(realised.challenger), soft_wrap=True)
     _warn(f"a training is due by {reason.rule}: {reason.text}" for reason in realised.due)
+    _warn(realised.warnings)
 
 
 def _tell_overall(whole: Quality) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows import clock, delta
+from flows import afterwards, clock, delta
 from flows.beside import Rows
 from flows.compute import computing
 from flows.costs import Costs, counting
@@ -106,6 +106,7 @@ def train(
     """
     loaded = options.applied(load(pipeline))
     loaded.check_secrets()
+    delta.check(loaded)
     material = _material(loaded, date or due_date(loaded.config.timezone))
     with (
         counting() as costs,
@@ -114,8 +115,8 @@ def train(
         keep_reports(run)
         with computing(loaded, run) as computed:
             training = _train(run, computed, material, costs)
-    delta.roll_forward(loaded)
-    return training
+    told = afterwards.follow_training(loaded, training.trained.reference.known_by)
+    return dataclasses.replace(training, warnings=told)
 
 
 def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Training:

@@ -36,6 +36,7 @@ class Training:
         gaps: dates the window lacks, with the reason.
         report: URI of its page.
         standing: whether it serves, and why.
+        warnings: what could not be done after it was registered, one sentence each.
     """
 
     trained: Trained
@@ -44,6 +45,7 @@ class Training:
     gaps: tuple[str, ...]
     report: str
     standing: Standing = AT_ONCE
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """What a program reads of it."""
@@ -61,6 +63,7 @@ class Training:
             "metrics": [asdict(metric) for metric in self.trained.metrics],
             "failure": self.trained.failure,
             "gaps": list(self.gaps),
+            "warnings": list(self.warnings),
             "report": self.report,
         }
 

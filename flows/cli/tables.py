@@ -1,4 +1,4 @@
-"""The commands for what was published: `show`, `export`, `lineage`, `data-docs`, `prune`."""
+"""What is done with published tables: `show`, `export`, `delta`, `lineage`, `prune`, Data Docs."""
 
 from __future__ import annotations
 
@@ -63,6 +63,16 @@ def export(table: str, name: str | None, date: dt.date | None, file: Path, as_js
     exporting.run(table, name, date, file, as_json)
 
 
+@click.command()
+@click.argument("name")
+@as_json
+def delta(name: str, as_json: bool) -> None:
+    """Bring the Delta Lake tables of the pipeline NAME up to its Parquet tables."""
+    from flows import delta as publication
+
+    publication.run(name, as_json)
+
+
 @click.command("data-docs")
 @click.argument("name")
 @click.option("--date", "date", type=Date(), required=True, help="Batch date.")
@@ -86,5 +96,6 @@ COMMANDS = (
     show,
     prune,
     export,
+    delta,
     data_docs,
 )

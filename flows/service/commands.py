@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from flows import terminal
+from flows.commands import tell_missing
 from flows.pipeline import environment, load, variable
 from flows.service.places import Places, Running, pipeline_files
 from flows.service.settings import Listening
@@ -26,7 +27,7 @@ def up(folder: Path, listening: Listening, foreground: bool) -> None:
     places, joined = Places(folder.absolute()), variable("PREFECT_API_URL")
     files = pipeline_files(places.folder)
     for file in files:
-        load(str(file))  # a mistake in a file is told before anything is started
+        tell_missing(load(str(file)))  # a mistake in a file is told before anything is started
     running = places.running() if lease.is_held(places.lock) else None
     if running:
         _renew(running, files)

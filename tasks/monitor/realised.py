@@ -85,6 +85,7 @@ class Realised:
             where there is none.
         due: why a training is due; empty where none is.
         exploration: what lots cost and found; None where none were drawn.
+        warnings: what a reader should know of the monitoring itself, one sentence each.
     """
 
     nights: tuple[Quality, ...]
@@ -92,6 +93,7 @@ class Realised:
     challenger: str = ""
     due: tuple[Reason, ...] = ()
     exploration: Exploration | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def realised(

@@ -64,7 +64,6 @@ def overwrite(folder: Path, table: str, batch_date: str, rows: pl.LazyFrame) -> 
         StoreError: the table cannot take these columns, or is damaged.
     """
     from deltalake import CommitProperties, write_deltalake
-    from deltalake.exceptions import DeltaError
 
     day = pl.lit(batch_date).str.to_date().alias(BATCH_DATE)
     facts = {"lamplighter.contract_version": VERSION, "lamplighter.batch_date": batch_date}
@@ -81,20 +80,19 @@ def overwrite(folder: Path, table: str, batch_date: str, rows: pl.LazyFrame) -> 
             description=f"One row for {TABLES[table].one_row_for}." if table in TABLES else None,
             commit_properties=CommitProperties(custom_metadata=facts),
         )
-    except (DeltaError, pa.ArrowException) as error:
+    except Exception as error:  # of Delta, Arrow, Polars or the disk: the library names no base
         raise _damaged(folder, error) from error
 
 
 def withdraw(folder: Path, batch_date: str) -> None:
     """Take a batch date away, and the files that nobody has needed for a week."""
     from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
 
     try:
         table = DeltaTable(folder)
         table.delete(f"{BATCH_DATE} = '{batch_date}'")
         table.vacuum(dry_run=False)
-    except DeltaError as error:
+    except Exception as error:
         raise _damaged(folder, error) from error
 
 
@@ -148,5 +146,6 @@ def _damaged(folder: Path, error: Exception) -> StoreError:
         "a Delta table that takes the batch date",
         found=f"{type(error).__name__}: {str(error)[:300]}",
         where=str(folder),
-        do="Delete this folder: the next run makes it anew from the Parquet tables.",
+        do="Mend what it names, or delete this folder: the next night, or lamplighter delta NAME, "
+        "makes it anew from the Parquet tables.",
     )

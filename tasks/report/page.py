@@ -18,7 +18,6 @@ from tasks.report.records import Incident, NightReport, TrainingReport
 _REASONS_SHOWN = 3
 _ALERTS_OPEN = 10
 _TEST = "test"
-_CHANGES_BEGIN, _CHANGES_END = b"<!-- changes -->", b"<!-- /changes -->"
 
 
 def night_page(seen: view.NightView) -> bytes:
@@ -51,9 +50,20 @@ def with_changes(night: bytes, compared: pl.DataFrame) -> bytes:
         compared: the public changes table.
     """
     section = _render("changes.html", measures=view.see_changes(compared))
-    head, _, rest = night.partition(_CHANGES_BEGIN)
-    _, _, tail = rest.partition(_CHANGES_END)
-    return head + _CHANGES_BEGIN + b"\n" + section + _CHANGES_END + tail
+    return _at_mark(night, b"changes", section)
+
+
+def with_afterwards(content: bytes, sentences: Sequence[str]) -> bytes:
+    """A night's or training's page that says what could not be done after it, at its mark."""
+    return _at_mark(content, b"afterwards", _render("afterwards.html", sentences=sentences))
+
+
+def _at_mark(content: bytes, mark: bytes, section: bytes) -> bytes:
+    """A page with a section in the place of what stands between a pair of marks."""
+    begin, end = b"<!-- %s -->" % mark, b"<!-- /%s -->" % mark
+    head, _, rest = content.partition(begin)
+    _, _, tail = rest.partition(end)
+    return head + begin + b"\n" + section + end + tail
 
 
 def training_page(report: TrainingReport) -> bytes:

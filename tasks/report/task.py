@@ -10,6 +10,7 @@ import polars as pl
 
 from tasks.core.artifacts import Ref, Report, Selection
 from tasks.core.keys import canonical_json
+from tasks.core.parquet import read_metadata
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.report import justification, page, summary, tables, trends, view
@@ -119,6 +120,26 @@ def publish_changes(run: Run, compared: pl.DataFrame, made: Provenance) -> None:
     night = next(ref for ref in run.written() if ref.uri == uri)
     told = page.with_changes(run.read_bytes(night), frame)
     _write_page(run, made, told, "report.html")
+
+
+@stage("report_afterwards")
+def publish_afterwards(
+    run: Run, row: Ref[Report], page_of: Ref[Report], sentences: Sequence[str]
+) -> None:
+    """Add to a published run's row and page what could not be done after it.
+
+    Args:
+        run: of the batch, which keeps what was published.
+        row: the run's row in `runs`.
+        page_of: its page.
+        sentences: what could not be done.
+    """
+    frame = run.scan(row).collect()
+    told = pl.Series([[*frame["warnings"][0], *sentences]], dtype=frame.schema["warnings"])
+    amended = frame.with_columns(warnings=told)
+    run.write_table(Report, amended, row.uri, read_metadata(run.path(row)))
+    content = page.with_afterwards(run.read_bytes(page_of), sentences)
+    run.write_bytes(Report, content, page_of.uri)
 
 
 @stage("report_realised")

@@ -26,6 +26,7 @@ class NightLine:
         score_source: `champion`, `previous` or `fallback`.
         model_version: version of that model.
         reason: why a lower rung scored; empty otherwise.
+        warnings: what a reader should know of it, one sentence each.
     """
 
     batch_date: str
@@ -39,6 +40,7 @@ class NightLine:
     score_source: str
     model_version: str
     reason: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def quarantined_share(self) -> float | None:
@@ -68,6 +70,7 @@ def see_line(
         score_source=run["score_source"] or "",
         model_version=run["model_version"] or "",
         reason=run["reason"] or "",
+        warnings=tuple(run["warnings"] or ()),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,34 @@ def test_a_pruned_date_goes_from_the_delta_tables(shop: Shop) -> None:
     assert not differs(shop, "scores")
 
 
+def test_a_damaged_delta_table_stops_no_night_and_is_told_until_it_is_mended(shop: Shop) -> None:
+    from click.testing import CliRunner
+
+    later = NIGHT + dt.timedelta(days=1)
+    for log in (folder(shop, "alerts") / "_delta_log").glob("*"):
+        log.write_bytes(b"damaged")
+    night = shop.run(later)
+    (warning,) = (each for each in night.warnings if "Delta" in each)
+    assert "lamplighter delta retail" in warning
+    assert str(folder(shop, "alerts")) in warning
+    reports = shop.store.root / "reports/retail"
+    (row,) = pl.read_parquet(reports / f"runs/batch_date={later}/night.parquet").to_dicts()
+    assert warning in row["warnings"]
+    assert "Delta tables were behind" in (shop.store.root / night.report).read_text()
+    assert "Delta tables were behind" in (reports / "index.html").read_text()
+    found = trace(reports / f"runs/batch_date={later}/night.parquet")
+    assert (found["batch_date"], found["table"]) == (str(later), "runs")
+    assert not differs(shop, "scores"), "the other tables are brought up"
+    status = CliRunner().invoke(cli, ["status", str(shop.file), "--json"])
+    assert json.loads(status.output)[0]["delta_behind"] > 0
+    again = CliRunner().invoke(cli, ["delta", str(shop.file)])
+    assert isinstance(again.exception, StoreError)
+    shutil.rmtree(folder(shop, "alerts"))
+    assert CliRunner().invoke(cli, ["delta", str(shop.file)]).exception is None
+    assert not any(differs(shop, table) for table in ("alerts", "runs"))
+    assert publication.behind(load(str(shop.file))) == 0
+
+
 def test_tables_made_anew_keep_no_old_file(shop: Shop) -> None:
     shop.run(NIGHT)
     before = set(folder(shop, "runs").rglob("*.parquet"))
@@ -167,7 +196,7 @@ def test_numbers_and_times_that_delta_lacks_are_widened(tmp_path: Path) -> None:
 
 def test_a_table_that_cannot_take_the_rows_says_what_to_do(tmp_path: Path) -> None:
     delta.overwrite(tmp_path / "t", "ledger", "2010-01-01", pl.LazyFrame({"a": [1]}))
-    with pytest.raises(StoreError, match="Delete this folder"):
+    with pytest.raises(StoreError, match="delete this folder"):
         delta.overwrite(tmp_path / "t", "ledger", "2010-01-02", pl.LazyFrame({"a": [[1]]}))
 
 

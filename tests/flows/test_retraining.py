@@ -14,7 +14,9 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from flows.cli import cli
 from flows.demo.services import demo_services
 from flows.monitoring import monitor
 from flows.pipeline import environment
@@ -140,6 +142,21 @@ def test_a_notice_that_is_not_accepted_stops_nothing_and_is_recorded(shop: Shop,
     (delivery,) = _deliveries(shop)
     assert delivery["failure"] == "it was not accepted"
     assert delivery["notice"]["event"] == "retraining"
+
+
+def test_an_address_that_is_not_set_stops_no_night_and_is_named(shop: Shop) -> None:
+    _watch(shop, retrain={"age": "1d"}, notify=[{"to": "${OPS}", "on": ["retraining"]}])
+    night = shop.run(NIGHT)
+    told = "OPS is not set: nobody is told there of retraining"
+    assert told in night.warnings
+    runs = shop.store.root / f"reports/retail/runs/batch_date={NIGHT}/night.parquet"
+    assert told in pl.read_parquet(runs)["warnings"][0]
+    for command in ("check", "status"):
+        found = CliRunner().invoke(cli, [command, str(shop.file), "--json"])
+        assert told in found.output, command
+    assert told in _monitor(shop, NIGHT).warnings
+    (delivery,) = _deliveries(shop)
+    assert delivery["failure"] == "no environment variable of that name is set"
 
 
 def test_an_address_nobody_knows_is_recorded_by_its_name_alone(shop: Shop) -> None:
