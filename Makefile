@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-long test-faults soak check sbom bench lock clean
+.PHONY: help install demo test test-long test-faults soak check docs sbom lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,10 @@ test-faults: install  ## everything of infra/docs/reliability.md and security.md
 
 soak: install  ## sixty nights with faults, compared with sixty without
 	$(BIN)/python -m tests.faults.soak --nights 60 --seed 0
+
+docs: install  ## the documentation as pages, in build/docs
+	$(BIN)/python infra/reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file infra/mkdocs.yml
 
 sbom: install  ## what is installed, as CycloneDX 1.6 in lamplighter.cdx.json
 	$(BIN)/python infra/sbom.py > lamplighter.cdx.json
