@@ -27,16 +27,18 @@ from tasks.core.commit import commit, committed_batches, last_commit, open_run
 from tasks.core.errors import ConfigError, DataError, LamplighterError
 from tasks.core.records import Commit
 from tasks.core.run import Run
-from tasks.core.store import table_uri
+from tasks.core.store import Store, table_uri
 from tasks.labels.config import Disposition, NoLabel
 from tasks.labels.task import label_events
-from tasks.models.aliases import BATCH, find_aliases
+from tasks.models.aliases import BATCH, Aliases, find_aliases
 from tasks.models.bundle import open_bundle, version_of
+from tasks.monitor.paired import paired
 from tasks.monitor.realised import Quality, Realised
 from tasks.monitor.retrain import Reason, due
 from tasks.monitor.task import realise
 from tasks.report.task import publish_realised
 
+_PAIRED = "paired"
 TRAINING_DUE = "lamplighter.training-due"
 
 
@@ -103,10 +105,11 @@ def _measure(
             run, config.label, config.event, answers, known_by, verdicts=said
         )
         scored = [scores for _, scores in within.values()]
-        found = by_labels(run, pipeline, scored, labels)
         realised = realise(run, scored, [labels], isinstance(config.label, Disposition))
+        facts = _publish(run, pipeline, within, realised, known_by)
+        found = by_labels(run, pipeline, scored, labels, facts[_PAIRED])
         run.discard(labels)
-        _publish(run, pipeline, within, realised, known_by)
+        commit(run, facts)
     return replace(realised, challenger=promote_better(pipeline, found))
 
 
@@ -116,8 +119,11 @@ def _publish(
     nights: Mapping[dt.date, tuple[Commit, Ref[Scores]]],
     realised: Realised,
     known_by: dt.date,
-) -> None:
-    """Write the row of each night; what was measured by a later date stays."""
+) -> dict[str, Any]:
+    """Write the row of each night, and give the facts of the commit.
+
+    What was measured by a later date stays.
+    """
     before = last_commit(run.store, run.pipeline, UNIT)
     known: dict[str, str] = dict(before.facts["known_by"]) if before else {}
     fresh = {
@@ -138,8 +144,13 @@ def _publish(
             record.facts["run_id"],
         )
         publish_realised(run, _row(quality, known_by), made)
-    merged = known | dict.fromkeys(fresh, str(known_by))
-    commit(run, {"kind": UNIT, "known_by": merged, **explored_fact(realised, known_by)})
+    record = before.facts.get(_PAIRED, {}) if before else {}
+    return {
+        "kind": UNIT,
+        "known_by": known | dict.fromkeys(fresh, str(known_by)),
+        _PAIRED: paired(fresh.values(), record, known_by, pipeline.config.label.delay),
+        **explored_fact(realised, known_by),
+    }
 
 
 def _row(quality: Quality, known_by: dt.date) -> dict[str, Any]:
@@ -158,6 +169,8 @@ def _row(quality: Quality, known_by: dt.date) -> dict[str, Any]:
         "recall": quality.recall,
         "average_precision": quality.average_precision,
         "fallback_average_precision": quality.fallback_average_precision,
+        "challenger_version": quality.challenger_version,
+        "challenger_average_precision": quality.challenger_average_precision,
     }
     for name in ("precision", "recall"):
         found = getattr(quality.estimate, name) if quality.estimate else None
@@ -173,24 +186,41 @@ def _due(
     realised: Realised,
     day: dt.date,
 ) -> tuple[Reason, ...]:
-    """Why a training is due, by the nights that the present champion scored."""
+    """Why a training is due, by the nights that the champion scored since the last training.
+
+    While a challenger is on trial none is: another training would take its place.
+    """
     store = pipeline.store
     aliases = find_aliases(store, last_commit(store, pipeline.name, BATCH))
     if aliases is None:
         return ()
-    champion = version_of(aliases.champion)
-    records = [record for record, _ in nights.values()]
-    own = {r.batch: r for r in records if r.facts.get("model_version") == champion}
+    config, champion = pipeline.config, version_of(aliases.champion)
+    own = {q.batch_date: q for q in realised.nights if _is_by(q, champion)}
     try:
-        trained = open_bundle(store, aliases.champion).facts.reference.known_by
-        found = [drifted(pipeline, record) for _, record in sorted(own.items())]
+        trained = _trained_by(store, aliases)
+        trial = config.label.delay + config.monitoring.retrain.trial
+        if aliases.challenger is not None and day < trained + trial:
+            return ()
+        since = (nights[each][0] for each in sorted(nights) if str(each) in own and each > trained)
+        found = [drifted(pipeline, record) for record in since]
     except LamplighterError as error:
         return (Reason("damage", f"{error.required}; found {error.found}"),)
-    whole = [q for q in realised.nights if q.batch_date in own and q.status == "realised"]
+    whole = [q for q in own.values() if q.status == "realised"]
     hits = sum(q.hits for q in whole), sum(q.promised for q in whole)
     far = [each for each in found if each is not None]
-    config = pipeline.config.monitoring.retrain
-    return due(config, dt.date.fromisoformat(trained), day, far, hits)
+    return due(config.monitoring.retrain, trained, day, far, hits)
+
+
+def _is_by(night: Quality, champion: str) -> bool:
+    """Whether a version scored a night as the champion, and not its fallback."""
+    return (night.model_version, night.score_source) == (champion, "champion")
+
+
+def _trained_by(store: Store, aliases: Aliases) -> dt.date:
+    """By when labels were known to the last training, of the champion or of its challenger."""
+    models = filter(None, (aliases.champion, aliases.challenger))
+    known = (open_bundle(store, model).facts.reference.known_by for model in models)
+    return max(map(dt.date.fromisoformat, known))
 
 
 def _tell(pipeline: Pipeline, day: dt.date, reasons: tuple[Reason, ...]) -> None:

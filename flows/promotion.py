@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from prefect import flow
 from pydantic import Field
@@ -113,7 +115,11 @@ def standing(
 
 
 def by_labels(
-    run: Run, pipeline: Pipeline, nights: list[Ref[Scores]], labels: Ref[Labels]
+    run: Run,
+    pipeline: Pipeline,
+    nights: list[Ref[Scores]],
+    labels: Ref[Labels],
+    record: Mapping[str, Any],
 ) -> Comparison | None:
     """How the challenger and the champion ranked the nights that both scored, by known labels.
 
@@ -124,7 +130,8 @@ def by_labels(
         return None
     versions = version_of(aliases.challenger), version_of(aliases.champion)
     training = pipeline.config.training
-    return compare_realised(run, nights, labels, versions, training.promotion.rounds, training.seed)
+    rounds, seed = training.promotion.rounds, training.seed
+    return compare_realised(run, nights, labels, versions, record, rounds, seed)
 
 
 def promote_better(pipeline: Pipeline, found: Comparison | None) -> str:

@@ -26,17 +26,20 @@ def sample(name: str) -> Path:
     return packaged if packaged.is_file() else Path(__file__).parents[2] / "infra" / "demo" / name
 
 
-def lay_out_retail(folder: Path, pipeline_file: Path) -> list[date]:
+def lay_out_retail(
+    folder: Path, pipeline_file: Path, lines: pl.DataFrame | None = None
+) -> list[date]:
     """Write daily CSV drops, the product list, the customer database and the pipeline file.
 
     Args:
         folder: where; files that are there already are written anew.
         pipeline_file: the pipeline file to copy beside them.
+        lines: invoice lines to take in place of the sample.
 
     Returns:
         The trading days, in order.
     """
-    lines = pl.read_parquet(sample("retail.parquet"))
+    lines = pl.read_parquet(sample("retail.parquet")) if lines is None else lines
     folder.mkdir(parents=True, exist_ok=True)
     by_day = lines.with_columns(day=pl.col("InvoiceDate").dt.date()).partition_by(
         "day", include_key=False, as_dict=True, maintain_order=True

@@ -7,10 +7,39 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.models.base import Vector
+from tasks.models.confidence_sequence import mean_interval
 from tasks.models.metrics import average_precision, rank_rows
 
 FEWEST_POSITIVES = 20  # with fewer, one lucky event decides
 _FEWEST_DAYS = 8  # with fewer, resampled days say little; rows are resampled instead
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Differences in average precision, night by night, of which one looks at each.
+
+    Args:
+        nights: nights whose labels are all known and among whose events is a positive.
+        low: lower end of the mean's interval at every look at once, challenger less champion.
+        high: its upper end.
+    """
+
+    nights: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, differences: Vector) -> Watched:
+        """Of the differences, in the order of their nights."""
+        return cls(len(differences), *mean_interval(differences))
+
+    def __str__(self) -> str:
+        if not np.isfinite(self.low):
+            return f"{self.nights} nights are too few to look at them every night"
+        return (
+            f"a night, however often one looks, {self.low:+.3f} to {self.high:+.3f} in "
+            f"{self.nights} nights"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +53,7 @@ class Comparison:
         champion: its average precision.
         low: lower end of the 95% interval of the difference, challenger less champion.
         high: its upper end.
+        watched: of a comparison that is made again every night, the nightly differences.
     """
 
     rows: int
@@ -32,6 +62,7 @@ class Comparison:
     champion: float
     low: float
     high: float
+    watched: Watched | None = None
 
     @property
     def decides(self) -> bool:
@@ -41,7 +72,8 @@ class Comparison:
     @property
     def better(self) -> bool:
         """Whether the challenger is better beyond chance."""
-        return self.decides and self.low > 0
+        beyond_chance = self.decides and self.low > 0
+        return beyond_chance and (self.watched is None or self.watched.low > 0)
 
     def __str__(self) -> str:
         if not self.decides:
@@ -53,6 +85,7 @@ class Comparison:
             f"average precision {self.challenger:.3f} against {self.champion:.3f} on "
             f"{self.rows:,} rows that neither was fitted on; difference "
             f"{self.challenger - self.champion:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+            + (f"; {self.watched}" if self.watched else "")
         )
 
 
@@ -85,7 +118,8 @@ def compare(
     )
     rows, positives = len(labels), int(labels.sum())
     if not positives:
-        return Comparison(rows, 0, *[float("nan")] * 4)
+        nothing = float("nan")
+        return Comparison(rows, 0, nothing, nothing, nothing, nothing)
     rankings = rank_rows(labels, challenger), rank_rows(labels, champion)
     values = [average_precision(ranking) for ranking in rankings]
     generator, differences = np.random.default_rng(seed), []

@@ -44,7 +44,11 @@ class RetrainConfig(Config):
 
     drift: DriftRule | None = Field(None, description="By drift")
     decay: DecayRule | None = Field(None, description="By what alerts turned out to be worth")
-    age: Duration | None = Field(None, description="By the time since the champion's last label")
+    age: Duration | None = Field(None, description="By the time since the last training")
+    trial: Duration = Field(
+        dt.timedelta(days=30),
+        description="How long a challenger's nights are judged before another training is due",
+    )
 
 
 Event = Literal["incident", "failed", "drift", "decay", "retraining"]

@@ -41,6 +41,10 @@ class Quality:
         interval: 95% bootstrap interval of the average precision; over all nights only.
         fallback_interval: the same of XGBoost.
         is_reviewed: whether only alerts have labels, for they are reviewers' verdicts.
+        score_source: `champion`, `previous` or `fallback`; empty over all nights.
+        model_version: of the model that scored.
+        challenger_version: of the challenger that scored every event beside the champion, if so.
+        challenger_average_precision: its average precision.
     """
 
     batch_date: str
@@ -61,6 +65,10 @@ class Quality:
     interval: tuple[float, float] | None = None
     fallback_interval: tuple[float, float] | None = None
     is_reviewed: bool = False
+    score_source: str = ""
+    model_version: str = ""
+    challenger_version: str | None = None
+    challenger_average_precision: float | None = None
 
     @property
     def status(self) -> str:
@@ -128,6 +136,7 @@ def _of_alerts(quality: Quality) -> Quality:
         recall=None,
         average_precision=None,
         fallback_average_precision=None,
+        challenger_average_precision=None,
         interval=None,
         fallback_interval=None,
     )
@@ -143,8 +152,25 @@ def _with_fallback_alerts(scores: pl.DataFrame) -> pl.DataFrame:
 
 def _nights(ordered: pl.DataFrame) -> Iterator[Quality]:
     for (day,), night in ordered.group_by("batch_date", maintain_order=True):
-        quality = _quality(str(day), night)
+        quality = _beside(_quality(str(day), night), night)
         yield replace(quality, estimate=_estimate(night)) if "probability" in night else quality
+
+
+def _beside(quality: Quality, night: pl.DataFrame) -> Quality:
+    """With what scored the night, and what the challenger's scores in the shadow were worth."""
+    if "score_source" not in night:
+        return quality
+    one = night.row(0, named=True)
+    known = night.filter(pl.col("label").is_not_null())
+    shadow, _ = _average_precision(known, "challenger_score", None)
+    is_paired = one["score_source"] == "champion" and not night["challenger_score"].null_count()
+    return replace(
+        quality,
+        score_source=one["score_source"],
+        model_version=one["model_version"],
+        challenger_version=one["challenger_version"] if is_paired else None,
+        challenger_average_precision=shadow if is_paired else None,
+    )
 
 
 def _estimate(night: pl.DataFrame) -> Estimate:

@@ -52,9 +52,9 @@ def due(
 
     Args:
         config: the rules.
-        trained: by when the champion's labels were known.
+        trained: by when labels were known to the last training.
         day: the date that is asked for.
-        nights: those the champion scored, in order.
+        nights: those the champion scored since then, in order.
         hits: of its nights whose labels are all known: the positives among the alerts, and how
             many their probabilities had promised.
     """
@@ -64,11 +64,9 @@ def due(
     if config.decay is not None and (text := _decayed(config.decay, *hits)):
         found.append(Reason("decay", text))
     if config.age is not None and day - trained >= config.age:
-        age = format_duration(day - trained)
-        text = (
-            f"the champion knows labels up to {trained}, {age} ago; {format_duration(config.age)}"
-        )
-        found.append(Reason("age", f"{text} are allowed"))
+        age, most = format_duration(day - trained), format_duration(config.age)
+        text = f"the last training knew labels up to {trained}, {age} ago; {most} are allowed"
+        found.append(Reason("age", text))
     return tuple(found)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,9 +18,10 @@ from tasks.core.store import Store, table_uri
 from tasks.models.base import Vector
 from tasks.models.baseline import SCORE
 from tasks.models.bundle import Role, open_bundle
-from tasks.models.comparison import Comparison, compare
+from tasks.models.comparison import Comparison, Watched, compare
 from tasks.monitor.config import DriftConfig
 from tasks.monitor.drift import SCHEMA, measure, to_frame
+from tasks.monitor.paired import differences
 from tasks.monitor.realised import Realised, realised
 from tasks.task import stage
 
@@ -145,6 +147,10 @@ def realise(
         "probability",
         "queue",
         "propensity",
+        "score_source",
+        "model_version",
+        "challenger_score",
+        "challenger_version",
     )
     return realised(
         nights.select(columns).collect(),
@@ -159,16 +165,22 @@ def compare_realised(
     nights: Sequence[Ref[Scores]],
     labels: Ref[Labels],
     versions: tuple[str, str],
+    record: Mapping[str, Any],
     rounds: int,
     seed: int,
 ) -> Comparison | None:
     """Compare challenger and champion on past nights that both scored, by the labels known now.
+
+    Two intervals have to agree, as every night looks at them again: that of a paired bootstrap over
+    the rows of these nights, and one of the nightly differences that holds at all looks together.
+    The latter is of every night since both score, whether it is measured anew or not.
 
     Args:
         run: a run that may have just written the labels.
         nights: the scores of past nights.
         labels: the labels known by now.
         versions: the challenger's and the champion's.
+        record: of the nights that both scored (`tasks.monitor.paired`).
         rounds: resamples.
         seed: of the resampling.
 
@@ -194,4 +206,5 @@ def compare_realised(
     labelled, beside, served = (
         rows[name].to_numpy() for name in ("label", "challenger_score", "score")
     )
-    return compare(labelled, beside, served, days.to_numpy(), rounds, seed)
+    found = compare(labelled, beside, served, days.to_numpy(), rounds, seed)
+    return replace(found, watched=Watched.of(differences(record, challenger, champion)))

@@ -73,6 +73,23 @@ def test_an_old_model_is_trained_anew_where_it_is_asked_for(shop: Shop) -> None:
     assert _monitor(shop, LAST).due == ()
 
 
+def test_a_training_that_makes_a_challenger_is_asked_for_once_until_its_trial_ends(
+    shop: Shop,
+) -> None:
+    _watch(shop, retrain={"age": "3d", "trial": "2d"})
+    config = yaml.safe_load(shop.file.read_text())
+    config["training"]["promotion"] = {"rule": "manual"}
+    shop.file.write_text(yaml.safe_dump(config, sort_keys=False))
+    shop.run(NIGHT)
+    assert [reason.rule for reason in _monitor(shop, LAST, train=True).due] == ["age"]
+    challenger = read_aliases(shop.store, "retail").versions["challenger"]
+    for days in (0, 1, 11):  # ten until labels are known, and two to be judged by
+        assert _monitor(shop, LAST + dt.timedelta(days=days)).due == ()
+    assert read_aliases(shop.store, "retail").versions["challenger"] == challenger
+    later = _monitor(shop, LAST + dt.timedelta(days=12))
+    assert [reason.rule for reason in later.due] == ["age"]
+
+
 @contextmanager
 def _webhook(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     told: list[dict[str, Any]] = []
