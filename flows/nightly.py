@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from prefect import flow
@@ -64,13 +65,13 @@ def nightly(
             arrivals.take_night(loaded, day, loaded.config.sources)
             past = history(loaded, day, day - _DAY)
             with computing(loaded, run) as computed:
-                night = _night(run, computed, day, past, aliases, costs)
+                night = _night(run, computed, day, past, aliases, not_then, costs)
         except Exception as error:
             if isinstance(error, LamplighterError):
                 publish_stopped(run, loaded, error, costs)
             tell_stopped(loaded, day, error)
             raise
-    beside = (*not_then, *afterwards.follow_night(loaded, day, night.report))
+    beside = afterwards.follow_night(loaded, day, night.report)
     stale = arrivals.stale_nights(loaded, arrivals.all_kept(loaded))
     return replace(night, stale=tuple(stale), warnings=(*night.warnings, *beside))
 
@@ -103,16 +104,22 @@ class _Tonight:
 
 
 def _night(
-    run: Run, pipeline: Pipeline, day: dt.date, past: History, aliases: Aliases, costs: Costs
+    run: Run,
+    pipeline: Pipeline,
+    day: dt.date,
+    past: History,
+    aliases: Aliases,
+    not_then: Sequence[str],
+    costs: Costs,
 ) -> Night:
     landing = land(run, pipeline, list(pipeline.config.sources), past.events)
     labels = past_labels(run, pipeline, past, landing.validated.tables, day)
     tonight = _Tonight(run, pipeline, day, past, landing, labels)
     shadow, failure = _challenger(tonight, aliases)
     outcome = _climb(tonight, aliases, shadow)
-    if failure:
-        warnings = (*outcome.scored.warnings, f"The challenger did not score: {failure}")
-        outcome = replace(outcome, scored=replace(outcome.scored, warnings=warnings))
+    not_scored = [f"The challenger did not score: {failure}"] if failure else []
+    warnings = (*outcome.scored.warnings, *not_then, *not_scored)
+    outcome = replace(outcome, scored=replace(outcome.scored, warnings=warnings))
     check_balance(outcome.ledger)
     night = publish_night(run, pipeline, outcome, costs)
     circuits.note(pipeline, outcome.scored)

@@ -18,6 +18,7 @@ from flows.landing import Landing
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
 from flows.proving import proved_sentence
+from flows.watching import drift_rule
 from tasks.core.artifacts import LedgerLine, Quality, Ref, Report, Scored
 from tasks.core.commit import commit, committed_batches, open_run
 from tasks.core.records import Commit
@@ -26,6 +27,7 @@ from tasks.core.store import table_uri
 from tasks.core.treatments import Treated
 from tasks.models.bundle import Facts
 from tasks.models.records import Curve
+from tasks.monitor.retrain import Drifted
 from tasks.monitor.task import Measured
 from tasks.report.records import Histogram, NightReport, NightTables, Provenance, RunRecord
 from tasks.report.task import publish, publish_index, publish_run
@@ -100,8 +102,11 @@ def closed_night(pipeline: Pipeline, day: dt.date) -> Night:
 def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) -> Night:
     """Report a night and commit it: from here on the date has these tables."""
     made = provenance(pipeline, run.batch, outcome.inputs, outcome.scored.model_version)
-    page = publish(run, _report(pipeline, outcome, made))
-    night = _night(run, pipeline, outcome, made, page)
+    told = _warnings(run, pipeline, outcome)
+    page = publish(run, _report(pipeline, outcome, made, told))
+    # Who cannot be told depends on where a run runs: that is for its record, not for the page.
+    warnings = (*outcome.scored.warnings, *told, *pipeline.unheard())
+    night = _night(run, outcome, made, page, warnings)
     publish_run(run, _record(pipeline, night, made, costs))
     _put_up(run, made)
     held = [ref.uri for ref in outcome.landing.held]
@@ -123,8 +128,23 @@ def refresh_index(pipeline: Pipeline) -> None:
         commit(run, {"kind": _INDEX})
 
 
-def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightReport:
-    landing, facts, drift = outcome.landing, outcome.facts, outcome.drift
+def _warnings(run: Run, pipeline: Pipeline, outcome: Outcome) -> tuple[str, ...]:
+    """What a reader should know of a night beside its scores: on its page and in its record."""
+    drift = outcome.drift
+    found = Drifted.of(run.batch, run.scan(drift.table).collect())
+    is_far = found is not None and found.is_grave(drift_rule(pipeline))
+    return (
+        *outcome.landing.warnings,
+        *(f"History lacks {gap}" for gap in outcome.gaps),
+        *([f"Drift was not measured: {drift.failure}"] if drift.failure else []),
+        *([f"Far from its training: {found}"] if is_far else []),
+    )
+
+
+def _report(
+    pipeline: Pipeline, outcome: Outcome, made: Provenance, warnings: tuple[str, ...]
+) -> NightReport:
+    landing, facts = outcome.landing, outcome.facts
     return NightReport(
         provenance=made,
         event=pipeline.config.event,
@@ -139,12 +159,8 @@ def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightRepo
         training_scores=_training_scores(facts.curves),
         usual=facts.usual,
         treated=outcome.treated,
-        warnings=(
-            *landing.warnings,
-            *(f"History lacks {gap}" for gap in outcome.gaps),
-            *([f"Drift was not measured: {drift.failure}"] if drift.failure else []),
-        ),
-        drift=drift.table,
+        warnings=warnings,
+        drift=outcome.drift.table,
         proof=proved_sentence(pipeline),
         exploration=explored_sentence(pipeline, made.batch_date),
         config=pipeline.config.report,
@@ -152,7 +168,7 @@ def _report(pipeline: Pipeline, outcome: Outcome, made: Provenance) -> NightRepo
 
 
 def _night(
-    run: Run, pipeline: Pipeline, outcome: Outcome, made: Provenance, page: Ref[Report]
+    run: Run, outcome: Outcome, made: Provenance, page: Ref[Report], warnings: tuple[str, ...]
 ) -> Night:
     scored, ledger = outcome.scored, outcome.ledger
     return Night(
@@ -169,7 +185,7 @@ def _night(
         degraded=scored.degraded,
         gaps=outcome.gaps,
         report=page.uri,
-        warnings=(*scored.warnings, *outcome.landing.warnings, *pipeline.unheard()),
+        warnings=warnings,
         checks_failed=tuple(_checks_failed(run, outcome.landing.validated.quality)),
     )
 

@@ -32,7 +32,6 @@ def tell_night(night: Night, folder: Path) -> None:
         f"scored by the {night.score_source} {night.model_version}"
     )
     _warn([f"a lower rung scored: {night.degraded}"] if night.degraded else [])
-    _warn(f"history lacks {gap}" for gap in night.gaps)
     _warn(night.warnings)
     _warn(stale_told(night.pipeline, night.stale))
     _tell_checks(night.checks_failed)

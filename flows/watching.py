@@ -23,13 +23,14 @@ def drifted(pipeline: Pipeline, record: Commit) -> Drifted | None:
     """
     uri = table_uri("reports", pipeline.name, "drift", record.batch, "night.parquet")
     ref = record.find(Report, uri)
-    if ref is None or not ref.rows:
+    if ref is None:
         return None
-    table = pipeline.store.scan(ref).select("kind", "verdict").collect()
-    strong = table.filter(verdict="strong")
-    features = table.filter(kind="feature").height
-    share = strong.filter(kind="feature").height / features if features else 0.0
-    return Drifted(record.batch, share, not strong.filter(kind="score").is_empty())
+    return Drifted.of(record.batch, pipeline.store.scan(ref).collect())
+
+
+def drift_rule(pipeline: Pipeline) -> DriftRule:
+    """When a night's drift is worth a word: the rule of retraining, or that rule's defaults."""
+    return pipeline.config.monitoring.retrain.drift or DriftRule.model_validate({})
 
 
 def tell_stopped(pipeline: Pipeline, day: dt.date, error: Exception) -> None:
@@ -52,10 +53,8 @@ def tell_drift(pipeline: Pipeline, day: dt.date, page: str) -> tuple[str, ...]:
     """
     record = last_commit(pipeline.store, pipeline.name, str(day))
     found = drifted(pipeline, record) if record else None
-    rule = pipeline.config.monitoring.retrain.drift or DriftRule.model_validate({})
-    if found is None or not found.is_grave(rule):
+    if found is None or not found.is_grave(drift_rule(pipeline)):
         return ()
-    score = "the score's is strong" if found.score else "the score's is not strong"
-    reason = f"{found.share:.0%} of the features drifted strongly; {score}."
-    notice = Notice("drift", f"{pipeline.name}, {day}: far from its training", reason, page)
+    title = f"{pipeline.name}, {day}: far from its training"
+    notice = Notice("drift", title, f"{found}.", page)
     return failures(notify(pipeline, day, [notice]))

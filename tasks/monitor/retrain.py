@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import polars as pl
 from scipy.special import gammaincinv
 
 from tasks.core.config import format_duration
@@ -27,6 +28,20 @@ class Drifted:
     batch_date: str
     share: float
     score: bool
+
+    @classmethod
+    def of(cls, batch_date: str, drift: pl.DataFrame) -> Drifted | None:
+        """Of a night's drift table, its `kind` and `verdict`; None where nothing was measured."""
+        if drift.is_empty():
+            return None
+        strong = drift.filter(verdict="strong")
+        features = drift.filter(kind="feature").height
+        share = strong.filter(kind="feature").height / features if features else 0.0
+        return cls(batch_date, share, not strong.filter(kind="score").is_empty())
+
+    def __str__(self) -> str:
+        score = "strong" if self.score else "not strong"
+        return f"{self.share:.0%} of the features drifted strongly; the score's drift is {score}"
 
     def is_grave(self, rule: DriftRule) -> bool:
         """Whether the rule counts this night."""

@@ -50,7 +50,10 @@ def _cell(name: str, dtype: pl.DataType) -> pl.Expr:
         json = pl.struct(column.alias("_")).struct.json_encode()
         inner = json.str.strip_prefix('{"_":').str.strip_suffix("}")
         return neutralise(pl.when(column.is_not_null()).then(inner))
-    return neutralise(column) if dtype == pl.String else as_base64(name, dtype)
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return neutralise(column.cast(pl.String))
+    encoded = as_base64(name, dtype)
+    return neutralise(encoded) if dtype == pl.Binary else encoded
 
 
 def _heading(name: str) -> str:

@@ -49,8 +49,8 @@ class NightLine:
 
     @property
     def is_calm(self) -> bool:
-        """Whether every check held and the champion scored."""
-        return not self.broken and self.score_source == "champion"
+        """Whether every check held, the champion scored and there is nothing to know of it."""
+        return not self.broken and self.score_source == "champion" and not self.warnings
 
 
 def see_line(

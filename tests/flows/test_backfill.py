@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows.backfill import BackfillOptions, backfill
@@ -107,7 +108,11 @@ def test_a_night_of_then_has_the_champion_of_then(shop: Shop) -> None:
         early = TRAINED_BY - dt.timedelta(days=1)
         before = backfill.fn(str(shop.file), early, early, BackfillOptions(as_of=True))
     assert done.nights[0].model_version == first != today.nights[0].model_version
-    assert f"no model was trained before {early}" in " ".join(before.nights[0].warnings)
+    told = f"no model was trained before {early}"
+    assert told in " ".join(before.nights[0].warnings)
+    runs = shop.store.root / f"reports/retail/runs/batch_date={early}/night.parquet"
+    assert told in " ".join(pl.read_parquet(runs)["warnings"][0])
+    assert told in (shop.store.root / before.nights[0].report).read_text().replace("&#39;", "'")
 
 
 def test_monitoring_without_a_night_says_so(shop: Shop) -> None:

@@ -54,6 +54,14 @@ def test_prices_ten_times_as_high_are_a_strong_drift(shop: Shop) -> None:
     assert (found["name"], found["verdict"]) == ("log_UnitPrice", "strong")
     assert found["psi"] > 10 * was
     assert found["median"] > found["median_training"]
+    (told,) = (each for each in after.warnings if each.startswith("Far from its training"))
+    assert told in _table(shop, "runs")["warnings"][0]
+    page = (shop.store.root / after.report).read_text()
+    assert "Read this first" in page
+    assert "Far from its training" in page
+    index = (shop.store.root / "reports/retail/index.html").read_text()
+    assert "Far from its training" in index
+    assert "none of them without a remark" in index
 
 
 def test_a_damaged_baseline_leaves_the_night_whole_and_is_told(shop: Shop) -> None:

@@ -49,6 +49,13 @@ def test_bytes_become_base64(tmp_path) -> None:
     assert read(tmp_path / "a.csv")[1:] == [["AP8="], []]
 
 
+def test_what_bytes_and_categories_are_written_as_is_no_formula_either(tmp_path) -> None:
+    table = pl.LazyFrame({"a": [b"\xf8\x00\x00"], "b": ["=1"], "c": ["=1"]})
+    table = table.cast({"b": pl.Categorical, "c": pl.Enum(["=1"])})
+    write_csv(table, tmp_path / "a.csv")
+    assert read(tmp_path / "a.csv")[1] == ["'+AAA", "'=1", "'=1"]
+
+
 def test_missing_values_are_empty(tmp_path) -> None:
     frame = pl.LazyFrame(
         {"a": [None, "x"], "b": [[1], None]}, schema={"a": pl.String, "b": pl.List(pl.Int64)}
