@@ -211,7 +211,12 @@ def _drift(case: Case, day: dt.date) -> str:
 
 def lines(told: dict[dt.date, Told], nights: Sequence[Quality]) -> Iterator[str]:
     """The nights as rows of a table."""
-    yield "| night | events | positives | precision expected | realised | recall expected | "
+    columns = (
+        "night, events, positives, precision expected, realised, recall expected, realised, "
+        "AP, AP XGBoost, scored by, strong drift, what happened"
+    ).split(", ")
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
     for night in nights:
         each = told[dt.date.fromisoformat(night.batch_date)]
         expected = night.estimate
