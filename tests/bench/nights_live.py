@@ -42,6 +42,20 @@ from tasks.monitor.realised import Quality, Realised
 
 WAITING = "waiting"  # the drops that have not come yet, beside those that have
 REPORTED_WITHIN_DAYS = 7
+COLUMNS = (
+    "night",
+    "events",
+    "positives",
+    "precision expected",
+    "realised",
+    "recall expected",
+    "realised",
+    "AP",
+    "AP XGBoost",
+    "scored by",
+    "strong drift",
+    "what happened",
+)
 
 
 @dataclass
@@ -211,12 +225,8 @@ def _drift(case: Case, day: dt.date) -> str:
 
 def lines(told: dict[dt.date, Told], nights: Sequence[Quality]) -> Iterator[str]:
     """The nights as rows of a table."""
-    columns = (
-        "night, events, positives, precision expected, realised, recall expected, realised, "
-        "AP, AP XGBoost, scored by, strong drift, what happened"
-    ).split(", ")
-    yield f"| {' | '.join(columns)} |"
-    yield "|---" * len(columns) + "|"
+    yield f"| {' | '.join(COLUMNS)} |"
+    yield "|---" * len(COLUMNS) + "|"
     for night in nights:
         each = told[dt.date.fromisoformat(night.batch_date)]
         expected = night.estimate
