@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from flows.pipeline import Pipeline
 from tasks.core.artifacts import Model, Ref, Report
 from tasks.core.commit import last_commit
 from tasks.core.errors import IntegrityError
+from tasks.core.forgetting import FORGOTTEN
 from tasks.core.store import table_uri
 from tasks.models.aliases import BATCH, Aliases
 from tasks.models.bundle import Bundle, open_bundle, version_of
@@ -32,6 +34,7 @@ def card(pipeline: Pipeline, aliases: Aliases, ref: Ref[Model]) -> dict[str, Any
     bundle = open_bundle(pipeline.store, ref)
     facts, version = bundle.facts, version_of(ref)
     reference = facts.reference
+    forgotten = _forgotten(pipeline, version)
     return {
         "version": version,
         "pipeline": facts.pipeline,
@@ -53,7 +56,8 @@ def card(pipeline: Pipeline, aliases: Aliases, ref: Ref[Model]) -> dict[str, Any
         "code_version": reference.code_version,
         "config_sha256": reference.config_digest,
         "metrics": facts.metrics,
-        "limits": list(_limits(bundle)),
+        "forgotten": forgotten,
+        "limits": [*_forgotten_told(forgotten), *_limits(bundle)],
         "energy": _energy(pipeline, reference.known_by),
     }
 
@@ -120,6 +124,23 @@ def _limits(bundle: Bundle) -> Iterator[str]:
         yield f"There is no deep model in it, XGBoost scores: {facts.failure}"
     if facts.selection.for_want_of_better:
         yield "No feature beat chance; it is fitted on all candidates."
+
+
+def _forgotten(pipeline: Pipeline, version: str) -> list[int]:
+    """The numbers of the forgettings that took rows out which a version was trained on."""
+    record = last_commit(pipeline.store, pipeline.name, BATCH)
+    uri = f"models/{pipeline.name}/{version}/{FORGOTTEN}.json"
+    note = record.find(Model, uri) if record else None
+    return [*json.loads(pipeline.store.read_bytes(note))["forgotten"]] if note else []
+
+
+def _forgotten_told(numbers: list[int]) -> Iterator[str]:
+    if numbers:
+        records = ", ".join(f"{FORGOTTEN}-{number}" for number in numbers)
+        yield (
+            f"Rows of persons it was trained on were taken out of the store since ({records}): its "
+            "figures cannot be computed again, and a training anew forgets them."
+        )
 
 
 def _energy(pipeline: Pipeline, known_by: str) -> dict[str, float] | str:

@@ -12,6 +12,7 @@ from prefect.context import FlowRunContext
 from flows import clock
 from flows.changes import definitions
 from flows.costs import Costs
+from flows.explored import UNIT as REALISED
 from flows.explored import explored_sentence
 from flows.history import History
 from flows.landing import Landing
@@ -20,7 +21,7 @@ from flows.provenance import commit_facts, provenance
 from flows.proving import proved_sentence
 from flows.watching import drift_rule
 from tasks.core.artifacts import LedgerLine, Quality, Ref, Report, Scored
-from tasks.core.commit import commit, committed_batches, open_run
+from tasks.core.commit import commit, committed_batches, last_commit, open_run
 from tasks.core.records import Commit
 from tasks.core.run import Run
 from tasks.core.store import table_uri
@@ -120,7 +121,8 @@ def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) 
 def refresh_index(pipeline: Pipeline) -> None:
     """Write the page over all nights anew."""
     records = committed_batches(pipeline.store, pipeline.name)
-    nights = [tables for record in records for tables in _tables(record)]
+    judged = last_commit(pipeline.store, pipeline.name, REALISED)
+    nights = [tables for record in records for tables in _tables(record, judged)]
     with open_run(
         pipeline.store, pipeline.name, _INDEX, clock.attempt_name(), _INDEX_WAIT_SECONDS
     ) as run:
@@ -226,15 +228,15 @@ def _training_scores(curves: tuple[Curve, ...]) -> Histogram | None:
     return None
 
 
-def _tables(record: Commit) -> Iterator[NightTables]:
-    names = ("runs", "alerts", "data_quality")
-    uris = (
-        table_uri("reports", record.pipeline, name, record.batch, "night.parquet") for name in names
-    )
-    found = [record.find(Report, uri) for uri in uris]
-    runs, alerts, quality = found
+def _tables(record: Commit, judged: Commit | None) -> Iterator[NightTables]:
+    def find(name: str, within: Commit | None = record) -> Ref[Report] | None:
+        uri = table_uri("reports", record.pipeline, name, record.batch, "night.parquet")
+        return within.find(Report, uri) if within else None
+
+    runs, alerts, quality = map(find, ("runs", "alerts", "data_quality"))
     if runs and alerts and quality:
-        yield NightTables(record.batch, runs, alerts, quality)
+        worth = find("realised", judged)
+        yield NightTables(record.batch, runs, alerts, quality, find("drift"), worth)
 
 
 def _put_up(run: Run, made: Provenance) -> None:

@@ -10,6 +10,7 @@ from tasks.report import words
 from tasks.report.records import Histogram
 from tasks.report.trends import NightLine
 from tasks.report.vega import SERIES, Picture, Spec, at, axis, color, draw, told_apart
+from tasks.report.worth import draw_worth
 
 Series = Mapping[str, Sequence[float | None]]
 
@@ -81,7 +82,7 @@ def draw_learning(history: History) -> list[Picture]:
 
 
 def draw_trends(lines: Sequence[NightLine]) -> list[Picture]:
-    """Alerts, events, rows held back and broken checks by night; nothing for fewer than two."""
+    """What nights were worth, and what they had and held back; nothing for fewer than two."""
     if len(lines) < 2:
         return []
     alerts: Series = {
@@ -89,7 +90,19 @@ def draw_trends(lines: Sequence[NightLine]) -> list[Picture]:
         "expected hits": [line.expected_hits for line in lines],
     }
     held: Series = {"quarantined": [line.quarantined_share for line in lines]}
+    days = [line.batch_date for line in lines]
+    worth = (
+        draw_worth("precision", days, [line.precision for line in lines]),
+        draw_worth("recall", days, [line.recall for line in lines]),
+    )
+    drifted: Series = {"features": [line.drifted for line in lines]}
+    drift = (
+        _trend("Drift", "Of the features, the share that drifted strongly.", ".2~%", lines, drifted)
+        if any(line.drifted is not None for line in lines)
+        else None
+    )
     return [
+        *filter(None, (*worth, drift)),
         _trend("Alerts", "How many, and how many of them to expect right.", ",.0f", lines, alerts),
         _trend(
             "Events", "Scored each night.", ",.0f", lines, {"e": [line.scored for line in lines]}

@@ -173,12 +173,16 @@ class NightTables:
         runs: its `runs` table.
         alerts: its `alerts` table.
         data_quality: its `data_quality` table.
+        drift: its `drift` table, where it has one.
+        realised: its row of `realised`, once it was looked at.
     """
 
     batch_date: str
     runs: Ref[Report]
     alerts: Ref[Report]
     data_quality: Ref[Report]
+    drift: Ref[Report] | None = None
+    realised: Ref[Report] | None = None
 
 
 @dataclass(frozen=True, slots=True)

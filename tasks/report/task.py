@@ -171,6 +171,8 @@ def publish_index(run: Run, nights: Sequence[NightTables]) -> Ref[Report]:
             run.scan(night.runs).collect(),
             run.scan(night.alerts).select("probability").collect(),
             run.scan(night.data_quality).select("success").collect(),
+            run.scan(night.drift).select("kind", "verdict").collect() if night.drift else None,
+            run.scan(night.realised).collect() if night.realised else None,
         )
         for night in sorted(nights, key=lambda night: night.batch_date)
     ]

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from tasks.report import words
+from tasks.report.worth import Worth, see_worth
+
+UNKNOWN = Worth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,9 @@ class NightLine:
         model_version: version of that model.
         reason: why a lower rung scored; empty otherwise.
         warnings: what a reader should know of it, one sentence each.
+        precision: of its alerts.
+        recall: of its alerts.
+        drifted: share of the features that drifted strongly; None where nobody measured it.
     """
 
     batch_date: str
@@ -41,6 +47,9 @@ class NightLine:
     model_version: str
     reason: str
     warnings: tuple[str, ...] = ()
+    precision: Worth = UNKNOWN
+    recall: Worth = UNKNOWN
+    drifted: float | None = None
 
     @property
     def quarantined_share(self) -> float | None:
@@ -54,10 +63,16 @@ class NightLine:
 
 
 def see_line(
-    batch_date: str, runs: pl.DataFrame, alerts: pl.DataFrame, quality: pl.DataFrame
+    batch_date: str,
+    runs: pl.DataFrame,
+    alerts: pl.DataFrame,
+    quality: pl.DataFrame,
+    drift: pl.DataFrame | None = None,
+    realised: pl.DataFrame | None = None,
 ) -> NightLine:
-    """A night's line, from three of its public tables."""
+    """A night's line, from its public tables; the last two it need not have."""
     run = runs.row(0, named=True)
+    worth = None if realised is None else realised.row(0, named=True)
     return NightLine(
         batch_date=batch_date,
         rows_in=run["rows_in"],
@@ -71,7 +86,17 @@ def see_line(
         model_version=run["model_version"] or "",
         reason=run["reason"] or "",
         warnings=tuple(run["warnings"] or ()),
+        precision=see_worth(worth, "precision") if worth else UNKNOWN,
+        recall=see_worth(worth, "recall") if worth else UNKNOWN,
+        drifted=_drifted(drift),
     )
+
+
+def _drifted(drift: pl.DataFrame | None) -> float | None:
+    features = None if drift is None else drift.filter(kind="feature")
+    if features is None or features.is_empty():
+        return None
+    return features.filter(verdict="strong").height / features.height
 
 
 def verdict(lines: Sequence[NightLine]) -> str:

@@ -197,6 +197,8 @@ def test_what_was_removed_is_told_and_whose_it_was_is_not(shop: Shop) -> None:
     assert done.trained == (pl_version(shop),)
     note = shop.store.root / f"models/retail/{done.trained[0]}/forgotten.json"
     assert json.loads(note.read_text())["forgotten"] == [1]
+    card = CliRunner().invoke(cli, ["models", "show", str(shop.file)])
+    assert "taken out of the store since (forgotten-1)" in " ".join(card.output.split())
     ledger = shop.store.root / f"reports/retail/ledger/batch_date={NIGHT}/night.parquet"
     lines = pl.read_parquet(ledger, hive_partitioning=False).filter(stage="forget")
     scores = shop.store.root / f"reports/retail/scores/batch_date={NIGHT}/night.parquet"

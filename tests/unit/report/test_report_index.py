@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import polars as pl
+
 from tasks.core.artifacts import Report
 from tasks.core.commit import commit
-from tasks.report import task
+from tasks.report import task, trends
+from tasks.report.intervals import wilson
+from tasks.report.page import index_page
 from tasks.report.records import NightTables
+from tasks.report.worth import Share, Worth, see_worth
 from tests.unit.report import nights
 
 DAYS = ("2010-07-04", "2010-07-05", "2010-07-06")
@@ -40,6 +47,51 @@ def test_the_index_tells_the_nights_and_leads_to_their_pages(store) -> None:
         assert f'href="{link}"' in page
         assert (folder / link).is_file()
     assert page.count('class="marks"') == 4
+
+
+def judged(known: int, hits: int, alerts: int) -> pl.DataFrame:
+    row = {
+        "status": "realised" if known else "estimated",
+        "known_alerts": alerts if known else 0,
+        "positives": 10 if known else 0,
+        "precision": hits / alerts if known else None,
+        "recall": hits / 10 if known else None,
+    }
+    ends = {"": 0.2, "_low": 0.1, "_high": 0.3}
+    expected = {f"expected_{n}{e}": v for n in ("precision", "recall") for e, v in ends.items()}
+    return pl.DataFrame([row | expected], infer_schema_length=None)
+
+
+def test_what_nights_were_worth_stands_beside_what_was_expected_and_marked_so(store) -> None:
+    line = trends.see_line(
+        DAYS[0],
+        pl.DataFrame([run_row()]),
+        pl.DataFrame({"probability": [0.5]}),
+        pl.DataFrame({"success": [True]}),
+        pl.DataFrame({"kind": ["feature"] * 4 + ["score"], "verdict": ["strong", *"abcd"]}),
+        judged(900, 8, 40),
+    )
+    assert line.precision.realised == Share(0.2, *wilson(0.2, 40))
+    assert line.recall.realised == Share(0.8, *wilson(0.8, 10))
+    assert line.drifted == 0.25
+    later = replace(
+        line,
+        batch_date=DAYS[1],
+        precision=see_worth(judged(0, 0, 40).row(0, named=True), "precision"),
+    )
+    assert later.precision == Worth(None, Share(0.2, 0.1, 0.3))
+    page = index_page("retail", [line, later]).decode()
+    assert "estimate, 10.0% to 30.0%" in page
+    assert "expected, before labels" in page
+    assert page.count('role="img"') == 7
+    alone = index_page("retail", [replace(line, batch_date=day, precision=Worth()) for day in DAYS])
+    assert "trend-precision" not in alone.decode()
+
+
+def run_row() -> dict[str, object]:
+    names = ("rows_in", "rows_quarantined", "rows_scored", "alerts")
+    told = ("score_source", "model_version", "reason")
+    return {**dict.fromkeys(names, 40), **dict.fromkeys(told, "champion"), "warnings": []}
 
 
 def test_one_night_has_no_trend_yet(store) -> None:
