@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import polars as pl
 from click.exceptions import Exit
 from rich.markup import escape
 
@@ -18,9 +17,8 @@ from flows import terminal
 from flows.pipeline import Pipeline, load
 from flows.pipeline_config import PipelineConfig
 from flows.service.places import names_a_pipeline
-from tasks.core.binary import as_base64
 from tasks.core.commit import recover
-from tasks.core.errors import ConfigError, DataError
+from tasks.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -184,49 +182,6 @@ def lineage(file: Path) -> None:
     from flows.lineage import trace
 
     terminal.out.file.write(json.dumps(trace(file), indent=2) + "\n")
-
-
-def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json: bool) -> None:
-    """Show rows of a published table."""
-    pipeline = load(name or only_pipeline())
-    path = published(pipeline, table, date)
-    frame = pl.read_parquet(path, hive_partitioning=False)
-    if as_json:
-        told = [as_base64(column, dtype) for column, dtype in frame.schema.items()]
-        terminal.out.file.write(frame.head(rows).select(told).write_ndjson())
-        return
-    terminal.print_records(frame.head(rows).to_dicts(), frame.columns)
-    terminal.out.print(f"{frame.height:,} rows in {path}", soft_wrap=True)
-
-
-def published(pipeline: Pipeline, table: str, date: dt.date | None) -> Path:
-    """The file of a public table.
-
-    Raises:
-        ConfigError: there is no such table; those that are there are named.
-        DataError: the table has nothing for that date.
-    """
-    folder = pipeline.store.root / "reports" / pipeline.name
-    tables = sorted(entry.name for entry in folder.glob("*") if any(entry.rglob("*.parquet")))
-    if table not in tables:
-        raise ConfigError(
-            "a published table: " + (", ".join(tables) or "none is published yet"),
-            found=repr(table),
-            where=str(folder),
-            do=f"Run a night first: lamplighter run {pipeline.name} --date D"
-            if not tables
-            else "Name one of these.",
-        )
-    files = sorted((folder / table).glob(f"batch_date={date or '*'}/*.parquet"))
-    if not files:
-        dates = sorted(entry.name.partition("=")[2] for entry in (folder / table).iterdir())
-        raise DataError(
-            f"a file of {table} for {date}",
-            found=f"dates from {dates[0]} to {dates[-1]}" if dates else "none",
-            where=str(folder / table),
-            do=f"Run that night: lamplighter run {pipeline.name} --date {date}",
-        )
-    return files[-1]
 
 
 def only_pipeline() -> str:

@@ -27,9 +27,9 @@ def lineage(file: Path) -> None:
 @as_json
 def show(table: str, name: str | None, date: dt.date | None, rows: int, as_json: bool) -> None:
     """Show rows of a published TABLE: scores, alerts, quarantine, ledger, …"""
-    from flows import commands
+    from flows import published
 
-    commands.show(table, name, date, rows, as_json)
+    published.show(table, name, date, rows, as_json)
 
 
 @click.command()

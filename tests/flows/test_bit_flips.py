@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flows import exporting, models, published
+from flows.demo.services import demo_services
+from flows.monitoring import monitor
+from flows.proving import prove
 from tasks.core.commit import committed_batches, last_commit
 from tasks.core.errors import IntegrityError
 from tasks.core.store import Store
-from tests.flows.conftest import Shop
+from tests.flows.conftest import NIGHT, Shop
 
 FLIPS = 1_000
 
@@ -60,3 +66,66 @@ def test_a_flipped_bit_in_any_artifact_is_refused(shop: Shop) -> None:
         flipped[path.relative_to(store.root).parts[0]] += 1
     assert sum(flipped.values()) == FLIPS
     assert {"landed", "valid", "models", "reports", "commits"} <= set(flipped)
+
+
+def _of(shop: Shop, pattern: str) -> Path:
+    return sorted(shop.store.root.glob(pattern))[-1]
+
+
+def _next_night(shop: Shop) -> None:
+    shop.run(NIGHT + dt.timedelta(days=1))
+
+
+def _monitor(shop: Shop) -> None:
+    with demo_services(str(shop.file)):
+        monitor.fn(str(shop.file), NIGHT + dt.timedelta(days=20))
+
+
+def _show(shop: Shop) -> None:
+    published.show("alerts", str(shop.file), NIGHT, 5, True)
+
+
+def _export(shop: Shop) -> None:
+    exporting.run("scores", str(shop.file), NIGHT, shop.folder / "scores.csv", True)
+
+
+def _show_model(shop: Shop) -> None:
+    models.show(str(shop.file), None, True)
+
+
+def _prove(shop: Shop) -> None:
+    with demo_services(str(shop.file)):
+        prove(str(shop.file), NIGHT, cut_offs=1)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reader"),
+    [
+        ("reports/retail/alerts/*/*.parquet", _show),
+        ("reports/retail/scores/*/*.parquet", _export),
+        ("valid/retail/lines/*/*.parquet", _next_night),
+        ("scores/retail/scores/*/*.parquet", _monitor),
+        ("valid/retail/lines/*/*.parquet", _prove),
+        ("models/retail/*/model.json", _show_model),
+    ],
+    ids=["show", "export", "next night", "monitor", "proof", "models show"],
+)
+def test_whoever_reads_a_file_refuses_it_with_a_flipped_bit(
+    shop: Shop, pattern: str, reader: Callable[[Shop], None]
+) -> None:
+    """In the middle of the file, where what is read would still be a table, of other values."""
+    shop.run()
+    path = _of(shop, pattern)
+    _flip(path, path.stat().st_size // 2, 3)
+    with pytest.raises(IntegrityError, match=re.escape(path.name)):
+        reader(shop)
+
+
+def test_prepared_history_with_flipped_bits_is_prepared_again(shop: Shop) -> None:
+    shop.run()
+    _next_night(shop)
+    expected = shop.tables()
+    for path in shop.store.root.glob("history/**/*.parquet"):
+        _flip(path, path.stat().st_size // 2, 3)
+    _next_night(shop)
+    assert shop.tables() == expected

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows import commands, exporting
+from flows import exporting, published
 from flows.lineage import trace
 from tasks.core.errors import ConfigError, IntegrityError
 from tasks.report.contract import TABLES
@@ -40,7 +40,7 @@ def written(shop: Shop) -> list[str]:
 def test_every_table_is_shown_and_leads_to_its_sources(night: Shop, name, capsys) -> None:
     if name not in written(night):
         pytest.skip("a night does not write it")
-    commands.show(name, str(night.file), NIGHT, 3, True)
+    published.show(name, str(night.file), NIGHT, 3, True)
     shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     frame = pl.read_parquet(table(night, name), hive_partitioning=False)
     assert [list(row) for row in shown] == [frame.columns] * min(3, frame.height)

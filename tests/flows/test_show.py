@@ -8,21 +8,22 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows import commands
+from flows import published
 from flows.demo.layout import lay_out_retail
 from flows.pipeline import SHIPPED, load
+from tasks.core.artifacts import Report
+from tasks.core.commit import commit, open_run
 
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_bytes_are_shown(as_json: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lay_out_retail(tmp_path, SHIPPED / "retail.yaml")
     name = str(tmp_path / "retail.yaml")
-    folder = load(name).store.root / "reports/retail/tokens/batch_date=2010-01-04"
-    folder.mkdir(parents=True)
-    pl.DataFrame({"n": [1, 2], "token": [b"\x00\xff", None]}).write_parquet(
-        folder / "night.parquet"
-    )
-    commands.show("tokens", name, None, 20, as_json)
+    frame = pl.DataFrame({"n": [1, 2], "token": [b"\x00\xff", None]})
+    with open_run(load(name).store, "retail", "2010-01-04", "1") as run:
+        run.write_table(Report, frame, "reports/retail/tokens/batch_date=2010-01-04/night.parquet")
+        commit(run, {})
+    published.show("tokens", name, None, 20, as_json)
     out = capsys.readouterr().out
     if as_json:
         rows = [json.loads(line) for line in out.splitlines()]
