@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-long test-faults soak check docs sbom lock clean
+.PHONY: help install demo test test-long test-faults soak check docs audit sbom lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,8 +31,9 @@ test: install  ## the whole suite
 test-long: install  ## the suite with the fault and scale tests that take minutes
 	$(BIN)/python -m pytest -m "slow or not slow"
 
-FAULTS := tests/faults $(addprefix tests/flows/test_,bit_flips.py forget.py no_outgoing.py \
-	prefect.py service.py service_postgresql.py)
+FAULTS := tests/faults $(addprefix tests/flows/test_,bit_flips.py forget.py night_kills.py no_outgoing.py \
+	prefect.py service.py service_postgresql.py training_kills.py) \
+	tests/unit/flows/test_clock.py
 
 test-faults: install  ## everything of infra/docs/reliability.md and security.md that takes faults
 	$(BIN)/python -m pytest -m "slow or not slow" --durations=20 $(FAULTS)
@@ -43,6 +44,9 @@ soak: install  ## sixty nights with faults, compared with sixty without
 docs: install  ## the documentation as pages, in build/docs
 	$(BIN)/python infra/reference.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file infra/mkdocs.yml
+
+audit:  ## known vulnerabilities of the pins: found ones fail
+	infra/audit.sh
 
 sbom: install  ## what is installed, as CycloneDX 1.6 in lamplighter.cdx.json
 	$(BIN)/python infra/sbom.py > lamplighter.cdx.json

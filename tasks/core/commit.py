@@ -54,30 +54,39 @@ def open_run(
         BusyError: another run holds the lease, or the pipeline is being pruned for too long.
         StoreError: the disk is full or fails while the run writes.
     """
-    store.check_format()
-    make_folder(store.root, OWNER_ALONE)
-    mark = store.root / "lamplighter.json"
-    if not mark.exists():
-        write_over(mark, canonical_json({"format": FORMAT}))
-    with lease.hold(lease_path(store, pipeline, batch), attempt, wait_seconds) as fence:
-        # The pruner looks at the leases once it has its own: one of the two sees the other.
-        lease.wait_until_free(lease_path(store, pipeline, PRUNING), attempt, _PRUNING_WAIT_SECONDS)
-        _recover(store, pipeline, batch)
-        run = Run(store, pipeline, batch, attempt, fence)
-        try:
-            yield run
-        except OSError as error:
-            if error.errno not in _DISK_FAULTS:
-                raise
-            raise StoreError(
-                "a store that can be written",
-                found=os.strerror(error.errno),
-                where=str(error.filename or store.root),
-                do="Free space or mend the disk, and run again; what was published before stays.",
-            ) from error
-        finally:
-            if not _is_half_published(run):
-                shutil.rmtree(staging_path(store, pipeline, batch), ignore_errors=True)
+    with _faults_told(store):
+        store.check_format()
+        make_folder(store.root, OWNER_ALONE)
+        mark = store.root / "lamplighter.json"
+        if not mark.exists():
+            write_over(mark, canonical_json({"format": FORMAT}))
+        with lease.hold(lease_path(store, pipeline, batch), attempt, wait_seconds) as fence:
+            # The pruner looks at the leases once it has its own: one of the two sees the other.
+            pruning = lease_path(store, pipeline, PRUNING)
+            lease.wait_until_free(pruning, attempt, _PRUNING_WAIT_SECONDS)
+            _recover(store, pipeline, batch)
+            run = Run(store, pipeline, batch, attempt, fence)
+            try:
+                yield run
+            finally:
+                if not _is_half_published(run):
+                    shutil.rmtree(staging_path(store, pipeline, batch), ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _faults_told(store: Store) -> Iterator[None]:
+    """Tell a disk that is full or fails from other errors of the operating system."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_FAULTS:
+            raise
+        raise StoreError(
+            "a store that can be written",
+            found=os.strerror(error.errno),
+            where=str(error.filename or store.root),
+            do="Free space or mend the disk, and run again; what was published before stays.",
+        ) from error
 
 
 def _is_half_published(run: Run) -> bool:

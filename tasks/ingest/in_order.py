@@ -12,7 +12,7 @@ import polars as pl
 T = TypeVar("T")
 R = TypeVar("R")
 
-WORKERS = min(pl.thread_pool_size(), 4)  # each holds a block: more would cost memory
+_MOST_WORKERS = 4  # each holds a block: more would cost memory
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
@@ -22,12 +22,13 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]
         work: to be done in threads; it should spend its time without Python's lock.
         items: taken one after the other, in the caller's thread.
     """
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="parse") as pool:
+    workers = min(pl.thread_pool_size(), _MOST_WORKERS)
+    with ThreadPoolExecutor(workers, thread_name_prefix="parse") as pool:
         coming: deque[tuple[T, Future[R]]] = deque()
         try:
             for item in items:
                 coming.append((item, pool.submit(work, item)))
-                if len(coming) > WORKERS:
+                if len(coming) > workers:
                     first, done = coming.popleft()
                     yield first, done.result()
             while coming:

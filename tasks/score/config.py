@@ -63,7 +63,11 @@ class TriageDecision(Decision):
         0.15, ge=0, le=10, description="What the most novel event gains on its probability"
     )
     explore: float = Field(
-        0.05, ge=0, lt=1, description="Share of the alerts drawn by lot from the other events"
+        0.05,
+        ge=0,
+        lt=1,
+        description="Share of the alerts drawn by lot from the other events; of two or more one at "
+        "least",
     )
 
 

@@ -49,7 +49,9 @@ def draw(
     """
     events = len(chances)
     slots = min(decision.per_day, events)
-    lots = min(round(decision.explore * slots), events - slots) if events > slots else 0
+    # Of few slots one at least: without any lot nobody learns what the rule misses.
+    asked = max(round(decision.explore * slots), 1) if decision.explore else 0
+    lots = max(min(asked, slots - 1, events - slots), 0)
     order = np.lexsort((np.arange(events), -(chances + decision.novelty * novelty)))
     queue, propensity = np.full(events, "", "<U7"), np.zeros(events)
     ruled, rest = order[: slots - lots], order[slots - lots :]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -72,3 +74,32 @@ def test_no_port_is_open_beyond_the_machine() -> None:
     composed = yaml.safe_load((INFRA / "compose.yaml").read_text())["services"]
     ports = [port for service in composed.values() for port in service.get("ports", [])]
     assert ports == ["127.0.0.1:4200:4200"]
+
+
+_VULNERABLE = {"name": "left", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "says"),
+    [
+        ({"dependencies": [_VULNERABLE]}, 1, "left 1 CVE-1"),
+        (None, 0, "NOT AUDITED"),
+    ],
+    ids=["a vulnerability", "no network"],
+)
+def test_the_audit_fails_where_something_is_found_and_says_where_nothing_was_asked(
+    found: object, code: int, says: str, tmp_path: Path
+) -> None:
+    stub = tmp_path / "pip-audit"
+    written = f"echo '{json.dumps(found)}' >\"${{@: -1}}\"" if found else "echo unreachable >&2"
+    stub.write_text(f"#!/usr/bin/env bash\n{written}\nexit 1\n")
+    stub.chmod(0o755)
+    done = subprocess.run(
+        [INFRA / "audit.sh"],
+        env={**os.environ, "PIP_AUDIT": str(stub)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert says in done.stdout

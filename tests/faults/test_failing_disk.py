@@ -17,7 +17,7 @@ from tasks.core.artifacts import Landed, Report
 from tasks.core.commit import commit, last_commit, open_run, recover
 from tasks.core.errors import StoreError
 from tasks.core.store import Store
-from tests.faults.forked import REFUSED, SURVIVED, fork
+from tests.faults.forked import BROKE, REFUSED, SURVIVED, fork
 
 BATCH = "2010-01-04"
 ROWS = 30_000
@@ -75,11 +75,12 @@ def test_each_call_that_fails_in_turn_leaves_old_or_new(tmp_path: Path) -> None:
     for at in range(1, 200):
         store = Store(tmp_path / str(at))
         _publish(store, 1)
-        outcome = fork(_fails_at(at, store), expected=Exception)
+        outcome = fork(_fails_at(at, store), expected=StoreError)
         outcomes.append((outcome, _mark_of(store)))
         if outcome == NOTHING_LEFT_TO_FAIL:
             break
     assert outcomes[-1] == (NOTHING_LEFT_TO_FAIL, 2)
+    assert BROKE not in dict(outcomes), "every fault is told as what it is"
     assert all(mark == 2 for outcome, mark in outcomes if outcome == SURVIVED)
     refused = [mark for outcome, mark in outcomes if outcome == REFUSED]
     assert len(refused) > 10
@@ -103,12 +104,41 @@ def test_each_fsync_that_fails_in_turn_leaves_old_or_new(tmp_path: Path) -> None
             os.fsync = failing  # type: ignore[assignment]  # in the forked process alone
             _publish(store, 2)
 
-        outcome = fork(work, expected=Exception)
+        outcome = fork(work, expected=StoreError)
+        assert outcome != BROKE, "every fault is told as what it is"
         assert _mark_of(store) in ((2,) if outcome == SURVIVED else (1, 2)), at
         if outcome == SURVIVED:
             break
     assert outcome == SURVIVED
     assert at > 5
+
+
+def test_a_disk_that_is_full_before_any_byte_of_journal_or_record_is_a_store_error(
+    tmp_path: Path,
+) -> None:
+    """Files of a few bytes, so that what fails are the protocol's own: lease, journal, record."""
+
+    def publish(store: Store, mark: int) -> None:
+        with open_run(store, "shop", BATCH, str(mark)) as run:
+            run.write_bytes(Report, b"page %d" % mark, "reports/shop/page")
+            commit(run, {"mark": mark})
+
+    found = set()
+    for size in (*range(0, 700, 20), 100_000):
+        store = Store(tmp_path / str(size))
+        publish(store, 1)
+
+        def work(store: Store = store, size: int = size) -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+            publish(store, 2)
+
+        outcome = fork(work, expected=StoreError)
+        assert _mark_of(store) == (2 if outcome == SURVIVED else 1), size
+        found.add(outcome)
+        publish(store, 3)
+        assert _mark_of(store) == 3
+    assert found == {REFUSED, SURVIVED}
 
 
 @pytest.mark.parametrize("size", FULL_AT)

@@ -113,7 +113,7 @@ def test_a_triage_lifts_the_unusual_draws_lots_and_writes_chances() -> None:
 
 
 def test_a_triage_without_chances_or_events_is_still_a_rule() -> None:
-    rule = TriageDecision(per_day=2)
+    rule = TriageDecision(per_day=2, explore=0)
     unknown = SCORED.with_columns(probability=pl.lit(None, pl.Float64))
     assert decide(unknown, rule).filter(decision="alert")["event_id"].to_list() == ["a", "d", "e"]
     assert decide(SCORED.head(0), rule).height == 0

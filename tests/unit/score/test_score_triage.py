@@ -21,6 +21,15 @@ def test_slots_are_filled_and_chances_add_up_to_them(events, per_day, explore, s
     assert (slots.propensity[slots.shown] > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("per_day", "explore", "lots"), [(1, 0.05, 0), (3, 0.05, 1), (3, 0, 0), (40, 0.05, 2)]
+)
+def test_of_few_slots_one_is_a_lot(per_day: int, explore: float, lots: int) -> None:
+    decision = TriageDecision(per_day=per_day, explore=explore)
+    slots = draw(decision, np.linspace(0, 1, 99), np.zeros(99), np.random.default_rng(0))
+    assert (slots.queue == "explore").sum() == lots
+
+
 def test_novelty_lifts_what_the_model_does_not_know() -> None:
     scores, novelty = np.array([0.3, 0.2, 0.1]), np.array([0.0, 0.0, 1.0])
     generator = np.random.default_rng(0)
