@@ -110,6 +110,12 @@ class LabelClass(OwnColumn):
     normal: str | int | bool = Field(description="The class that nobody looks for")
 
 
+class LabelValue(OwnColumn):
+    """A number to be predicted: an amount, a time, a demand."""
+
+    kind: Literal["value"] = Field("value", description="Labelled by a column that holds a number")
+
+
 class NoLabel(Config):
     """Nothing says what is looked for: models learn what is usual, and nobody can say how well."""
 
@@ -122,5 +128,6 @@ class NoLabel(Config):
 
 
 LabelConfig = Annotated[
-    FollowedBy | LabelColumn | LabelClass | Disposition | NoLabel, Field(discriminator="kind")
+    FollowedBy | LabelColumn | LabelClass | LabelValue | Disposition | NoLabel,
+    Field(discriminator="kind"),
 ]

@@ -16,7 +16,9 @@ from tasks.labels.config import (
     LabelClass,
     LabelColumn,
     LabelConfig,
+    LabelValue,
     NoLabel,
+    OwnColumn,
 )
 from tasks.labels.verdicts import VERDICT, check_verdicts, last_verdicts, text_of
 
@@ -42,13 +44,13 @@ def label(
         verdicts: the table of the reviewers, all rows, with `batch_date`; None where it has none.
 
     Returns:
-        `event_id`, `event_time`, `batch_date`, `label` (Int8, null where no label is configured),
-        `known_at`, `label_class` (String) where classes are configured, and the columns taken
-        along, in the order of event time and id.
+        `event_id`, `event_time`, `batch_date`, `label` (Float64 where values are configured, else
+        Int8, null where no label is configured), `known_at`, `label_class` (String) where classes
+        are configured, and the columns taken along, in the order of event time and id.
 
     Raises:
         ConfigError: labels by later rows of events that have no time.
-        SchemaDriftError: a column the label needs is missing.
+        SchemaDriftError: a column the label needs is missing, or holds no numbers.
     """
     _check(rows, config, event)
     if isinstance(config, Disposition) and verdicts is not None:
@@ -68,13 +70,16 @@ def label(
     elif isinstance(config, Disposition):
         known = last_verdicts(known, verdicts, config, event)
         value = pl.col(VERDICT)
-    elif isinstance(config, LabelColumn | LabelClass):
+    elif isinstance(config, OwnColumn):
         known = known.filter(pl.col(config.column).is_not_null())
-        value = _is_positive(config)
+        value = _of_column(config)
+        if isinstance(config, LabelValue):
+            known = known.filter(value.is_finite())
     else:
         value = pl.lit(None, pl.Int8)
     own: tuple[str, ...] = (EVENT_ID, EVENT_TIME, BATCH_DATE, LABEL, KNOWN_AT)
-    values = [value.cast(pl.Int8).alias(LABEL)]
+    dtype = pl.Float64 if isinstance(config, LabelValue) else pl.Int8
+    values = [value.cast(dtype).alias(LABEL)]
     if isinstance(config, LabelClass):
         own = (*own, LABEL_CLASS)
         values.append(pl.col(config.column).cast(pl.String).alias(LABEL_CLASS))
@@ -130,9 +135,13 @@ def _answered(rows: pl.LazyFrame, events: pl.LazyFrame, config: FollowedBy) -> p
     return pairs.sort("_at", EVENT_ID).group_by("answer").last()
 
 
-def _is_positive(config: LabelColumn | LabelClass) -> pl.Expr:
+def _of_column(config: OwnColumn) -> pl.Expr:
+    """The column's number, or whether what it holds is positive."""
+    if isinstance(config, LabelValue):
+        return pl.col(config.column).cast(pl.Float64)
     if isinstance(config, LabelClass):
         return pl.col(config.column).cast(pl.String) != text_of(config.normal)
+    assert isinstance(config, LabelColumn)
     listed = config.positive or config.negative
     found = pl.col(config.column).cast(pl.String).is_in([text_of(value) for value in listed])
     return found if config.positive else ~found
@@ -153,6 +162,15 @@ def _check(rows: pl.LazyFrame, config: LabelConfig, event: EventConfig) -> None:
     else:
         needed = [config.column]
     _check_columns(rows, needed, "label", event)
+    if isinstance(config, LabelValue):
+        found = rows.collect_schema()[config.column]
+        if not found.is_numeric():
+            raise SchemaDriftError(
+                f"numbers in the column {config.column}, whose values are predicted",
+                found=str(found),
+                where=f"label, table {event.table}",
+                do="Name a column of numbers, or label by {kind: class} or {kind: column}.",
+            )
 
 
 def _check_columns(

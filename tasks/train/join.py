@@ -6,7 +6,7 @@ import polars as pl
 
 from tasks.core.event import EVENT_ID
 from tasks.core.treatments import SET_ASIDE
-from tasks.train.split import EMBARGO, LABEL, PART, check_classes
+from tasks.train.split import EMBARGO, PART, check_labels
 
 UNKNOWN = "label not known"
 _FIT = "fit"
@@ -27,10 +27,10 @@ def join(
         The examples in the order of the features, and how many events were left out, by reason.
 
     Raises:
-        DataError: a part is left without one of the classes.
+        DataError: a part is left without one of the classes, or values.
     """
     there = set(features.collect_schema()) - {EVENT_ID}
-    known = parts.drop(there, strict=False).with_columns(pl.col(LABEL).cast(pl.Int8))
+    known = parts.drop(there, strict=False)
     rows = features.join(known, on=EVENT_ID, how="left", maintain_order="left")
     if set_aside is None:
         rows = rows.with_columns(pl.lit(None, pl.String).alias(SET_ASIDE))
@@ -48,5 +48,5 @@ def join(
     whole = rows.with_columns(reason.alias(_REASON)).collect()
     counts = whole[_REASON].drop_nulls().value_counts()
     examples = whole.filter(pl.col(_REASON).is_null()).drop(_REASON, SET_ASIDE)
-    check_classes(examples)
+    check_labels(examples)
     return examples, dict(sorted(counts.iter_rows()))

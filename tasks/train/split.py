@@ -17,7 +17,8 @@ LABEL = "label"
 LABEL_CLASS = "label_class"
 PARTS = ("fit", "stop", "calibrate", "test")
 EMBARGO = "embargo"
-_HASH, _GROUP = "_hash", "_group"
+_HASH, _GROUP, _STRATUM = "_hash", "_group", "_stratum"
+_TENTHS = 10
 
 
 def assign_parts(events: pl.DataFrame, split: SplitConfig, seed: int) -> pl.DataFrame:
@@ -33,10 +34,10 @@ def assign_parts(events: pl.DataFrame, split: SplitConfig, seed: int) -> pl.Data
 
     Raises:
         ConfigError: a column of the split is not there.
-        DataError: a time split without times, or a part that lacks one of the classes.
+        DataError: a time split without times, or a part that lacks one of the classes, or values.
     """
     divided = _divide(events, split, seed)
-    check_classes(divided)
+    check_labels(divided)
     return divided
 
 
@@ -53,18 +54,35 @@ def assign_within(examples: pl.DataFrame, split: SplitConfig, seed: int) -> pl.D
     return _divide(examples, split.model_copy(update=update), seed)
 
 
-def strata_of(events: pl.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
-    """What rows dealt out at random are stratified by: the label, its class if any, the columns."""
+def holds_values(examples: pl.DataFrame) -> bool:
+    """Whether the labels are numbers to be predicted."""
+    return examples.schema[LABEL].is_float()
+
+
+def strata_of(events: pl.DataFrame, columns: Sequence[str]) -> list[pl.Expr]:
+    """What rows dealt out at random are stratified by: the label, its class if any, the columns.
+
+    Of values it is the tenth of them that the label lies in.
+    """
+    label = pl.col(LABEL)
+    if holds_values(events):
+        label = (label.rank("min") - 1) * _TENTHS // pl.len()
     classes = (LABEL_CLASS,) if LABEL_CLASS in events else ()
-    return (LABEL, *classes, *columns)
+    return [label.alias(_STRATUM), *map(pl.col, (*classes, *columns))]
 
 
-def check_classes(divided: pl.DataFrame) -> None:
-    """Hold that each part has positive and negative examples; without any label, that it has some.
+def check_labels(divided: pl.DataFrame) -> None:
+    """Hold that each part has what it is to teach or to judge by.
+
+    Positive and negative examples; of values, and without any label, some examples, and to fit on
+    values that differ.
 
     Raises:
         DataError: one has not.
     """
+    if holds_values(divided):
+        _check_values(divided)
+        return
     labelled = divided[LABEL].null_count() < len(divided)
     for part in PARTS:
         labels = divided.filter(pl.col(PART) == part)[LABEL]
@@ -78,6 +96,19 @@ def check_classes(divided: pl.DataFrame) -> None:
                 where="training",
                 do="Lengthen training.window, enlarge that part's share, or wait for labels.",
             )
+
+
+def _check_values(divided: pl.DataFrame) -> None:
+    for part in PARTS:
+        labels = divided.filter(pl.col(PART) == part)[LABEL]
+        if len(labels) and (part != PARTS[0] or labels.n_unique() > 1):
+            continue
+        raise DataError(
+            f"values in the part {part!r}" + " that differ" * (part == PARTS[0]),
+            found=f"{len(labels)} rows of {len(divided)} in all" + ", all of one value" * bool(len(labels)),
+            where="training",
+            do="Lengthen training.window, enlarge that part's share, or wait for labels.",
+        )
 
 
 def _divide(events: pl.DataFrame, split: SplitConfig, seed: int) -> pl.DataFrame:
