@@ -197,7 +197,10 @@ def _told(way: _Way) -> changes.Night:
     rule = way.record.facts["definitions"]["decision"]
     cut = Cut.of(way.scored)
     if rule["kind"] == "threshold":
-        cut = Cut(probability=rule["probability"])
+        if rule.get("value") is None:
+            cut = Cut(probability=rule["probability"])
+        elif rule["at"] == "predicted":
+            cut = Cut(value=rule["value"])
     elif rule["kind"] == "cost":
         cut = Cut(probability=rule["review"] / rule["missed"], is_strict=True)
     return changes.Night(way.record.batch, cut, way.calibration, way.version)
@@ -301,4 +304,6 @@ def _detail(
 def _cut(cut: Cut) -> str:
     if cut.probability is not None:
         return f"a probability of {cut.probability:g}"
+    if cut.value is not None:
+        return f"a value of {cut.value:,g}"
     return f"a score of {cut.score:.3g}"

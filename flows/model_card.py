@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flows.pipeline import Pipeline
@@ -13,7 +13,8 @@ from tasks.core.errors import IntegrityError
 from tasks.core.forgetting import FORGOTTEN
 from tasks.core.store import table_uri
 from tasks.models.aliases import BATCH, Aliases
-from tasks.models.bundle import Bundle, open_bundle, version_of
+from tasks.models.bundle import Bundle, Facts, open_bundle, version_of
+from tasks.models.records import PartCount
 
 _RANKING = (
     "average_precision",
@@ -22,6 +23,10 @@ _RANKING = (
     "brier",
     "class_accuracy",
     "class_macro_f1",
+    "rmse",
+    "mae",
+    "r2",
+    "interval_coverage",
 )
 
 
@@ -72,9 +77,9 @@ def markdown(told: Mapping[str, Any]) -> str:
         f"Trained on {data['first_date']} to {data['last_date']}, labels known by "
         f"{data['labels_known_by']}, seed {told['seed']}, Lamplighter {told['code_version']}.",
         "",
-        "| part | rows | positives |",
+        f"| part | rows | {'mean value' if _is_value(data['parts']) else 'positives'} |",
         "|---|---|---|",
-        *(f"| {part.part} | {part.rows:,} | {part.positives:,} |" for part in data["parts"]),
+        *(f"| {part.part} | {part.rows:,} | {_told(part)} |" for part in data["parts"]),
         "",
         f"{len(told['features'])} features: {', '.join(told['features'])}.",
         "",
@@ -89,6 +94,14 @@ def markdown(told: Mapping[str, Any]) -> str:
         *(f"\n{m.at} {m.alias} by {m.by}: {m.why}" for m in told["moves"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _is_value(parts: Iterable[PartCount]) -> bool:
+    return any(part.mean is not None for part in parts)
+
+
+def _told(part: PartCount) -> str:
+    return f"{part.positives:,}" if part.mean is None else f"{part.mean:.4g}"
 
 
 def _metric_lines(told: Mapping[str, Any]) -> Iterator[str]:
@@ -114,12 +127,29 @@ def _limits(bundle: Bundle) -> Iterator[str]:
     )
     if facts.classes:
         yield f"It names {len(facts.classes)} classes, and none beside: {', '.join(facts.classes)}."
+    if _is_value(facts.parts):
+        yield from _limits_of_values(bundle)
+        return
     positives = {part.part: part.positives for part in facts.parts}
     for part in ("calibrate", "test"):
         if part in positives and positives[part] < 100:
             yield f"Only {positives[part]} positives in the part {part}: its figures are coarse."
     negatives = next((p.rows - p.positives for p in facts.parts if p.part == "calibrate"), 0)
     yield f"No p-value is below {1 / (negatives + 1):.2g}: {negatives:,} ordinary calibration rows."
+    yield from _weaknesses(facts)
+
+
+def _limits_of_values(bundle: Bundle) -> Iterator[str]:
+    """What its predicted values must not be taken for."""
+    rows = next((p.rows for p in bundle.facts.parts if p.part == "calibrate"), 0)
+    yield (
+        f"Its intervals rest on {rows:,} calibration rows: they hold their share on average over "
+        "events like these, not of each kind of event."
+    )
+    yield from _weaknesses(bundle.facts)
+
+
+def _weaknesses(facts: Facts) -> Iterator[str]:
     if facts.failure:
         yield f"There is no deep model in it, XGBoost scores: {facts.failure}"
     if facts.selection.for_want_of_better:

@@ -40,6 +40,7 @@ from tasks.report.task import publish_realised
 
 _PAIRED = "paired"
 TRAINING_DUE = "lamplighter.training-due"
+_OF_VALUES = ("rmse", "mae", "r2", "fallback_rmse", "coverage", "mean_value", "value_of_alerts")
 
 
 @flow(name="monitor", flow_run_name=run_name)
@@ -155,16 +156,17 @@ def _publish(
 
 def _row(quality: Quality, known_by: dt.date) -> dict[str, Any]:
     """The columns of the realised table."""
+    of_classes = quality.of_values is None
     row: dict[str, Any] = {
         "known_by": str(known_by),
         "status": quality.status,
         "scored": quality.scored,
         "known": quality.known,
-        "positives": quality.positives,
+        "positives": quality.positives if of_classes else None,
         "alerts": quality.all_alerts,
         "known_alerts": quality.alerts,
-        "hits": quality.hits,
-        "promised_hits": quality.promised,
+        "hits": quality.hits if of_classes else None,
+        "promised_hits": quality.promised if of_classes else None,
         "precision": quality.precision,
         "recall": quality.recall,
         "average_precision": quality.average_precision,
@@ -172,6 +174,7 @@ def _row(quality: Quality, known_by: dt.date) -> dict[str, Any]:
         "challenger_version": quality.challenger_version,
         "challenger_average_precision": quality.challenger_average_precision,
     }
+    row |= {name: getattr(quality.of_values, name, None) for name in _OF_VALUES}
     for name in ("precision", "recall"):
         found = getattr(quality.estimate, name) if quality.estimate else None
         for end in ("value", "low", "high"):

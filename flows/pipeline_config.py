@@ -18,7 +18,14 @@ from tasks.core.retention import RetentionConfig
 from tasks.features.config import FeaturesConfig
 from tasks.features.unseen import early_readers
 from tasks.ingest.config import SourceConfig
-from tasks.labels.config import Disposition, LabelClass, LabelConfig, NoLabel, OwnColumn
+from tasks.labels.config import (
+    Disposition,
+    LabelClass,
+    LabelConfig,
+    LabelValue,
+    NoLabel,
+    OwnColumn,
+)
 from tasks.models.config import ModelConfig, RanksConfig, TabMConfig, needs_labels, tells_classes
 from tasks.monitor.config import MonitoringConfig
 from tasks.prepare.config import PrepareConfig
@@ -194,6 +201,11 @@ class PipelineConfig(Config):
     @field_validator("model")
     @classmethod
     def _learn_from_labels(cls, chosen: ModelConfig, info: ValidationInfo) -> ModelConfig:
+        if isinstance(info.data.get("label"), LabelValue) and not tells_classes(chosen):
+            raise ValueError(
+                f"a model of kind {chosen.kind} predicts no values; take tabm, xgboost or another "
+                "that learns from labels"
+            )
         if isinstance(info.data.get("label"), LabelClass) and not tells_classes(chosen):
             raise ValueError(
                 f"a model of kind {chosen.kind} tells no classes apart; take tabm, xgboost or "
@@ -217,6 +229,7 @@ class PipelineConfig(Config):
                 f"{chosen.kind} decides by probabilities, which nothing tells without a label; "
                 "take budget or fdr"
             )
+        _check_decision(chosen, isinstance(info.data.get("label"), LabelValue))
         return chosen
 
     @model_validator(mode="after")
@@ -225,6 +238,18 @@ class PipelineConfig(Config):
         found = [key for key, value in asked.items() if value is not None]
         if isinstance(self.label, NoLabel) and found:
             raise ValueError(f"{' and '.join(found)} measure models, which needs a label")
+        return self
+
+    @model_validator(mode="after")
+    def _values_are_measured_as_such(self) -> Self:
+        if not isinstance(self.label, LabelValue):
+            return self
+        told = self.training.model_fields_set & {"cards", "false_alarm_rates", "calibration"}
+        if told:
+            raise ValueError(
+                f"training.{', training.'.join(sorted(told))}: of positives and negatives; a label "
+                "of kind value has none"
+            )
         return self
 
     @model_validator(mode="after")
@@ -272,6 +297,24 @@ class PipelineConfig(Config):
         except ConfigError as error:
             raise ValueError(f"{error.where}: {error.required} is required. {error.do}") from error
         return self
+
+
+def _check_decision(chosen: DecisionConfig, is_value: bool) -> None:
+    """Hold that a decision suits what is predicted: values, or what is looked for."""
+    if not is_value:
+        if isinstance(chosen, ThresholdDecision) and chosen.value is not None:
+            raise ValueError("a threshold of a `value` needs a label of kind value")
+        return
+    fits = isinstance(chosen, BudgetDecision) or (
+        isinstance(chosen, ThresholdDecision) and chosen.value is not None
+    )
+    if not fits:
+        raise ValueError(
+            f"{chosen.kind} decides by probabilities, which values have not; take budget, or "
+            "threshold with a `value`"
+        )
+    if chosen.review is not None or chosen.missed is not None:
+        raise ValueError("decision.review and missed are costs of positives; values have none")
 
 
 def _early(label: LabelConfig, readers: Sequence[tuple[str, str]]) -> ValueError:

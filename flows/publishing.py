@@ -34,7 +34,7 @@ from tasks.report.records import Histogram, NightReport, NightTables, Provenance
 from tasks.report.task import publish, publish_index, publish_run
 from tasks.score.decide import rule_in_words
 
-_SPREAD = "probabilities"
+_SPREADS = ("probabilities", "values")
 _INDEX = "index"
 _INDEX_WAIT_SECONDS = 60.0
 
@@ -157,7 +157,7 @@ def _report(
         selection=facts.selection,
         rule=rule_in_words(pipeline.config.decision),
         metrics=facts.metrics,
-        curves=tuple(curve for curve in facts.curves if curve.kind != _SPREAD),
+        curves=tuple(curve for curve in facts.curves if curve.kind not in _SPREADS),
         training_scores=_training_scores(facts.curves),
         usual=facts.usual,
         treated=outcome.treated,
@@ -221,9 +221,9 @@ def _record(pipeline: Pipeline, night: Night, made: Provenance, costs: Costs) ->
 
 
 def _training_scores(curves: tuple[Curve, ...]) -> Histogram | None:
-    """How the champion's probabilities were spread over its test part."""
+    """How the champion's probabilities, or values, were spread over its test part."""
     for curve in curves:
-        if curve.kind == _SPREAD and curve.split == "test":
+        if curve.kind in _SPREADS and curve.split == "test":
             return Histogram(curve.x, curve.y)
     return None
 

@@ -16,7 +16,7 @@ from tasks.models.records import Metric
 from tasks.monitor.realised import Quality, Realised
 
 _CHECKS_TOLD = 10
-_RANKING = ("average_precision", "roc_auc", "base_rate")
+_RANKING = ("average_precision", "roc_auc", "base_rate", "rmse", "mae", "r2", "interval_coverage")
 _CALLED = ("accuracy", "precision", "recall")
 _A_DAY = "_a_day"
 
@@ -125,6 +125,8 @@ def tell_realised(realised: Realised) -> None:
 
 def _tell_overall(whole: Quality) -> None:
     out.print(table("All nights, by the labels known now", list(_overall_rows(whole))))
+    if whole.of_values is not None:
+        return
     out.print(
         f"{whole.positives:,} of {whole.known:,} events whose label is known turned out positive"
     )
@@ -142,6 +144,16 @@ def _night_row(night: Night) -> dict[str, Any]:
 
 
 def _quality_row(quality: Quality) -> dict[str, Any]:
+    if quality.of_values is not None:
+        found = quality.of_values
+        return {
+            "RMSE": found.rmse,
+            "XGBoost RMSE": found.fallback_rmse,
+            "R²": found.r2,
+            "intervals held": found.coverage,
+            "mean value": found.mean_value,
+            "of alerts": found.value_of_alerts,
+        }
     return {
         "positives": quality.positives,
         "hits": quality.hits,
@@ -152,6 +164,12 @@ def _quality_row(quality: Quality) -> dict[str, Any]:
 
 
 def _overall_rows(whole: Quality) -> Iterable[dict[str, Any]]:
+    if whole.of_values is not None:
+        found = whole.of_values
+        yield {"model": "champion", "RMSE": found.rmse, "95% interval": _interval(found.interval)}
+        beside = _interval(found.fallback_interval)
+        yield {"model": "XGBoost", "RMSE": found.fallback_rmse, "95% interval": beside}
+        return
     models = (
         ("champion", whole.average_precision, whole.interval, whole.hits),
         ("XGBoost", whole.fallback_average_precision, whole.fallback_interval, whole.fallback_hits),

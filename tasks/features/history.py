@@ -103,6 +103,13 @@ def _outcomes(family: RiskFamily, timeline: Timeline) -> tuple[Bools | None, Boo
             where="features, family risk",
             do="Name a condition in `where`, with its `delay`.",
         )
+    if timeline.label.dtype.is_float():
+        raise ConfigError(
+            "labels that turn out positive or not, for a risk without `where`",
+            found="values",
+            where="features, family risk",
+            do="Take the family history with the label's column in `values` and its `delay`.",
+        )
     known = timeline.label.is_not_null().to_numpy()
     return known, timeline.label.fill_null(0).to_numpy() == 1
 

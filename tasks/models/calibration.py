@@ -1,4 +1,4 @@
-"""From a raw score to a probability, and to a p-value against known negatives."""
+"""From a raw score to a probability, a p-value against known negatives, or an interval."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from tasks.core.errors import ModelError
 from tasks.models.base import Vector
+from tasks.models.residuals import Residuals
 
 Method = Literal["isotonic", "platt", "temperature", "none"]
 
@@ -24,16 +25,19 @@ class Calibration:
         method: `isotonic`: `probabilities` at the knots `scores`, straight lines between;
             `platt` and `temperature`: `scores` is empty, `probabilities` holds the slope and the
             intercept of the log-odds, which is 0 for `temperature`; `none`: both are empty, as no
-            label told of any.
+            label told of any, or labels are values.
         scores: rising (n_knots,).
         probabilities: never falling (n_knots,); (2,) where they hold slope and intercept.
-        negatives: scores of the negative rows, rising (n_negatives,); of all, if none is labelled.
+        negatives: scores of the negative rows, rising (n_negatives,); of all, if none is labelled
+            or labels are values.
+        residuals: what predicted values missed by; None where scores are no values.
     """
 
     method: Method
     scores: Vector
     probabilities: Vector
     negatives: Vector
+    residuals: Residuals | None = None
 
     def probability(self, scores: Vector) -> Vector:
         """Calibrated probabilities (n,) of scores (n,); NaN where no label told of any."""
@@ -62,6 +66,7 @@ class Calibration:
             "scores": self.scores,
             "probabilities": self.probabilities,
             "negatives": self.negatives,
+            **(self.residuals.arrays() if self.residuals else {}),
         }
         return safetensors.numpy.save(arrays)
 
@@ -74,7 +79,8 @@ class Calibration:
         """
         try:
             arrays: Mapping[str, Vector] = safetensors.numpy.load(content)
-            return cls(method, arrays["scores"], arrays["probabilities"], arrays["negatives"])
+            own = (arrays["scores"], arrays["probabilities"], arrays["negatives"])
+            return cls(method, *own, Residuals.of_arrays(arrays))
         except Exception as error:
             raise ModelError(
                 "a calibration in safetensors",

@@ -1,7 +1,8 @@
-"""Whether one model ranks better than another on the same rows, beyond chance."""
+"""Whether one model ranks, or predicts, better than another on the same rows, beyond chance."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ _FEWEST_DAYS = 8  # with fewer, resampled days say little; rows are resampled in
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Differences in average precision, night by night, of which one looks at each.
+    """What one model gained on another, night by night, of which one looks at each.
 
     Args:
         nights: nights whose labels are all known and among whose events is a positive.
@@ -44,16 +45,19 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Average precision of a challenger and of the champion on the same rows.
+    """A challenger's measure and the champion's on the same rows.
 
     Args:
         rows: rows that both scored and neither was fitted on.
-        positives: of these.
-        challenger: its average precision; NaN where there is no positive.
-        champion: its average precision.
-        low: lower end of the 95% interval of the difference, challenger less champion.
+        positives: of these; of values all rows.
+        challenger: its average precision, NaN where there is no positive; of values the root of
+            its mean squared error.
+        champion: the same of the champion.
+        low: lower end of the 95% interval of what the challenger is better by: the difference of
+            average precisions, or of mean squared errors.
         high: its upper end.
         watched: of a comparison that is made again every night, the nightly differences.
+        of_values: whether values were compared.
     """
 
     rows: int
@@ -63,10 +67,11 @@ class Comparison:
     low: float
     high: float
     watched: Watched | None = None
+    of_values: bool = False
 
     @property
     def decides(self) -> bool:
-        """Whether there are enough positives to tell anything."""
+        """Whether there are enough positives, or values, to tell anything."""
         return self.positives >= FEWEST_POSITIVES
 
     @property
@@ -76,6 +81,8 @@ class Comparison:
         return beyond_chance and (self.watched is None or self.watched.low > 0)
 
     def __str__(self) -> str:
+        if self.of_values:
+            return self._values_in_words()
         if not self.decides:
             return (
                 f"{self.positives} positives on {self.rows:,} rows that neither was fitted on, "
@@ -86,6 +93,16 @@ class Comparison:
             f"{self.rows:,} rows that neither was fitted on; difference "
             f"{self.challenger - self.champion:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
             + (f"; {self.watched}" if self.watched else "")
+        )
+
+    def _values_in_words(self) -> str:
+        if not self.decides:
+            return f"{self.rows:,} rows that neither was fitted on, {FEWEST_POSITIVES} are needed"
+        return (
+            f"RMSE {self.challenger:.4g} against {self.champion:.4g} on {self.rows:,} rows that "
+            f"neither was fitted on; mean squared error less by "
+            f"{self.champion**2 - self.challenger**2:.4g} ({self.low:.4g} to {self.high:.4g})"
+            + (f"; of both errors' sum {self.watched}" if self.watched else "")
         )
 
 
@@ -118,18 +135,61 @@ def compare(
     )
     rows, positives = len(labels), int(labels.sum())
     if not positives:
-        nothing = float("nan")
-        return Comparison(rows, 0, nothing, nothing, nothing, nothing)
+        return _nothing(rows)
     rankings = rank_rows(labels, challenger), rank_rows(labels, champion)
     values = [average_precision(ranking) for ranking in rankings]
-    generator, differences = np.random.default_rng(seed), []
-    distinct, place = np.unique(days, return_inverse=True)
-    blocks = place if len(distinct) >= _FEWEST_DAYS else np.arange(rows)
-    count = int(blocks.max()) + 1
-    for _ in range(rounds):
-        drawn = np.bincount(generator.integers(0, count, count), minlength=count)
-        weights = drawn.astype(np.float64)[blocks]
+    differences = []
+    for weights in _resampled(days, rounds, seed):
         one, other = (average_precision(ranking, weights) for ranking in rankings)
         differences.append(one - other)
     low, high = np.nanquantile(differences, [0.025, 0.975])
     return Comparison(rows, positives, values[0], values[1], float(low), float(high))
+
+
+def compare_values(
+    labels: Vector,
+    challenger: Vector,
+    champion: Vector,
+    days: Vector,
+    rounds: int = 500,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two models' predicted values of the same rows by a paired bootstrap.
+
+    Each row's squared errors are resampled together, by whole days as in `compare`.
+
+    Args:
+        labels: true values (n_rows,), NaN where nothing is known: such rows do not count.
+        challenger: finite predictions (n_rows,).
+        champion: finite predictions (n_rows,).
+        days: (n_rows,), the batch date of each row as a number.
+        rounds: resamples.
+        seed: of the resampling.
+    """
+    known = np.isfinite(labels)
+    rows = int(known.sum())
+    if not rows:
+        return _nothing(0, of_values=True)
+    errors = [((each - labels) ** 2)[known] for each in (challenger, champion)]
+    gain = errors[1] - errors[0]
+    means = [float(np.average(gain, weights=w)) for w in _resampled(days[known], rounds, seed)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    ours, theirs = (float(each.mean()) ** 0.5 for each in errors)
+    return Comparison(rows, rows, ours, theirs, float(low), float(high), of_values=True)
+
+
+def _nothing(rows: int, of_values: bool = False) -> Comparison:
+    """A comparison of rows that tell nothing."""
+    nan = float("nan")
+    return Comparison(rows, 0, nan, nan, nan, nan, of_values=of_values)
+
+
+def _resampled(days: Vector, rounds: int, seed: int) -> Iterator[Vector]:
+    """How often each row counts in each resample (n_rows,)."""
+    generator = np.random.default_rng(seed)
+    distinct, place = np.unique(days, return_inverse=True)
+    blocks = place if len(distinct) >= _FEWEST_DAYS else np.arange(len(days))
+    count = int(blocks.max()) + 1
+    for _ in range(rounds):
+        drawn = np.bincount(generator.integers(0, count, count), minlength=count)
+        yield drawn.astype(np.float64)[blocks]

@@ -42,9 +42,12 @@ class Curve:
         split: as in `Metric`.
         kind: `precision_recall` (x recall), `roc` (x false-alarm rate, y recall), `calibration`
             (x mean probability, y share of positives), `probabilities` (x edges of bins, one more
-            than y, their rows) or `learning` (x epoch, y average precision).
+            than y, their rows) or `learning` (x epoch, y average precision). Of values: `truth`
+            (x predicted, y true value of some rows), `coverage` (x share that intervals are to
+            hold, y share they held), `residuals` and `values` (x edges of bins of true less
+            predicted value, and of the predicted one, y rows).
         x: (n_points,).
-        y: (n_points,), of `probabilities` (n_points - 1,).
+        y: (n_points,), of bins (n_points - 1,).
     """
 
     model: str
@@ -83,11 +86,12 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class PartCount:
-    """Rows and positives of one part of the split."""
+    """Rows of one part of the split, and its positives; of values the mean of its labels."""
 
     part: str
     rows: int
     positives: int
+    mean: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,14 @@ class Cut:
         last: of the events with that score the ids up to this one are.
         probability: the calibrated probability a rule names instead; None where it names none.
         is_strict: whether the probability has to be exceeded.
+        value: the predicted value a rule names instead; None where it names none.
     """
 
     score: float = math.inf
     last: str = ""
     probability: float | None = None
     is_strict: bool = False
+    value: float | None = None
 
     @classmethod
     def of(cls, scored: pl.DataFrame) -> Cut:
@@ -66,16 +68,20 @@ class Cut:
             chance = pl.col("probability")
             above = chance > self.probability if self.is_strict else chance >= self.probability
             return scored.filter(above)
+        if self.value is not None:
+            return scored.filter(pl.col("score") >= self.value)
         level = (pl.col("score") == self.score) & (pl.col(EVENT_ID) <= self.last)
         return scored.filter((pl.col("score") > self.score) | level)
 
     def translated(self, of: Calibration | None, to: Calibration | None) -> Cut | None:
         """The cut on another model's scale, which as large a share of negatives would reach.
 
-        A probability means the same to every calibrated model and stays as it is. None where a
-        scale is not known.
+        A probability means the same to every calibrated model, and a value to every model; they
+        stay as they are. None where a scale is not known.
         """
         if self.probability is not None or math.isinf(self.score):
+            return self
+        if of is not None and of.residuals is not None:
             return self
         if of is None or to is None:
             return None

@@ -32,19 +32,18 @@ def paired(
     record = dict(before)
     for night in nights:
         record.pop(night.batch_date, None)
-        pair = night.challenger_average_precision, night.average_precision
         is_due = known_by - dt.date.fromisoformat(night.batch_date) >= delay
-        if is_due and pair[0] is not None and pair[1] is not None:
+        if is_due and night.gain is not None:
             record[night.batch_date] = {
                 "challenger": night.challenger_version,
                 "champion": night.model_version,
-                "difference": pair[0] - pair[1],
+                "difference": night.gain,
             }
     return record
 
 
 def differences(record: Mapping[str, Any], challenger: str, champion: str) -> Vector:
-    """Differences in average precision of two versions, in the order of their nights."""
+    """What one version gained on another (`Quality.gain`), in the order of their nights."""
     versions = challenger, champion
     return np.array(
         [

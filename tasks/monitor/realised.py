@@ -12,6 +12,7 @@ from tasks.core.event import EVENT_ID
 from tasks.models.metrics import average_precision, bootstrap, rank_rows
 from tasks.monitor.estimates import Estimate, estimate
 from tasks.monitor.exploration import Exploration, explore
+from tasks.monitor.realised_values import ValueQuality, value_quality
 from tasks.monitor.retrain import Reason
 
 BOOTSTRAP_ROUNDS = 200
@@ -45,6 +46,8 @@ class Quality:
         model_version: of the model that scored.
         challenger_version: of the challenger that scored every event beside the champion, if so.
         challenger_average_precision: its average precision.
+        of_values: what predicted values were worth; None where labels are no values. Where they
+            are, there are no positives and no hits, and what depends on them says nothing.
     """
 
     batch_date: str
@@ -69,6 +72,18 @@ class Quality:
     model_version: str = ""
     challenger_version: str | None = None
     challenger_average_precision: float | None = None
+    of_values: ValueQuality | None = None
+
+    @property
+    def gain(self) -> float | None:
+        """By how much the challenger did better than what scored, from -1 to 1; None if unknown.
+
+        The difference of average precisions; of values that of squared errors by their sum.
+        """
+        if self.of_values is not None:
+            return self.of_values.gain if self.challenger_version else None
+        pair = self.challenger_average_precision, self.average_precision
+        return None if pair[0] is None or pair[1] is None else pair[0] - pair[1]
 
     @property
     def status(self) -> str:
@@ -112,7 +127,8 @@ def realised(
     Args:
         scores: rows of the scores table, of one or more batch dates; estimates are made where
             they have `probability`.
-        labels: `event_id` and `label`; events without a row are not known yet.
+        labels: `event_id` and `label`, a float where values are predicted; events without a row
+            are not known yet.
         is_reviewed: whether labels are verdicts on alerts; what depends on the others, recall and
             average precision, is left empty then.
         seed: of the bootstrap.
@@ -120,11 +136,39 @@ def realised(
     known = labels.select(EVENT_ID, pl.col("label").cast(pl.Float64))
     joined = _with_fallback_alerts(scores.join(known, on=EVENT_ID, how="left"))
     ordered = joined.sort("batch_date", "rank")
+    if labels.schema["label"].is_float():
+        parts = ordered.partition_by("batch_date", maintain_order=True)
+        each = tuple(
+            _beside(_of_values(str(night["batch_date"][0]), night), night) for night in parts
+        )
+        return Realised(each, _of_values(ALL, ordered, seed))
     nights, overall = tuple(_nights(ordered)), _quality(ALL, ordered, seed)
     if is_reviewed:
         nights, overall = tuple(map(_of_alerts, nights)), _of_alerts(overall)
     lots = explore(ordered, known) if {"queue", "propensity"} <= set(scores.columns) else None
     return Realised(nights, overall, exploration=lots)
+
+
+def _of_values(name: str, scored: pl.DataFrame, seed: int | None = None) -> Quality:
+    """What predicted values tell."""
+    known = scored.filter(pl.col("label").is_not_null())
+    alert = pl.col("decision") == "alert"
+    return Quality(
+        batch_date=name,
+        scored=scored.height,
+        known=known.height,
+        positives=0,
+        base_rate=None,
+        average_precision=None,
+        fallback_average_precision=None,
+        alerts=known.filter(alert).height,
+        hits=0,
+        precision=None,
+        recall=None,
+        fallback_hits=0,
+        all_alerts=scored.filter(alert).height,
+        of_values=value_quality(known, seed),
+    )
 
 
 def _of_alerts(quality: Quality) -> Quality:
@@ -162,7 +206,8 @@ def _beside(quality: Quality, night: pl.DataFrame) -> Quality:
         return quality
     one = night.row(0, named=True)
     known = night.filter(pl.col("label").is_not_null())
-    shadow, _ = _average_precision(known, "challenger_score", None)
+    is_value = quality.of_values is not None
+    shadow = None if is_value else _average_precision(known, "challenger_score", None)[0]
     is_paired = one["score_source"] == "champion" and not night["challenger_score"].null_count()
     return replace(
         quality,

@@ -18,7 +18,7 @@ from tasks.core.store import Store, table_uri
 from tasks.models.base import Vector
 from tasks.models.baseline import SCORE
 from tasks.models.bundle import Role, open_bundle
-from tasks.models.comparison import Comparison, Watched, compare
+from tasks.models.comparison import Comparison, Watched, compare, compare_values
 from tasks.monitor.config import DriftConfig
 from tasks.monitor.drift import SCHEMA, measure, to_frame
 from tasks.monitor.paired import differences
@@ -106,7 +106,8 @@ def rescore(
         table.select(EVENT_ID)
         .collect()
         .with_columns(
-            score=pl.Series(scores), probability=pl.Series(member.calibration.probability(scores))
+            score=pl.Series(scores),
+            probability=pl.Series(member.calibration.probability(scores)).fill_nan(None),
         )
     )
 
@@ -151,6 +152,8 @@ def realise(
         "model_version",
         "challenger_score",
         "challenger_version",
+        "interval_low",
+        "interval_high",
     )
     return realised(
         nights.select(columns).collect(),
@@ -198,7 +201,9 @@ def compare_realised(
     scored = pl.concat(
         [run.scan(ref).filter(both).select(columns) for ref in nights], how="vertical_relaxed"
     )
-    known = run.scan(labels).select("event_id", pl.col("label").cast(pl.Float64))
+    told = run.scan(labels)
+    is_value = told.collect_schema()["label"].is_float()
+    known = told.select("event_id", pl.col("label").cast(pl.Float64))
     rows = scored.join(known, on="event_id").sort("batch_date", "event_id").collect()
     if not rows.height:
         return None
@@ -206,5 +211,6 @@ def compare_realised(
     labelled, beside, served = (
         rows[name].to_numpy() for name in ("label", "challenger_score", "score")
     )
-    found = compare(labelled, beside, served, days.to_numpy(), rounds, seed)
+    comparing = compare_values if is_value else compare
+    found = comparing(labelled, beside, served, days.to_numpy(), rounds, seed)
     return replace(found, watched=Watched.of(differences(record, challenger, champion)))

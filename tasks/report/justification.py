@@ -13,6 +13,8 @@ SPLIT = "decision"
 _TOLD: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
     "expected_precision": ("precision", words.share),
     "expected_recall": ("recall", words.share),
+    "expected_value_of_alerts": ("mean value of alerts", words.number),
+    "mean_value": ("of all events", words.number),
     "expected_alerts_a_day": ("alerts a day", words.number),
     "expected_cost_a_day": ("cost a day", words.number),
     "cost_a_day_without_alerts": ("cost a day without alerts", words.number),

@@ -11,7 +11,8 @@ import polars as pl
 from markupsafe import Markup
 
 from tasks.core.treatments import step_of
-from tasks.report import curves, pictures, treatments, trends, view, words
+from tasks.models.records import Metric
+from tasks.report import curves, pictures, treatments, trends, value_curves, view, words
 from tasks.report.confusion import confusions
 from tasks.report.records import Incident, NightReport, TrainingReport
 
@@ -24,7 +25,8 @@ def night_page(seen: view.NightView) -> bytes:
     """The page of a night."""
     night = seen.night
     drawings = curves.draw_curves(night.curves, _TEST, curves.parts(night.metrics, _TEST))
-    spread = pictures.draw_probabilities(seen.probabilities, night.training_scores)
+    drawings += value_curves.draw_values(night.curves, _TEST)
+    spread = pictures.draw_spread(seen.spread, night.training_scores, seen.of_values)
     return _render(
         "night.html",
         provenance=night.provenance,
@@ -70,10 +72,13 @@ def training_page(report: TrainingReport) -> bytes:
     """The page of a training."""
     trained = report.trained
     measured = curves.parts(trained.metrics, _TEST)
+    of_values = any(part.mean is not None for part in trained.parts)
+    stop = "variance explained" if of_values else "average precision"
     return _render(
         "training.html",
         provenance=report.provenance,
         report=report,
+        of_values=of_values,
         verdict=_training_verdict(report),
         warnings=_training_warnings(report),
         ledger=view.see_ledger(report.ledger),
@@ -81,8 +86,9 @@ def training_page(report: TrainingReport) -> bytes:
         metrics=view.see_metrics(trained.metrics),
         confusions=[*confusions(trained.metrics, _TEST)],
         pictures=[
-            *pictures.draw_learning(trained.history),
+            *pictures.draw_learning(trained.history, stop),
             *curves.draw_curves(trained.curves, _TEST, measured),
+            *value_curves.draw_values(trained.curves, _TEST),
         ],
         **_features(report),
     )
@@ -126,11 +132,24 @@ def _training_verdict(report: TrainingReport) -> str:
     found = view.find_metric(trained.metrics, "average_precision")
     base = view.find_metric(trained.metrics, "base_rate")
     features = f"{kept} of {words.count(len(report.selection.verdicts), 'feature')} kept"
+    error = view.find_metric(trained.metrics, "rmse")
+    if error is not None:
+        return f"Model {trained.version}: {_value_verdict(trained.metrics, error)}; {features}."
     if found is None:
         return f"Model {trained.version} trained; {features}; not measured."
     chance = f" where chance has {words.number(base.value)}" if base else ""
     measured = f"average precision {words.number(found.value)}{chance}"
     return f"Model {trained.version}: {measured}; {features}."
+
+
+def _value_verdict(metrics: Sequence[Metric], error: Metric) -> str:
+    """How far predictions miss, and whether intervals keep their word."""
+    explained = view.find_metric(metrics, "r2")
+    held = view.find_metric(metrics, "interval_coverage")
+    told = f"predictions miss by {words.number(error.value)} (RMSE)"
+    if explained:
+        told += f", explaining {words.share(explained.value)} of the variance"
+    return told + (f"; intervals hold {words.share(held.value)} of true values" if held else "")
 
 
 def _training_warnings(report: TrainingReport) -> tuple[str, ...]:

@@ -15,8 +15,10 @@ from tasks.report.worth import draw_worth
 Series = Mapping[str, Sequence[float | None]]
 
 
-def draw_probabilities(night: Histogram, training: Histogram | None) -> Picture | None:
-    """How sure the model was of the night's events; None where there was none."""
+def draw_spread(
+    night: Histogram, training: Histogram | None, of_values: bool = False
+) -> Picture | None:
+    """How sure the model was of the night's events, or what it predicts; None without events."""
     if not sum(night.counts):
         return None
     shares = {"field": "share", "type": "quantitative", "title": "share of events"}
@@ -25,39 +27,39 @@ def draw_probabilities(night: Histogram, training: Histogram | None) -> Picture 
     x = {
         "field": "bin",
         "type": "ordinal",
-        "title": "probability",
+        "title": "predicted value" if of_values else "probability",
         "sort": None,
         "axis": {"labelAngle": -40, "grid": False},
     }
     encoding = {"x": x, "y": y, "color": color(labels, "square")}
     layers: list[Spec] = [
         {
-            "data": {"values": _shares(night, "this night")},
+            "data": {"values": _shares(night, "this night", of_values)},
             "mark": {"type": "bar", "opacity": 0.75},
             "encoding": encoding,
         }
     ]
-    caption = "How sure the model was of the night's events; the upright scale is a square root."
+    told = "What was predicted of" if of_values else "How sure the model was of"
+    caption = f"{told} the night's events; the upright scale is a square root."
     if training is not None:
         caption += " The ticks are the events it was tested on in training."
         tick = {"type": "tick", "thickness": 3, "opacity": 1, "width": {"band": 1.0}}
-        values = {"values": _shares(training, "training")}
+        values = {"values": _shares(training, "training", of_values)}
         layers.append({"data": values, "mark": tick, "encoding": encoding})
-    return Picture(
-        "Probabilities", caption, draw({"layer": layers}, "probabilities", "Probabilities")
-    )
+    title = "Predictions" if of_values else "Probabilities"
+    return Picture(title, caption, draw({"layer": layers}, "probabilities", title))
 
 
-def draw_learning(history: History) -> list[Picture]:
+def draw_learning(history: History, measure: str = "average precision") -> list[Picture]:
     """How the training went: the measure that decided when to stop, and the loss."""
     if len(history.epochs) < 2:
         return []
     told = (
-        ("stop_metric", "Learning", "average precision", "On the rows that decide when to stop."),
+        ("stop_metric", "Learning", measure, "On the rows that decide when to stop."),
         ("loss", "Loss", "mean loss", "On the rows the model is fitted to."),
     )
     drawn = []
-    for field, title, measure, caption in told:
+    for field, title, name, caption in told:
         values = [{"x": each.number, "y": getattr(each, field)} for each in history.epochs]
         spec = {
             "layer": [
@@ -66,7 +68,7 @@ def draw_learning(history: History) -> list[Picture]:
                     "mark": {"type": "line", "strokeWidth": 2, "color": SERIES[0]},
                     "encoding": {
                         "x": axis("x", "epoch", {"axis": {"tickMinStep": 1}}),
-                        "y": axis("y", measure, {"scale": {"zero": False}}),
+                        "y": axis("y", name, {"scale": {"zero": False}}),
                     },
                 },
                 {
@@ -137,9 +139,10 @@ def _trend(
     return Picture(title, caption, draw(spec, f"trend-{title.lower()}", title))
 
 
-def _shares(histogram: Histogram, label: str) -> list[Mapping[str, Any]]:
+def _shares(histogram: Histogram, label: str, of_values: bool) -> list[Mapping[str, Any]]:
     whole = sum(histogram.counts) or 1
+    say = words.number if of_values else words.percent
     return [
-        {"bin": f"to {words.percent(high)}", "share": count / whole, "series": label}
+        {"bin": f"to {say(high)}", "share": count / whole, "series": label}
         for high, count in zip(histogram.edges[1:], histogram.counts, strict=True)
     ]

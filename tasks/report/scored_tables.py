@@ -16,7 +16,13 @@ _SCORED = (
         nullable=True,
     ),
     Column("rank", pl.Int32(), "Place by score within the batch date; 1 is the highest.", "1"),
-    Column("score", pl.Float64(), "Raw score; higher is more suspicious.", "2.31", "log-odds"),
+    Column(
+        "score",
+        pl.Float64(),
+        "Raw score; higher is more suspicious. Where labels are values, the predicted one.",
+        "2.31",
+        "log-odds, or the unit of the label",
+    ),
     Column(
         "probability",
         pl.Float64(),
@@ -46,6 +52,26 @@ _SCORED = (
         pl.String(),
         "The likeliest class; none where the label is of no classes.",
         "neptune.",
+        nullable=True,
+    ),
+    *(
+        Column(
+            f"interval_{end}",
+            pl.Float64(),
+            f"{told} end of the interval around the predicted value; none where labels are no "
+            "values, or the calibration part has too few rows to tell.",
+            example,
+            "the unit of the label",
+            nullable=True,
+        )
+        for end, told, example in (("low", "Lower", "3.0"), ("high", "Upper", "41.5"))
+    ),
+    Column(
+        "interval_level",
+        pl.Float64(),
+        "Share of true values that such intervals hold; none where labels are no values.",
+        "0.9",
+        "0 to 1",
         nullable=True,
     ),
 )

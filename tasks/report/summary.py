@@ -72,11 +72,15 @@ def _alerts(seen: NightView) -> str:
         )
         for alert in shown
     )
-    return _table(("rank", *key, "probability", "why"), rows)
+    likely = "value" if seen.of_values else "probability"
+    return _table(("rank", *key, likely, "why"), rows)
 
 
 def _likely(alert: Row) -> str:
-    """How likely an alert is right; without a label, how rare its score is."""
+    """How likely an alert is right; its predicted value; without a label, how rare its score is."""
+    if alert["interval_level"] is not None:
+        low, high = (words.number(alert[f"interval_{end}"]) for end in ("low", "high"))
+        return f"{words.number(alert['score'])} ({low} to {high})"
     if alert["probability"] is None:
         return f"p {alert['p_value']:.2g}"
     return f"{alert['severity']}, {words.share(alert['probability'])}"

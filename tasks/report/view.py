@@ -82,7 +82,7 @@ class NightView:
         expected_hits: sum of the alerts' calibrated probabilities; None where no label tells any.
         alerts: the first rows of the alerts table.
         expectations: rows of the data quality table, those that did not hold first.
-        probabilities: how the calibrated probabilities are spread.
+        spread: how the calibrated probabilities, or predicted values, are spread.
         drifts: rows of the drift table, the gravest first.
     """
 
@@ -92,8 +92,13 @@ class NightView:
     expected_hits: float | None
     alerts: tuple[Row, ...]
     expectations: tuple[Row, ...]
-    probabilities: Histogram
+    spread: Histogram
     drifts: tuple[Row, ...] = ()
+
+    @property
+    def of_values(self) -> bool:
+        """Whether values are predicted."""
+        return any(each.metric == "rmse" for each in self.night.metrics)
 
     @property
     def drift_shown(self) -> tuple[Row, ...]:
@@ -153,11 +158,19 @@ class NightView:
 
     @property
     def _expected(self) -> Figure:
+        if self.of_values:
+            return self._held
         if self.expected_hits is None:
             return Figure("Expected hits", "—", "no label, so nobody can say")
         return Figure(
             "Expected hits", f"{self.expected_hits:.1f}", "sum of the alerts' probabilities"
         )
+
+    @property
+    def _held(self) -> Figure:
+        found = find_metric(self.night.metrics, "interval_coverage")
+        held = words.share(found.value) if found else "—"
+        return Figure("Intervals hold", held, "of the true values of the model's test part")
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -191,7 +204,9 @@ def see_night(
         quality: the public data quality table.
         drifts: the public drift table.
     """
-    chances = scored.select("probability").collect(engine="streaming")["probability"]
+    of_values = any(each.metric == "rmse" for each in night.metrics)
+    told = scored.select("score" if of_values else "probability").collect(engine="streaming")
+    chances = told.to_series()
     shown = alerts.head(night.config.top_alerts)
     return NightView(
         night,
@@ -294,7 +309,8 @@ def find_metric(metrics: Iterable[Metric], name: str, split: str = _TEST) -> Met
 
 def _histogram(chances: pl.Series, training: Histogram | None) -> Histogram:
     edges = training.edges if training else _EDGES
-    counts, _ = np.histogram(chances.drop_nulls().to_numpy(), np.asarray(edges))
+    within = chances.drop_nulls().to_numpy().clip(edges[0], edges[-1])
+    counts, _ = np.histogram(within, np.asarray(edges))
     return Histogram(edges, tuple(map(float, counts)))
 
 

@@ -146,6 +146,25 @@ _EXPECTED = tuple(
         ("_high", "Upper end of the 95% interval of", "0.55"),
     )
 )
+_OF_VALUES = tuple(
+    Column(
+        name,
+        pl.Float64(),
+        f"{told} Of the known; none where labels are no values.",
+        example,
+        unit,
+        nullable=True,
+    )
+    for name, told, example, unit in (
+        ("rmse", "Root of the mean squared error.", "12.4", "the unit of the label"),
+        ("mae", "Mean absolute error.", "6.1", "the unit of the label"),
+        ("r2", "Share of the variance that predictions explain.", "0.42", "at most 1"),
+        ("fallback_rmse", "The same error of XGBoost.", "12.9", "the unit of the label"),
+        ("coverage", "Share of true values within their intervals.", "0.89", "0 to 1"),
+        ("mean_value", "Mean true value.", "21.5", "the unit of the label"),
+        ("value_of_alerts", "Mean true value of alerts.", "180.0", "the unit of the label"),
+    )
+)
 REALISED = Table(
     "realised",
     "each scored night, as its labels are known",
@@ -160,16 +179,31 @@ REALISED = Table(
         ),
         Column("scored", pl.Int64(), "Events scored.", "1391", "rows"),
         Column("known", pl.Int64(), "Of these, events whose label is known.", "1391", "rows"),
-        Column("positives", pl.Int64(), "Of the known ones, positives.", "24", "rows"),
+        Column(
+            "positives",
+            pl.Int64(),
+            "Of the known ones, positives; none where labels are values.",
+            "24",
+            "rows",
+            nullable=True,
+        ),
         Column("alerts", pl.Int64(), "Alerts.", "40", "rows"),
         Column("known_alerts", pl.Int64(), "Of these, alerts whose label is known.", "40", "rows"),
-        Column("hits", pl.Int64(), "Of these, positives.", "11", "rows"),
+        Column(
+            "hits",
+            pl.Int64(),
+            "Of these, positives; none where labels are values.",
+            "11",
+            "rows",
+            nullable=True,
+        ),
         Column(
             "promised_hits",
             pl.Float64(),
-            "What the probabilities of the known alerts add up to.",
+            "What the probabilities of the known alerts add up to; none where labels are values.",
             "12.3",
             "rows",
+            nullable=True,
         ),
         Column("precision", pl.Float64(), "Of the known.", "0.28", "0 to 1", nullable=True),
         Column("recall", pl.Float64(), "Of the known.", "0.46", "0 to 1", nullable=True),
@@ -198,6 +232,7 @@ REALISED = Table(
             nullable=True,
         ),
         *_EXPECTED,
+        *_OF_VALUES,
         MODEL_VERSION,
         RUN_ID,
     ),

@@ -35,8 +35,11 @@ def number(value: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    """A contribution with its sign: `+0.83`, `-0.12`."""
-    return f"{value:+.2f}"
+    """A contribution with its sign: `+0.83`, `-0.12`, `+1,204`, `-0.0021`."""
+    size = abs(value)
+    if 0 < size < 0.005:
+        return f"{value:+.1g}"
+    return f"{value:+,.0f}" if size >= 1000 else f"{value:+.2f}"
 
 
 def share(value: float | None) -> str:
@@ -85,7 +88,11 @@ def name(identifier: str) -> str:
 
 
 _MODELS = {"tabm": "TabM", "mlp": "MLP", "xgboost": "XGBoost"}
-_MEASURES = {"roc_auc": "ROC AUC", "brier": "Brier score"}
+_MEASURES = {"roc_auc": "ROC AUC", "brier": "Brier score"} | {
+    "rmse": "RMSE",
+    "mae": "mean absolute error",
+    "r2": "R²",
+}
 
 
 def model(kind: str) -> str:

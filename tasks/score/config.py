@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.core.config import Config, Duration
 
@@ -31,10 +31,28 @@ class BudgetDecision(Decision):
 
 
 class ThresholdDecision(Decision):
-    """Alert where the calibrated probability reaches a threshold."""
+    """Alert where the calibrated probability, or the predicted value, reaches a threshold."""
 
     kind: Literal["threshold"] = "threshold"
-    probability: float = Field(gt=0, le=1, description="Smallest probability of an alert")
+    probability: float | None = Field(
+        None, gt=0, le=1, description="Smallest probability of an alert"
+    )
+    value: float | None = Field(
+        None, description="Smallest predicted value of an alert, where labels are values"
+    )
+    at: Literal["predicted", "low", "high"] = Field(
+        "predicted",
+        description="What has to reach the value: the predicted one; low, the lower end of its "
+        "interval, so that few alerts are wrong; high, the upper end, so that few are missed",
+    )
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Self:
+        if (self.probability is None) == (self.value is None):
+            raise ValueError("a threshold of a `probability`, or of a `value` where labels are so")
+        if self.value is None and self.at != "predicted":
+            raise ValueError("`at` goes with a `value`")
+        return self
 
 
 class CostDecision(Decision):

@@ -20,6 +20,12 @@ from tasks.score.triage import Slots, draw
 ALERT = "alert"
 PASS = "pass"
 BY_RULE = "rule"
+_ENDS = {"predicted": "score", "low": "interval_low", "high": "interval_high"}
+_ENDS_IN_WORDS = {
+    "predicted": "predicted value",
+    "low": "lower end of the interval",
+    "high": "upper end of the interval",
+}
 DECIDED = ("decision", "queue", "propensity", "expected_loss")
 
 
@@ -27,8 +33,9 @@ def decide(scored: pl.DataFrame, decision: DecisionConfig) -> pl.DataFrame:
     """Add `rank`, `decision`, `queue`, `propensity` and `expected_loss`.
 
     Args:
-        scored: one row per event with `event_id`, `batch_date`, `score`, `probability` and
-            `q_value`; with `novelty` too, where a triage is to look for what is unusual.
+        scored: one row per event with `event_id`, `batch_date`, `score`, `probability`,
+            `q_value`, `interval_low` and `interval_high`; with `novelty` too, where a triage is to
+            look for what is unusual.
         decision: the rule.
 
     Returns:
@@ -89,6 +96,8 @@ def _is_alert(decision: DecisionConfig) -> pl.Expr:
     if isinstance(decision, FalseDiscoveryDecision):
         return pl.col("q_value") <= decision.level
     assert isinstance(decision, ThresholdDecision)
+    if decision.value is not None:
+        return (pl.col(_ENDS[decision.at]) >= decision.value).fill_null(False)
     return pl.col("probability") >= decision.probability
 
 
@@ -105,4 +114,6 @@ def rule_in_words(decision: DecisionConfig) -> str:
         return f"where a miss at {decision.missed:g} outweighs a look at {decision.review:g}"
     if isinstance(decision, FalseDiscoveryDecision):
         return f"as many as keep false alarms to {100 * decision.level:g}% of them"
+    if decision.value is not None:
+        return f"where the {_ENDS_IN_WORDS[decision.at]} is {decision.value:,g} or more"
     return f"from a probability of {decision.probability:g} on"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tasks.core.artifacts import Estimate
@@ -15,8 +16,11 @@ from tasks.models.evidence import Evidence
 from tasks.score.config import DecisionConfig
 from tasks.score.decide import ALERT, decide
 from tasks.score.discoveries import q_values
+from tasks.score.intervals import with_intervals
+from tasks.score.value_expectation import value_measures, value_rows
 
 _FEWEST_DAYS = 8  # with fewer, resampled days say little; rows are resampled instead
+_MOST_BLOCKS = 5_000
 _ROUNDS = 1000
 _LEVEL = 0.95
 
@@ -24,7 +28,7 @@ _LEVEL = 0.95
 def expect(
     decision: DecisionConfig, evidence: Evidence, calibration: Calibration, seed: int = 0
 ) -> tuple[Estimate, ...]:
-    """Precision, recall, alerts and cost of a rule on a model's test part.
+    """Precision, recall, alerts and cost of a rule on a model's test part; of values what they are.
 
     The rule is applied to each day of the test part as it is to a night. Intervals are percentiles
     of resampled days, whose events depend on each other, where there are at least eight of them.
@@ -41,11 +45,15 @@ def expect(
     rows = len(evidence.scores)
     if not rows or np.isnan(evidence.labels).all():
         return ()
-    blocks, counts = _blocks(evidence, _alerts(decision, evidence, calibration))
+    alerts, labels = _alerts(decision, evidence, calibration), evidence.labels.astype(np.float64)
+    is_value = calibration.residuals is not None
+    told = value_rows(decision, alerts, labels) if is_value else _rows(alerts, labels)
+    measures = value_measures if is_value else _measures
+    blocks, counts = _blocks(told, evidence.days)
     days = len(np.unique(evidence.days))
     drawn = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), _ROUNDS)
-    values = _measures(decision, counts @ blocks, days)
-    spread = _measures(decision, drawn @ blocks, days)
+    values = measures(decision, counts @ blocks, days)
+    spread = measures(decision, drawn @ blocks, days)
     return tuple(
         _estimate(name, float(value), spread[name], rows)
         for name, value in values.items()
@@ -69,19 +77,31 @@ def _alerts(decision: DecisionConfig, evidence: Evidence, calibration: Calibrati
             "q_value": found,
         }
     )
-    called = decide(frame, decision)["decision"] == ALERT
+    called = decide(with_intervals(frame, calibration), decision)["decision"] == ALERT
     return called.cast(pl.Float64).to_numpy()
 
 
-def _blocks(evidence: Evidence, alerts: Vector) -> tuple[Vector, Vector]:
-    """What is resampled: (n_blocks, 3) alerts, hits and positives, and how often each is there."""
-    labels = evidence.labels.astype(np.float64)
-    rows = np.column_stack([alerts, alerts * labels, labels])
-    _, place = np.unique(evidence.days, return_inverse=True)
+def _rows(alerts: Vector, labels: Vector) -> Vector:
+    """What is summed up: (n_rows, 3) alerts, hits and positives."""
+    return np.column_stack([alerts, alerts * labels, labels])
+
+
+def _blocks(rows: Vector, days: npt.NDArray[np.int32]) -> tuple[Vector, Vector]:
+    """What is resampled: the rows, or their sums by day, and how often each is there.
+
+    Of more kinds of rows than memory has room for, those that lie so far apart are one.
+    """
+    _, place = np.unique(days, return_inverse=True)
     if place.max() + 1 >= _FEWEST_DAYS:
-        rows = np.column_stack([np.bincount(place, column) for column in rows.T])
+        rows = _sums(rows, place)
+    elif len(np.unique(rows, axis=0)) > _MOST_BLOCKS:
+        rows = _sums(rows, np.arange(len(rows)) % _MOST_BLOCKS)
     blocks, counts = np.unique(rows, axis=0, return_counts=True)
     return blocks, counts.astype(np.float64)
+
+
+def _sums(rows: Vector, place: npt.NDArray[np.int64]) -> Vector:
+    return np.column_stack([np.bincount(place, column) for column in rows.T])
 
 
 def _measures(decision: DecisionConfig, sums: Vector, days: int) -> Mapping[str, Vector]:

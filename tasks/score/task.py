@@ -21,6 +21,7 @@ from tasks.score.config import (
 from tasks.score.decide import ALERT, decide
 from tasks.score.discoveries import lack_of_power, q_values
 from tasks.score.expectation import expect
+from tasks.score.intervals import unit_of, with_intervals
 from tasks.score.ladder import ANY, BROKEN, Footing, climb, in_short
 from tasks.score.novelty import novelty
 from tasks.score.reasons import DTYPE, explain
@@ -124,13 +125,14 @@ def _novelty(
 def _judge(events: Events, answer: Answer) -> pl.DataFrame:
     calibration = answer.member.calibration
     p_values = calibration.p_value(answer.scores)
-    return events.columns((EVENT_ID, BATCH_DATE)).with_columns(
+    judged = events.columns((EVENT_ID, BATCH_DATE)).with_columns(
         score=pl.Series(answer.scores, dtype=pl.Float64),
         probability=pl.Series(calibration.probability(answer.scores)).fill_nan(None),
         p_value=pl.Series(p_values, dtype=pl.Float64),
         q_value=pl.Series(q_values(p_values), dtype=pl.Float64),
         predicted=answer.predicted,
     )
+    return with_intervals(judged, calibration)
 
 
 def _fallback_scores(unscored: Unscored, footing: Footing, answer: Answer) -> pl.Series:
@@ -178,7 +180,8 @@ def _explained(events: Events, decided: pl.DataFrame, answer: Answer) -> tuple[p
     try:
         matrix = events.matrix_at(alerts[_POSITION].cast(pl.Int64).to_numpy(), answer.features)
         scores = alerts["score"].to_numpy()
-        reasons = explain(answer.member.scorer, matrix, scores, answer.features)
+        unit = unit_of(answer.member.calibration)
+        reasons = explain(answer.member.scorer, matrix, scores, answer.features, unit)
     except BROKEN as error:
         reasons, failure = [[] for _ in range(alerts.height)], in_short(error)
     lacking = sum(not each for each in reasons)

@@ -14,6 +14,8 @@ from tasks.select import select as selecting
 from tasks.select.config import SelectionConfig
 from tasks.task import stage
 
+_TARGET = "_target"
+
 
 @stage("select")
 def select(
@@ -23,10 +25,17 @@ def select(
     fit = (
         run.scan(examples)
         .filter(pl.col("part") == "fit")
-        .select("label", EVENT_TIME, *names)
+        .select(EVENT_TIME, _target(run.scan(examples)), *names)
         .collect()
     )
     table = fit.select(pl.col(names).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
     timed = fit[EVENT_TIME].null_count() == 0
     times = fit[EVENT_TIME].cast(pl.Datetime("us")).cast(pl.Int64).to_numpy() if timed else None
-    return selecting.select(table, fit["label"].to_numpy(), names, config, times)
+    return selecting.select(table, fit[_TARGET].to_numpy(), names, config, times)
+
+
+def _target(examples: pl.LazyFrame) -> pl.Expr:
+    """What features are to tell: the class where there are classes, else the label."""
+    if "label_class" in examples.collect_schema():
+        return pl.col("label_class").rank("dense").cast(pl.Int64).alias(_TARGET)
+    return pl.col("label").alias(_TARGET)

@@ -12,6 +12,7 @@ from tasks.models.base import Rows as LabelledRows
 from tasks.models.base import Scorer, Vector
 from tasks.models.calibration import Calibration
 from tasks.models.metrics import log_loss
+from tasks.train.residuals import learn_residuals
 
 ISOTONIC_POSITIVES = 50
 Learnable = Literal["isotonic", "platt", "temperature"]
@@ -19,22 +20,26 @@ CalibrationChoice = Literal["auto", "isotonic", "platt", "temperature"]
 
 
 def calibrate(
-    scorer: Scorer, rows: LabelledRows, choice: CalibrationChoice = "auto"
+    scorer: Scorer, rows: LabelledRows, choice: CalibrationChoice = "auto", coverage: float = 0.9
 ) -> Calibration:
     """Learn a model's calibration.
 
     Args:
         scorer: the fitted model.
-        rows: the calibration part, with both classes, or without labels: then there are p-values,
-            and no probabilities.
+        rows: the calibration part, with both classes, or with values, or without labels: then
+            there are p-values, and no probabilities.
         choice: the method. `auto` learns each on every other row and takes the one with the
             smallest log-loss on the rest: steps only where there are positives enough to hold them
             up. Whatever is taken is learned anew from all rows.
+        coverage: of values, the share that intervals are to hold.
     """
     scores = scorer.score(rows.table).astype(np.float64)
     labels = rows.labels.astype(np.float64)
     if rows.target.kind == "none":
         return Calibration("none", np.empty(0), np.empty(0), np.sort(scores))
+    if rows.target.kind == "value":
+        missed = learn_residuals(scores, labels, coverage)
+        return Calibration("none", np.empty(0), np.empty(0), np.sort(scores), missed)
     method = best_method(scores, labels) if choice == "auto" else choice
     return Calibration(method, *_learned(method, scores, labels), np.sort(scores[labels == 0]))
 

@@ -172,6 +172,9 @@ class TrainingConfig(Config):
         description="How scores become chances; auto: what has the smaller log-loss on the half of "
         "the calibration part it was not learned from",
     )
+    coverage: float = Field(
+        0.9, gt=0, lt=1, description="Share of true values that prediction intervals are to hold"
+    )
     bootstrap_rounds: int = Field(
         200, ge=0, description="Resamples behind each interval; 0 for none"
     )

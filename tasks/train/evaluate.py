@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,11 @@ import polars as pl
 from tasks.models import metrics
 from tasks.models.base import Matrix, Vector
 from tasks.models.records import Curve, Metric
+from tasks.models.residuals import Residuals
 from tasks.train.cards import card_precision
 from tasks.train.class_figures import ClassFigures
 from tasks.train.config import TrainingConfig
+from tasks.train.value_figures import ValueFigures
 
 CURVE_POINTS = 200
 CALIBRATION_BINS = 10
@@ -31,7 +33,7 @@ class Judged:
     Args:
         model: the kind of model.
         split: the name of the part, as in `Metric`.
-        labels: 0 or 1; NaN where there are none, and nothing is measured.
+        labels: 0 or 1, or true values; NaN where there are none, and nothing is measured.
         scores: raw scores.
         probabilities: calibrated.
         days: the batch date of each row as a whole number.
@@ -39,6 +41,7 @@ class Judged:
         threshold: the score from which on F1 was highest on the calibration part.
         classes: names of the rows' classes; None where no classes are told apart.
         called: names of the classes that the model took them for.
+        residuals: what the model's values missed by before; None where scores are no values.
     """
 
     model: str
@@ -51,6 +54,7 @@ class Judged:
     threshold: float = float("inf")
     classes: pl.Series | None = None
     called: pl.Series | None = None
+    residuals: Residuals | None = None
 
     def take(self, rows: Positions, split: str) -> Judged:
         """The rows at the given positions, under another name."""
@@ -65,14 +69,30 @@ class Judged:
             self.threshold,
             None if self.classes is None else self.classes.gather(rows),
             None if self.called is None else self.called.gather(rows),
+            self.residuals,
         )
+
+    @property
+    def of_values(self) -> ValueFigures | None:
+        """The figures of predicted values; None where scores are no values."""
+        if self.residuals is None:
+            return None
+        return ValueFigures(self.labels, self.scores, self.residuals)
+
+    def of_budget(self, per_day: int | None) -> ValueFigures | None:
+        """The same, with those of a daily budget."""
+        found = self.of_values
+        if found is None or per_day is None:
+            return found
+        called = in_budget(self.scores, self.days, per_day)
+        return replace(found, called=called, per_day=per_day)
 
 
 def measure(judged: Judged, config: TrainingConfig) -> Iterator[Metric]:
     """Every measure of the test rows, each with its bootstrap interval."""
     if np.isnan(judged.labels).all():
         return
-    figures = _Figures(judged, config)
+    figures = judged.of_budget(config.alerts_per_day) or _Figures(judged, config)
     values, intervals = figures.at(None), {}
     if config.bootstrap_rounds:
 
@@ -110,6 +130,9 @@ def average(measured: Sequence[Metric], split: str) -> Iterator[Metric]:
 def draw(judged: Judged) -> Iterator[Curve]:
     """The curves of the test rows, and how their probabilities are spread."""
     if np.isnan(judged.labels).all():
+        return
+    if judged.of_values is not None:
+        yield from judged.of_values.curves(judged.model, judged.split)
         return
     true, false = metrics.rank_rows(judged.labels, judged.scores).cumulate()
     if not true[-1] or not false[-1]:

@@ -20,11 +20,13 @@ from tasks.models.evidence import Evidence
 from tasks.models.launching import fit_model
 from tasks.models.metrics import best_f1_threshold, rank_rows
 from tasks.models.records import Curve, Metric, PartCount
-from tasks.train.calibrate import CalibrationChoice, calibrate
+from tasks.train.calibrate import calibrate
 from tasks.train.config import TrainingConfig
 from tasks.train.evaluate import Judged, draw, measure, measure_segments, unrepeated
 from tasks.train.rows import classes_of, of_known_class, positives, rows_of
 from tasks.train.split import LABEL_CLASS, PART, PARTS
+
+AS_USUAL = TrainingConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,10 @@ class Divided:
     classes: pl.Series | None = None
 
     def counts(self) -> tuple[PartCount, ...]:
-        """Rows and positives of each part."""
+        """Rows and positives of each part; of values their mean."""
         return tuple(
-            PartCount(part, len(rows.labels), positives(rows)) for part, rows in self.rows.items()
+            PartCount(part, len(rows.labels), positives(rows), _mean(rows))
+            for part, rows in self.rows.items()
         )
 
 
@@ -65,6 +68,11 @@ def divide(examples: pl.DataFrame, features: Sequence[str], marks: Sequence[str]
         target = classes_of(by_part["fit"])
         rows |= {part: rows_of(by_part[part], features, target) for part in ("fit", "stop")}
     return Divided(rows, days, {name: by_part["test"][name] for name in marks}, told)
+
+
+def _mean(rows: Rows) -> float | None:
+    is_value = rows.target.kind == "value" and len(rows.labels)
+    return float(rows.labels.mean(dtype=np.float64)) if is_value else None
 
 
 def usual_ranges(table: Matrix, features: Sequence[str]) -> dict[str, tuple[float, float]]:
@@ -100,7 +108,7 @@ def fit_member(
     config: ModelConfig,
     divided: Divided,
     conditions: Conditions,
-    calibration: CalibrationChoice = "auto",
+    training: TrainingConfig = AS_USUAL,
 ) -> Member:
     """Fit one model and calibrate it.
 
@@ -112,7 +120,8 @@ def fit_member(
     fitted = fit_model(config, parts["fit"], parts["stop"], conditions)
     # A model of the user's own may have no `outputs`: better found here than in the night.
     likeliest(fitted.scorer, parts["stop"].table[:1], parts["fit"].target.classes)
-    calibrated = calibrate(fitted.scorer, parts["calibrate"], calibration)
+    rows = parts["calibrate"]
+    calibrated = calibrate(fitted.scorer, rows, training.calibration, training.coverage)
     if not np.isfinite(calibrated.negatives).all():
         raise ModelError(
             "finite scores of the calibration part",
@@ -127,7 +136,7 @@ def fit_both(
     config: ModelConfig,
     divided: Divided,
     conditions: Conditions,
-    calibration: CalibrationChoice = "auto",
+    training: TrainingConfig = AS_USUAL,
 ) -> tuple[Member | None, Member, str]:
     """Fit the chosen model and the fallback.
 
@@ -140,11 +149,11 @@ def fit_both(
     if divided.rows["fit"].target.kind == "none":
         last = IsolationConfig()
     if config.kind == last.kind:
-        member = fit_member(config, divided, conditions, calibration)
+        member = fit_member(config, divided, conditions, training)
         return member, member, ""
-    fallback = fit_member(last, divided, Conditions(conditions.seed), calibration)
+    fallback = fit_member(last, divided, Conditions(conditions.seed), training)
     try:
-        return fit_member(config, divided, conditions, calibration), fallback, ""
+        return fit_member(config, divided, conditions, training), fallback, ""
     except ModelError as error:
         return None, fallback, str(error)
 
@@ -182,7 +191,7 @@ def _judge(member: Member, divided: Divided, split: str) -> Judged:
     labels = test.labels.astype(np.float64)
     before = divided.rows["calibrate"]
     threshold = float("inf")
-    if before.target.kind != "none":
+    if before.target.kind == "binary":
         ranking = rank_rows(before.labels, member.scorer.score(before.table))
         threshold = best_f1_threshold(ranking)
     return Judged(
@@ -196,6 +205,7 @@ def _judge(member: Member, divided: Divided, split: str) -> Judged:
         threshold,
         divided.classes,
         likeliest(member.scorer, test.table, divided.rows["fit"].target.classes),
+        member.calibration.residuals,
     )
 
 

@@ -1,4 +1,4 @@
-"""Tables of examples as matrices with labels of two classes, of several, or with none."""
+"""Tables of examples as matrices with labels of two classes, of several, values, or none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 
 from tasks.core.errors import DataError
 from tasks.models.base import BINARY, Rows, Target
-from tasks.train.split import LABEL, LABEL_CLASS
+from tasks.train.split import LABEL, LABEL_CLASS, holds_values
 
 MOST_CLASSES = 200  # more are names of things: each costs an output, and as many trees
 
@@ -30,6 +30,8 @@ def rows_of(table: pl.DataFrame, features: Sequence[str], classes: Target | None
         return Rows(values, indices.to_numpy(), tuple(features), classes)
     labels = table[LABEL].cast(pl.Float32).to_numpy()
     target = Target("none") if table[LABEL].null_count() == len(table) else BINARY
+    if holds_values(table):
+        target = Target("value")
     return Rows(values, labels, tuple(features), target)
 
 
@@ -67,7 +69,9 @@ def of_known_class(rows: pl.DataFrame, fit: pl.DataFrame) -> pl.DataFrame:
 
 
 def positives(rows: Rows) -> int:
-    """How many rows are what is looked for."""
+    """How many rows are what is looked for; of values none is."""
+    if rows.target.kind == "value":
+        return 0
     if rows.target.kind == "classes":
         return int((rows.labels != rows.target.normal).sum())
     return int(np.nansum(rows.labels))

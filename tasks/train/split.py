@@ -105,7 +105,8 @@ def _check_values(divided: pl.DataFrame) -> None:
             continue
         raise DataError(
             f"values in the part {part!r}" + " that differ" * (part == PARTS[0]),
-            found=f"{len(labels)} rows of {len(divided)} in all" + ", all of one value" * bool(len(labels)),
+            found=f"{len(labels)} rows of {len(divided)} in all"
+            + ", all of one value" * bool(len(labels)),
             where="training",
             do="Lengthen training.window, enlarge that part's share, or wait for labels.",
         )

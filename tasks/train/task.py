@@ -32,7 +32,7 @@ from tasks.core.treatments import SET_ASIDE, Learned, Stored
 from tasks.models.aliases import Aliases
 from tasks.models.base import Conditions
 from tasks.models.bundle import BASELINE, Facts, FittedModel, open_bundle, save, version_of
-from tasks.models.comparison import Comparison, compare
+from tasks.models.comparison import Comparison, compare, compare_values
 from tasks.models.config import ModelConfig
 from tasks.models.records import Metric, Trained, TrainingReference
 from tasks.task import stage
@@ -135,7 +135,7 @@ def measure_folds(
     for number, (examples, features) in enumerate(folds, start=1):
         divided = divide(_table(run, examples, features, config), features, config.marks)
         checkpoint = checkpoint_of(run.store, run.pipeline, run_id, f"fold-{number}")
-        member = fit_member(model, divided, Conditions(config.seed, checkpoint), config.calibration)
+        member = fit_member(model, divided, Conditions(config.seed, checkpoint), config)
         metrics, _ = judge([member], divided, config, f"fold_{number}")
         measured += metrics
     return (*measured, *average(measured, "folds"))
@@ -180,7 +180,7 @@ def train(
     divided = divide(_table(run, examples, features, config), features, config.marks)
     checkpoint = checkpoint_of(run.store, run.pipeline, reference.run_id, "model")
     chosen, fallback, failure = fit_both(
-        model, divided, Conditions(config.seed, checkpoint), config.calibration
+        model, divided, Conditions(config.seed, checkpoint), config
     )
     warm = config.warm_start and isinstance(config.split, TimeSplit)
     if warm and champion and chosen and chosen is not fallback:
@@ -248,7 +248,8 @@ def compare_trained(
     beside = run.scan(champion).select(EVENT_ID, "score")
     table = run.scan(examples).filter(judged).join(beside, on=EVENT_ID).sort(EVENT_ID).collect()
     rows = rows_of(table, features)
-    return compare(
+    comparing = compare_values if rows.target.kind == "value" else compare
+    return comparing(
         rows.labels.astype(np.float64),
         member.scorer.score(rows.table).astype(np.float64),
         table["score"].to_numpy(),

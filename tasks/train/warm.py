@@ -44,7 +44,7 @@ def warmer(
         if before.config != cold.config or not same:
             return cold
         start = Conditions(conditions.seed, None, before.scorer.save())
-        warm = fit_member(cold.config, divided, start, config.calibration)
+        warm = fit_member(cold.config, divided, start, config)
     except (ModelError, StoreError):
         return cold
     return warm if _reached(warm.history) > _reached(cold.history) else cold
