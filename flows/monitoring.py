@@ -40,7 +40,10 @@ from tasks.report.task import publish_realised
 
 _PAIRED = "paired"
 TRAINING_DUE = "lamplighter.training-due"
-_OF_VALUES = ("rmse", "mae", "r2", "fallback_rmse", "coverage", "mean_value", "value_of_alerts")
+_OF_VALUES = (
+    *("rmse", "mae", "r2", "fallback_rmse", "coverage", "mean_value", "value_of_alerts"),
+    "challenger_rmse",
+)
 
 
 @flow(name="monitor", flow_run_name=run_name)

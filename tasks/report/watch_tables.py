@@ -163,6 +163,7 @@ _OF_VALUES = tuple(
         ("coverage", "Share of true values within their intervals.", "0.89", "0 to 1"),
         ("mean_value", "Mean true value.", "21.5", "the unit of the label"),
         ("value_of_alerts", "Mean true value of alerts.", "180.0", "the unit of the label"),
+        ("challenger_rmse", "The challenger's error.", "12.1", "the unit of the label"),
     )
 )
 REALISED = Table(

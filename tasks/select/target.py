@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp
+from scipy.special import logsumexp, ndtri
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["binary", "classes", "number"]
@@ -19,7 +19,8 @@ class Target:
 
     Args:
         kind: two classes, many classes or a number.
-        values: (n_rows,) float32; of a class its position, of a number its standardised value.
+        values: (n_rows,) float32; of a class its position, of a number its normal score: what a
+            normal variable has at its rank, so that a few huge numbers do not outweigh all others.
         classes: how many there are; 1 of a number.
     """
 
@@ -31,9 +32,7 @@ class Target:
     def of(cls, labels: npt.NDArray[Any]) -> Target:
         """Whole numbers are classes, fractions are numbers."""
         if labels.dtype.kind == "f":
-            exact = labels.astype(np.float64)
-            standard = (exact - exact.mean()) / (exact.std() or 1.0) if len(exact) else exact
-            return cls("number", standard.astype(np.float32), 1)
+            return cls("number", _normal_scores(labels).astype(np.float32), 1)
         found, places = np.unique(labels, return_inverse=True)
         kind: Kind = "binary" if len(found) <= 2 else "classes"
         return cls(kind, places.astype(np.float32), len(found))
@@ -79,3 +78,16 @@ class Target:
             own: Floats = (self.values[:, None] == np.arange(self.classes)).astype(np.float64)
             return own
         return self.values.astype(np.float64)[:, None]
+
+
+def _normal_scores(numbers: npt.NDArray[Any]) -> Floats:
+    """Numbers (n,) by their rank, equal ones alike, as a standard normal variable's.
+
+    Source: van der Waerden 1952; Conover 1999, Practical Nonparametric Statistics, chapter 5.
+    """
+    if not len(numbers):
+        return np.empty(0)
+    _, place, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - counts / 2
+    scores: Floats = ndtri(middle[place] / len(numbers))
+    return scores

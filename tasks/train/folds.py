@@ -67,9 +67,9 @@ def _blocks(events: pl.DataFrame, config: BlockFolds, embargo: dt.timedelta) -> 
 
 def _at_random(events: pl.DataFrame, config: RandomFolds, seed: int) -> pl.Series:
     """Each stratum dealt out in the order of a keyed hash of its ids."""
-    strata = events.select(strata_of(events, config.strata))
-    placed = strata.with_columns(in_hash_order(events, [EVENT_ID], seed).alias(_PLACE))
-    dealt = (pl.col(_PLACE).rank("ordinal") - 1).over(strata.columns)
+    place = in_hash_order(events, [EVENT_ID], seed).alias(_PLACE)
+    placed = events.select(*strata_of(events, config.strata), place)
+    dealt = (pl.col(_PLACE).rank("ordinal") - 1).over(placed.drop(_PLACE).columns)
     return placed.select(dealt % config.folds).to_series()
 
 

@@ -128,6 +128,9 @@ def scores_frame(rows: int = 1512, alerts: int = 40, seed: int = 0) -> pl.DataFr
         challenger_score=pl.lit(None, pl.Float64),
         challenger_version=pl.lit(None, pl.String),
         predicted=pl.lit(None, pl.String),
+        interval_low=pl.lit(None, pl.Float64),
+        interval_high=pl.lit(None, pl.Float64),
+        interval_level=pl.lit(None, pl.Float64),
     )
 
 

@@ -147,7 +147,8 @@ def test_a_night_is_scored_by_the_champion_and_realised_later(store: Store) -> N
     table = store.scan(scored.table).collect()
     assert table.columns == [
         *("event_id", "InvoiceNo", "event_time", "batch_date"),
-        *("score", "probability", "p_value", "q_value", "predicted", "fallback_score"),
+        *("score", "probability", "p_value", "q_value", "predicted"),
+        *("interval_low", "interval_high", "interval_level", "fallback_score"),
         *("challenger_score", "challenger_version", "rank", "decision"),
         *("queue", "propensity", "expected_loss", "score_source", "model_version", "reasons"),
     ]
