@@ -34,6 +34,7 @@ from tasks.models.aliases import BATCH, read_aliases
 from tasks.models.config import ModelConfig, TabMConfig, XGBoostConfig
 from tasks.models.records import TrainingReference
 from tasks.monitor.task import realise
+from tasks.score.asking import Unscored
 from tasks.score.config import BudgetDecision
 from tasks.score.ladder import Footing, first_footing, footings, rungs
 from tasks.score.task import score
@@ -126,7 +127,7 @@ def score_once(store: Store, day: dt.date = dt.date(2011, 3, 2), rows: int = 400
             Features, features, table_uri("features", "retail", "lines", run.batch)
         )
         known = run.write_table(Labels, labels, table_uri("labels", "retail", "lines", run.batch))
-        scored = score(run, BudgetDecision(per_day=20), ref, _footing(store))
+        scored = score(Unscored(run, ref), BudgetDecision(per_day=20), _footing(store))
         commit(run, {})
     return scored, known
 
