@@ -23,31 +23,31 @@ class Columns(nn.Module):
         generator: of the initial weights.
 
     Shape:
-        (count, n, bins + 2) → (count, n, width)
+        (count, bins + 2, n) → (count, width, n)
     """
 
     def __init__(self, count: int, bins: int, width: int, generator: torch.Generator) -> None:
         super().__init__()
-        pieces = normal((count, bins, width), 0.3 * max(bins, 1) ** -0.5, generator)
-        scaled = normal((count, 1, width), 0.5, generator)
+        pieces = normal((count, width, bins), 0.3 * max(bins, 1) ** -0.5, generator)
+        scaled = normal((count, width, 1), 0.5, generator)
         # A mark that training never raises keeps its weight of 0.
         parts = [pieces.detach(), scaled.detach(), torch.zeros_like(scaled)]
-        assert sum(part.shape[1] for part in parts) == bins + EXTRA
-        self.weight = nn.Parameter(torch.cat(parts, dim=1))
-        self.bias = zeros((count, 1, width))
+        assert sum(part.shape[2] for part in parts) == bins + EXTRA
+        self.weight = nn.Parameter(torch.cat(parts, dim=2))
+        self.bias = zeros((count, width, 1))
 
     def forward(self, codes: Tensor) -> Tensor:
-        return torch.relu(torch.baddbmm(self.bias, codes, self.weight))
+        return torch.relu_(torch.baddbmm(self.bias, self.weight, codes))
 
 
 class Flat(nn.Module):
-    """Some of the columns as one embedded row.
+    """Some of the columns, embedded.
 
     Args:
-        columns: which; there may be none.
+        columns: which, in ascending order; there may be none.
 
     Shape:
-        (features, n, bins + 2) → (n, len(columns) * width)
+        (features, bins + 2, n) → (len(columns) * width, n)
     """
 
     index: Tensor
@@ -62,9 +62,10 @@ class Flat(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         if not self.width:
-            return codes.new_zeros((codes.shape[1], 0))
-        embedded: Tensor = self.embed(codes[self.index])
-        return embedded.transpose(0, 1).flatten(1)
+            return codes.new_zeros((0, codes.shape[2]))
+        own = codes if len(self.index) == len(codes) else codes[self.index]
+        embedded: Tensor = self.embed(own)
+        return embedded.flatten(0, 1)
 
 
 class Steps(nn.Module):
@@ -75,7 +76,7 @@ class Steps(nn.Module):
         layout: the sequence.
 
     Shape:
-        (features, n, bins + 2) → (n, steps, channels * width), and how much of each step is
+        (features, bins + 2, n) → (n, steps, channels * width), and how much of each step is
         missing, (n, steps), from 0 to 1.
     """
 
@@ -92,9 +93,9 @@ class Steps(nn.Module):
         self.width = self.channels * width
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        count, size = codes.shape[1:]
-        cells = codes[self.index].view(self.steps, self.channels, count, size)
-        missing = cells[..., -1].mean(dim=1).T
-        by_channel = cells.transpose(0, 1).reshape(self.channels, self.steps * count, size)
-        embedded = self.embed(by_channel).view(self.channels, self.steps, count, -1)
-        return embedded.permute(2, 1, 0, 3).flatten(2), missing
+        size, count = codes.shape[1:]
+        cells = codes[self.index].view(self.steps, self.channels, size, count)
+        missing = cells[:, :, -1].mean(dim=1).T
+        by_channel = cells.permute(1, 2, 0, 3).reshape(self.channels, size, self.steps * count)
+        embedded = self.embed(by_channel).view(self.channels, -1, self.steps, count)
+        return embedded.permute(3, 2, 0, 1).flatten(2), missing

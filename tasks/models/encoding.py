@@ -38,8 +38,8 @@ class Encoding(nn.Module):
 
     Example:
         >>> table = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
-        >>> Encoding.learn(table, bins=4)(torch.zeros(2, 3)).shape  # features, rows, bins + 2
-        torch.Size([3, 2, 6])
+        >>> Encoding.learn(table, bins=4)(torch.zeros(2, 3)).shape  # features, bins + 2, rows
+        torch.Size([3, 6, 2])
     """
 
     median: Tensor
@@ -53,9 +53,9 @@ class Encoding(nn.Module):
         super().__init__()
         self.features, self.bins = features, bins
         for name in ("median", "inverse_scale"):
-            self.register_buffer(name, torch.zeros(features))
+            self.register_buffer(name, torch.zeros(features, 1))
         for name in ("low", "inverse_width", "least", "most"):
-            self.register_buffer(name, torch.zeros(features, 1, bins))
+            self.register_buffer(name, torch.zeros(features, bins, 1))
 
     @classmethod
     def learn(cls, table: Matrix, bins: int, groups: Sequence[int] = ()) -> Encoding:
@@ -76,18 +76,22 @@ class Encoding(nn.Module):
         return encoding
 
     def forward(self, table: Tensor) -> Tensor:
-        """(n, features) → (features, n, bins + 2); what is not finite counts as missing."""
-        missing = ~torch.isfinite(table)
-        bounded = torch.clamp(table, -_LARGEST_VALUE, _LARGEST_VALUE)
+        """(n, features) → (features, bins + 2, n); what is not finite counts as missing.
+
+        Rows lie along the last dimension, so that each step below runs along whole columns.
+        """
+        columns = table.T.contiguous()
+        missing = columns - columns != 0
+        bounded = torch.clamp(columns, -_LARGEST_VALUE, _LARGEST_VALUE)
         filled = torch.where(missing, self.median, bounded)
-        scaled = torch.clamp(
-            (filled - self.median) * self.inverse_scale, -_LARGEST_SCALED, _LARGEST_SCALED
-        )
-        scaled = scaled * torch.rsqrt(1 + (scaled / _SMOOTH_CLIP) ** 2)
-        values = filled.T[:, :, None]
-        pieces = torch.clamp((values - self.low) * self.inverse_width, self.least, self.most)
-        marks = missing.to(table.dtype).T[:, :, None]
-        return torch.cat([pieces, scaled.T[:, :, None], marks], dim=2)
+        scaled = (filled - self.median).mul_(self.inverse_scale)
+        scaled.clamp_(-_LARGEST_SCALED, _LARGEST_SCALED)
+        scaled *= scaled.square().mul_(_SMOOTH_CLIP**-2).add_(1).rsqrt_()
+        pieces = (filled[:, None] - self.low).mul_(self.inverse_width)
+        # Two steps, since clamping between tensors takes several times as long.
+        torch.maximum(pieces, self.least, out=pieces)
+        torch.minimum(pieces, self.most, out=pieces)
+        return torch.cat([pieces, scaled[:, None], missing[:, None].to(table.dtype)], dim=1)
 
     def _learn_column(
         self, columns: list[int], known: np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -107,9 +111,9 @@ class Encoding(nn.Module):
             edges = np.array([edges[0], np.nextafter(edges[0] + 1, np.inf)], np.float32)
         pieces = len(edges) - 1
         # Pieces beyond the last edge keep width and bounds of 0: they stay at 0.
-        self.low[columns, 0, :pieces] = torch.from_numpy(edges[:-1])
+        self.low[columns, :pieces, 0] = torch.from_numpy(edges[:-1])
         widths = np.maximum(np.diff(edges), np.float32(1 / _LARGEST_VALUE))
-        self.inverse_width[columns, 0, :pieces] = torch.from_numpy(1 / widths)
-        self.most[columns, 0, :pieces] = 1.0
+        self.inverse_width[columns, :pieces, 0] = torch.from_numpy(1 / widths)
+        self.most[columns, :pieces, 0] = 1.0
         self.least[columns, 0, 0] = _FIRST_PIECE_LOW
-        self.most[columns, 0, pieces - 1] = _LAST_PIECE_HIGH
+        self.most[columns, pieces - 1, 0] = _LAST_PIECE_HIGH

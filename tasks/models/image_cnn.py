@@ -24,7 +24,7 @@ class ImageCnn(nn.Module):
         generator: of the initial weights.
 
     Shape:
-        (features, n, bins + 2) → (n, 1, outputs)
+        (features, bins + 2, n) → (n, 1, outputs)
 
     Raises:
         ModelError: there is no image among the columns.
@@ -41,7 +41,7 @@ class ImageCnn(nn.Module):
         self.last = drawn(lambda: nn.Linear(joined, inputs.target.outputs), generator)
 
     def forward(self, codes: Tensor) -> Tensor:
-        parts = [self.columns(codes), *(reader(codes) for reader in self.readers)]
+        parts = [self.columns(codes).T, *(reader(codes) for reader in self.readers)]
         numbers: Tensor = self.last(self.dropout(torch.cat(parts, dim=1)))
         return numbers[:, None]
 
@@ -50,7 +50,7 @@ class _Reader(nn.Module):
     """One image: each channel's scaled value and mark, through stages of convolutions.
 
     Shape:
-        (features, n, bins + 2) → (n, width)
+        (features, bins + 2, n) → (n, width)
     """
 
     index: Tensor
@@ -69,7 +69,7 @@ class _Reader(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         height, width, _ = self.shape
-        cells = codes[self.index, :, -2:].transpose(0, 1)
+        cells = codes[self.index, -2:].permute(2, 0, 1)
         images = cells.reshape(cells.shape[0], height, width, -1).permute(0, 3, 1, 2)
         if self.training:
             images = augment(images, self.augmentation)

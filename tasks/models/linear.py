@@ -176,7 +176,7 @@ def _design(encoding: Encoding, table: Matrix) -> Floats:
     """(n, features * 2): each feature's scaled value, then its mark."""
     with torch.inference_mode():
         codes = encoding(torch.from_numpy(np.ascontiguousarray(table, np.float32)))
-        design: Floats = codes.transpose(0, 1).flatten(1).double().numpy()
+        design: Floats = codes.permute(2, 0, 1).flatten(1).double().numpy()
     return design
 
 

@@ -22,21 +22,21 @@ class Layers(nn.Module):
         generator: of the initial weights.
 
     Shape:
-        (n, sizes[0]) → (n, sizes[-1])
+        (sizes[0], n) → (sizes[-1], n)
     """
 
     def __init__(self, sizes: list[int], dropout: float, generator: torch.Generator) -> None:
         super().__init__()
         shapes = list(pairwise(sizes))
-        self.weight = nn.ParameterList(uniform((i, o), i, generator) for i, o in shapes)
-        self.bias = nn.ParameterList(uniform((o,), i, generator) for i, o in shapes)
+        self.weight = nn.ParameterList(uniform((o, i), i, generator) for i, o in shapes)
+        self.bias = nn.ParameterList(uniform((o, 1), i, generator) for i, o in shapes)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, rows: Tensor) -> Tensor:
         for layer, (weight, bias) in enumerate(zip(self.weight, self.bias, strict=True)):
-            rows = torch.addmm(bias, rows, weight)
+            rows = torch.addmm(bias, weight, rows)
             if layer < len(self.weight) - 1:
-                rows = self.dropout(torch.relu(rows))
+                rows = self.dropout(torch.relu_(rows))
         return rows
 
 
@@ -49,7 +49,7 @@ class Mlp(nn.Module):
         generator: of the initial weights.
 
     Shape:
-        (features, n, bins + 2) → (n, 1, outputs)
+        (features, bins + 2, n) → (n, 1, outputs)
     """
 
     def __init__(self, inputs: Inputs, config: MlpConfig, generator: torch.Generator) -> None:
@@ -60,4 +60,4 @@ class Mlp(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         rows: Tensor = self.layers(self.columns(codes))
-        return rows[:, None]
+        return rows.T[:, None]

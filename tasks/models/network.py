@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import safetensors.torch
@@ -18,9 +18,10 @@ from tasks.models.devices import limited_threads
 from tasks.models.encoding import Encoding
 from tasks.models.inputs import Inputs
 from tasks.models.outcomes import log_chances, score_of
+from tasks.models.training_config import NetworkTraining
 
 WEIGHTS, FACTS = "safetensors", "json"
-_SCORE_VALUES = 1 << 18  # of a chunk's raw table: keeps what is made of it within the cache
+_SCORE_ROWS = 512  # of a chunk: what is made of it stays within the cache
 _EXPLAIN_VALUES = 4096
 _EXPLAIN_STEPS = (32, 256)  # along the path; more for the rows that do not add up
 _GAP = 0.01  # of a row's way from the start to its score, or of a value's spread
@@ -28,12 +29,21 @@ _GAP = 0.01  # of a row's way from the start to its score, or of a value's sprea
 Body = Callable[[Inputs, Any, torch.Generator], nn.Module]
 
 
+@runtime_checkable
+class Merging(Protocol):
+    """A part of a network that computes with weights made of its parameters."""
+
+    def merge(self) -> None:
+        """Make them once; `train` and `eval` undo it."""
+        ...
+
+
 class Network(nn.Module):
     """Codes → numbers of each head.
 
     Args:
         encoding: learned from the training rows, or empty and about to be loaded.
-        body: (features, n, bins + 2) → (n, heads, outputs).
+        body: (features, bins + 2, n) → (n, heads, outputs).
         target: what the outputs stand for.
     """
 
@@ -48,12 +58,12 @@ class Network(nn.Module):
         self.register_buffer("spread", torch.ones(()))
 
     def forward(self, codes: Tensor) -> Tensor:
-        """(features, n, bins + 2) → (n, heads, outputs)."""
+        """(features, bins + 2, n) → (n, heads, outputs)."""
         numbers: Tensor = self.body(codes)
         return numbers
 
     def score(self, codes: Tensor) -> Tensor:
-        """(features, n, bins + 2) → (n,), as `Scorer.score` says."""
+        """(features, bins + 2, n) → (n,), as `Scorer.score` says."""
         return self.center + self.spread * score_of(self.body(codes).float(), self.target)
 
 
@@ -64,12 +74,21 @@ def build(body: Body, inputs: Inputs, config: Any, bins: int, seed: int) -> Netw
     return Network(encoding, body(inputs, config, generator), inputs.target)
 
 
+def merge(network: Network) -> None:
+    """Have each part that can merge weights do so now, rather than for every chunk of rows."""
+    for part in network.modules():
+        if isinstance(part, Merging):
+            part.merge()
+
+
 class NetworkScorer:
     """A trained network behind the protocol of `tasks.models.base.ClassScorer`."""
 
-    def __init__(self, network: Network, inputs: Inputs, threads: int) -> None:
+    def __init__(self, network: Network, inputs: Inputs, config: NetworkTraining) -> None:
         self.network = network.eval().requires_grad_(False)
-        self.inputs, self._threads = inputs, threads
+        merge(network)
+        self.inputs, self._threads = inputs, config.threads
+        self._half = config.scoring_precision == "bfloat16"
 
     def score(self, table: Matrix) -> Matrix:
         return self._apply(self.network.score, table)
@@ -106,7 +125,7 @@ class NetworkScorer:
         try:
             content = files[WEIGHTS]
             state, inputs = safetensors.torch.load(content), _inputs(content)
-            bins = state["encoding.low"].shape[2]
+            bins = state["encoding.low"].shape[1]
             network = build(body, inputs, config, bins, seed=0)
             network.load_state_dict(state)
         except Exception as error:
@@ -116,7 +135,7 @@ class NetworkScorer:
                 where=f"*.{WEIGHTS}",
                 do="Train the pipeline again.",
             ) from error
-        return cls(network, inputs, config.threads)
+        return cls(network, inputs, config)
 
     def _apply(self, read: Callable[[Tensor], Tensor], table: Matrix) -> Matrix:
         """Encode rows chunk by chunk, and have the codes read; where the network is."""
@@ -124,11 +143,11 @@ class NetworkScorer:
             return self._apply(read, np.zeros((1, table.shape[1]), np.float32))[:0]
         rows = torch.from_numpy(np.ascontiguousarray(table, np.float32))
         device = self.network.center.device
-        size = max(1, _SCORE_VALUES // max(1, rows.shape[1]))
-        with torch.inference_mode(), limited_threads(self._threads):
+        half = torch.autocast(device.type, torch.bfloat16, enabled=self._half)
+        with torch.inference_mode(), limited_threads(self._threads), half:
             parts = [
                 read(self.network.encoding(chunk.to(device))).cpu()
-                for chunk in torch.split(rows, size)
+                for chunk in torch.split(rows, _SCORE_ROWS)
             ]
         return torch.cat(parts).numpy()
 
@@ -145,14 +164,14 @@ class NetworkScorer:
 
     def _shares(self, rows: Tensor, steps: int) -> Tensor:
         network, encoding, count = self.network, self.network.encoding, len(rows)
-        start = encoding(encoding.median[None])
+        start = encoding(encoding.median.T)
         away = encoding(rows) - start
         places = (torch.arange(steps) + 0.5) / steps
-        path = (start[:, :, None] + places[None, None, :, None] * away[:, :, None]).flatten(1, 2)
+        path = (start[..., None] + places * away[..., None]).flatten(2)
         path.requires_grad_(True)
         (gradient,) = torch.autograd.grad(network.score(path).sum(), path)
-        slope = gradient.view(len(gradient), count, steps, -1).mean(dim=2)
-        shares = (slope * away).sum(dim=2).T
+        slope = gradient.view(*away.shape, steps).mean(dim=3)
+        shares = (slope * away).sum(dim=1).T
         base = network.score(start).expand(count)
         return torch.cat([shares, base[:, None]], dim=1).detach()
 

@@ -17,6 +17,8 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 def log_odds_of_mean(logits: Tensor) -> Tensor:
     """Log-odds of the heads' mean probability: (n, heads) → (n,); never saturates at 0 or 1."""
+    if logits.shape[1] == 1:
+        return logits[:, 0]
     yes = torch.logsumexp(functional.logsigmoid(logits), dim=1)
     no = torch.logsumexp(functional.logsigmoid(-logits), dim=1)
     return yes - no

@@ -27,7 +27,7 @@ class Recurrent(nn.Module):
         generator: of the initial weights.
 
     Shape:
-        (features, n, bins + 2) → (n, 1, outputs)
+        (features, bins + 2, n) → (n, 1, outputs)
 
     Raises:
         ModelError: there is no sequence among the columns.
@@ -48,16 +48,16 @@ class Recurrent(nn.Module):
         self.last = Layers(sizes, config.dropout, generator)
 
     def forward(self, codes: Tensor) -> Tensor:
-        parts = [self.columns(codes), *(reader(codes) for reader in self.readers)]
-        numbers: Tensor = self.last(torch.cat(parts, dim=1))
-        return numbers[:, None]
+        parts = [self.columns(codes), *(reader(codes).T for reader in self.readers)]
+        numbers: Tensor = self.last(torch.cat(parts))
+        return numbers.T[:, None]
 
 
 class _Reader(nn.Module):
     """One sequence: what the attention finds in it, and how it stands before the event.
 
     Shape:
-        (features, n, bins + 2) → (n, 2 * width)
+        (features, bins + 2, n) → (n, 2 * width)
     """
 
     def __init__(self, steps: Steps, config: RecurrentConfig, generator: torch.Generator) -> None:

@@ -23,7 +23,7 @@ class ResNet(nn.Module):
         generator: of the initial weights.
 
     Shape:
-        (features, n, bins + 2) → (n, 1, outputs)
+        (features, bins + 2, n) → (n, 1, outputs)
     """
 
     def __init__(self, inputs: Inputs, config: ResNetConfig, generator: torch.Generator) -> None:
@@ -39,7 +39,7 @@ class ResNet(nn.Module):
         )
 
     def forward(self, codes: Tensor) -> Tensor:
-        rows = self.first(self.columns(codes))
+        rows = self.first(self.columns(codes).T)
         for block in self.blocks:
             rows = rows + block(rows)
         numbers: Tensor = self.last(rows)

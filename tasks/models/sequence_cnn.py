@@ -23,7 +23,7 @@ class SequenceCnn(nn.Module):
         generator: of the initial weights.
 
     Shape:
-        (features, n, bins + 2) → (n, 1, outputs)
+        (features, bins + 2, n) → (n, 1, outputs)
 
     Raises:
         ModelError: there is no sequence among the columns.
@@ -52,9 +52,9 @@ class SequenceCnn(nn.Module):
             found = convolve(steps.transpose(1, 2))
             there = (1 - missing)[:, None]
             mean = (found * there).sum(dim=2) / (there.sum(dim=2) + 0.1)
-            parts += [mean, found[:, :, -1]]  # over all steps, and next to the event
-        numbers: Tensor = self.last(torch.cat(parts, dim=1))
-        return numbers[:, None]
+            parts += [mean.T, found[:, :, -1].T]  # over all steps, and next to the event
+        numbers: Tensor = self.last(torch.cat(parts))
+        return numbers.T[:, None]
 
 
 def _convolutions(channels: int, config: SequenceCnnConfig) -> nn.Module:

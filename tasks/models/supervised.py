@@ -63,10 +63,10 @@ def fit_network(
 
         def loss(rows: Tensor) -> Tensor:
             codes = network.encoding(table[rows])
-            return mixed_loss(config.mixup, predict, criterion, codes, labels[rows], dim=1)
+            return mixed_loss(config.mixup, predict, criterion, codes, labels[rows], dim=2)
 
         def reached() -> float:
-            return stop_metric(NetworkScorer(network, inputs, config.threads), stop)
+            return stop_metric(NetworkScorer(network, inputs, config), stop)
 
         objective = Objective(
             loss,
@@ -76,7 +76,7 @@ def fit_network(
             balanced_draw(config, fit.target, fit.labels),
         )
         history = train_network(network, objective, config, conditions)
-        return Fitted(NetworkScorer(network, inputs, config.threads), history)
+        return Fitted(NetworkScorer(network, inputs, config), history)
 
 
 def _learnable(network: Network, fit: Rows) -> Tensor:

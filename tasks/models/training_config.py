@@ -42,6 +42,11 @@ class NetworkTraining(Config):
         "auto",
         description="Arithmetic of training; auto takes bfloat16 where the processor computes it",
     )
+    scoring_precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Arithmetic of scoring. bfloat16 takes half the time where the processor "
+        "computes it; scores then differ in their third digit, and from machine to machine",
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to train; auto takes a graphics processor where there is one"
     )

@@ -24,7 +24,7 @@ class Transformer(nn.Module):
         generator: of the initial weights.
 
     Shape:
-        (features, n, bins + 2) → (n, 1, outputs)
+        (features, bins + 2, n) → (n, 1, outputs)
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Transformer(nn.Module):
         )
 
     def forward(self, codes: Tensor) -> Tensor:
-        tokens = self.columns(codes).transpose(0, 1) + self.place
+        tokens = self.columns(codes).permute(2, 0, 1) + self.place
         tokens = torch.cat([self.whole.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         for block in self.blocks:
             tokens = block(tokens)

@@ -8,7 +8,8 @@ from tasks.models.encoding import Encoding
 
 
 def encoded(encoding: Encoding, table: np.ndarray) -> torch.Tensor:
-    return encoding(torch.from_numpy(table.astype(np.float32)))
+    """(features, n, bins + 2)."""
+    return encoding(torch.from_numpy(table.astype(np.float32))).transpose(1, 2)
 
 
 def test_a_gap_is_coded_as_the_median_with_a_mark() -> None:
