@@ -13,6 +13,7 @@ from tasks.core.errors import ModelError
 from tasks.models.base import Conditions, Epoch, Fitted, History, Matrix, Rows, Target
 from tasks.models.boosted_config import XGBoostConfig
 from tasks.models.outcomes import odds_of_others, share_of_classes
+from tasks.models.ubjson import check_ubjson
 
 TREES = "ubj"
 _TARGET = "lamplighter_target"
@@ -74,8 +75,7 @@ def load_boosted(config: XGBoostConfig, files: Mapping[str, bytes]) -> BoostedSc
     """
     booster = xgboost.Booster()
     try:
-        if not files[TREES]:
-            raise ValueError("an empty file")  # on which XGBoost would end the process
+        check_ubjson(files[TREES])  # of a file that was cut off XGBoost would end the process
         booster.load_model(bytearray(files[TREES]))
         target = TypeAdapter(Target).validate_json(booster.attr(_TARGET) or "")
     except (xgboost.core.XGBoostError, KeyError, ValueError) as error:

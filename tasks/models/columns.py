@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tasks.core.layout import Layout
 from tasks.models.encoding import EXTRA
-from tasks.models.initial import normal, zeros
+from tasks.models.initial import normal, turned, zeros
 from tasks.models.inputs import Inputs
 
 
@@ -28,7 +28,7 @@ class Columns(nn.Module):
 
     def __init__(self, count: int, bins: int, width: int, generator: torch.Generator) -> None:
         super().__init__()
-        pieces = normal((count, width, bins), 0.3 * max(bins, 1) ** -0.5, generator)
+        pieces = turned(normal((count, bins, width), 0.3 * max(bins, 1) ** -0.5, generator))
         scaled = normal((count, width, 1), 0.5, generator)
         # A mark that training never raises keeps its weight of 0.
         parts = [pieces.detach(), scaled.detach(), torch.zeros_like(scaled)]

@@ -32,6 +32,11 @@ def zeros(shape: tuple[int, ...]) -> nn.Parameter:
     return nn.Parameter(torch.zeros(shape))
 
 
+def turned(parameter: nn.Parameter) -> nn.Parameter:
+    """The same values, outputs before inputs: drawn input by input, laid out to be read at once."""
+    return nn.Parameter(parameter.detach().transpose(-1, -2).contiguous())
+
+
 def drawn(make: Callable[[], Built], generator: torch.Generator) -> Built:
     """Build torch's own layers with weights from a generator, as torch would draw them.
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.models.columns import Flat
-from tasks.models.initial import uniform
+from tasks.models.initial import turned, uniform
 from tasks.models.inputs import Inputs
 from tasks.models.mlp_config import MlpConfig
 
@@ -28,7 +28,7 @@ class Layers(nn.Module):
     def __init__(self, sizes: list[int], dropout: float, generator: torch.Generator) -> None:
         super().__init__()
         shapes = list(pairwise(sizes))
-        self.weight = nn.ParameterList(uniform((o, i), i, generator) for i, o in shapes)
+        self.weight = nn.ParameterList(turned(uniform((i, o), i, generator)) for i, o in shapes)
         self.bias = nn.ParameterList(uniform((o, 1), i, generator) for i, o in shapes)
         self.dropout = nn.Dropout(dropout)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.models.columns import Flat
-from tasks.models.initial import normal, ones, uniform, zeros
+from tasks.models.initial import normal, ones, turned, uniform, zeros
 from tasks.models.inputs import Inputs
 from tasks.models.tabm_config import TabMConfig
 
@@ -40,7 +40,7 @@ class TabM(nn.Module):
         heads, sizes = config.heads, [self.columns.width] + [config.width] * config.layers
         shapes = list(pairwise(sizes))
         self.heads, self.width, self.dropout = heads, config.width, nn.Dropout(config.dropout)
-        self.weight = nn.ParameterList(uniform((o, i), i, generator) for i, o in shapes)
+        self.weight = nn.ParameterList(turned(uniform((i, o), i, generator)) for i, o in shapes)
         self.weight_in = nn.ParameterList(
             normal((heads, 1, i), 1.0, generator) if layer == 0 else ones((heads, 1, i))
             for layer, (i, _) in enumerate(shapes)
@@ -51,7 +51,7 @@ class TabM(nn.Module):
             for i, o in shapes
         )
         outputs = inputs.target.outputs
-        self.last_weight = uniform((heads, outputs, config.width), config.width, generator)
+        self.last_weight = turned(uniform((heads, config.width, outputs), config.width, generator))
         self.last_bias = zeros((heads, outputs, 1))
 
     def train(self, mode: bool = True) -> Self:

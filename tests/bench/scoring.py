@@ -7,8 +7,11 @@ Prints a markdown table. The rows have 40 features with gaps; the model is the s
 with 8 heads of width 64 and piecewise-linear embeddings, trained on 20,000 rows, XGBoost beside it.
 Each contender is a process of its own:
 
-- products: the network's matrix products alone, on tensors that are there already
-- network: the network on a matrix in memory, without calibration or decision
+- products, products_half: the matrix products alone, on tensors that are there already, in float32
+  and in bfloat16
+- network, network_half: the network on a matrix in memory, without calibration or decision
+- loop: torch's own plain loop, a DataLoader of 8,192 rows and the same module
+- onnx: the same network, exported, in ONNX Runtime
 - xgboost: the fallback on the same matrix
 - stage: the whole stage from Parquet to Parquet: read, verify, score by both models, calibrate,
   p- and q-values, rank, decide, explain the alerts, write
@@ -30,6 +33,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from tasks.core.artifacts import Features, Ref, Selection, Verdict
 from tasks.core.commit import commit, last_commit, open_run
@@ -39,6 +43,8 @@ from tasks.models.aliases import BATCH, read_aliases
 from tasks.models.base import Conditions, Rows
 from tasks.models.bundle import Facts, FittedModel, Member, open_bundle, save, version_of
 from tasks.models.config import ModelConfig, TabMConfig, XGBoostConfig
+from tasks.models.network import NetworkScorer
+from tasks.models.onnx import to_onnx
 from tasks.models.records import Trained, TrainingReference
 from tasks.models.zoo import MODELS
 from tasks.score.config import BudgetDecision
@@ -48,7 +54,8 @@ from tasks.train.calibrate import calibrate
 from tasks.train.register import enter
 
 FEATURES = tuple(f"x{j:02d}" for j in range(40))
-NIGHT, CHUNK, IN_MEMORY, PRODUCT_ROWS = "2024-01-01", 1_000_000, 1_000_000, 8192
+NIGHT, CHUNK, IN_MEMORY = "2024-01-01", 1_000_000, 1_000_000
+PRODUCT_ROWS, BATCH_ROWS = 512, 8192
 
 
 def matrix(rows: int, seed: int) -> np.ndarray:
@@ -125,29 +132,79 @@ def of_memory(role: str) -> Callable[[Store, int], int]:
     return run
 
 
-def run_products(store: Store, threads: int) -> int:
-    """The products of TabM, in the shapes in which the network makes them."""
-    config, f, n = TabMConfig(), len(FEATURES), PRODUCT_ROWS
+def champion(store: Store, **changes: str) -> NetworkScorer:
+    """The network of the store, with some settings of its scoring changed."""
+    found = open_bundle(store, read_aliases(store, "p").champion).read("model")
+    config = found.config.model_copy(update=changes)
+    scorer = MODELS[config.kind].load(config, found.scorer.save())
+    assert isinstance(scorer, NetworkScorer)
+    return scorer
+
+
+def of_network(**changes: str) -> Callable[[Store, int], int]:
+    def run(store: Store, threads: int) -> int:
+        scorer, table = champion(store, **changes), matrix(IN_MEMORY, 9)
+        started.append((time.perf_counter(), time.process_time()))
+        scorer.score(table)
+        return len(table)
+
+    return run
+
+
+def run_loop(store: Store, threads: int) -> int:
+    network, table = champion(store).network.eval(), torch.from_numpy(matrix(IN_MEMORY, 9))
     torch.set_num_threads(threads)
-    shapes = [
-        ((f, n, config.bins + 2), (f, config.bins + 2, config.embedding)),
-        ((n, f * config.embedding), (f * config.embedding, config.heads * config.width)),
-        *[((config.heads, n, config.width), (config.heads, config.width, config.width))]
-        * (config.layers - 1),
-        ((config.heads, n, config.width), (config.heads, config.width, 1)),
-    ]
-    pairs = [tuple(torch.randn(shape) for shape in pair) for pair in shapes]
+    batches = DataLoader(TensorDataset(table), BATCH_ROWS)
     started.append((time.perf_counter(), time.process_time()))
     with torch.inference_mode():
-        for _ in range(IN_MEMORY // n):
-            for one, other in pairs:
-                torch.matmul(one, other)
-    return IN_MEMORY // n * n
+        torch.cat([network.score(network.encoding(batch)) for (batch,) in batches])
+    return len(table)
+
+
+def run_onnx(store: Store, threads: int) -> int:
+    import onnxruntime
+
+    table = matrix(IN_MEMORY, 9)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    session = onnxruntime.InferenceSession(to_onnx(champion(store), table), options)
+    started.append((time.perf_counter(), time.process_time()))
+    for start in range(0, len(table), BATCH_ROWS):
+        session.run(["score"], {"rows": table[start : start + BATCH_ROWS]})
+    return len(table)
+
+
+def of_products(kind: torch.dtype) -> Callable[[Store, int], int]:
+    """The products of TabM, in the shapes in which the network makes them."""
+
+    def run(store: Store, threads: int) -> int:
+        config, f, n = TabMConfig(), len(FEATURES), PRODUCT_ROWS
+        heads, width = config.heads, config.width
+        torch.set_num_threads(threads)
+        shapes = [
+            ((f, config.embedding, config.bins + 2), (f, config.bins + 2, n)),
+            ((heads * width, f * config.embedding), (f * config.embedding, n)),
+            *[((heads, width, width), (heads, width, n))] * (config.layers - 1),
+            ((heads, 1, width), (heads, width, n)),
+        ]
+        pairs = [tuple(torch.randn(shape).to(kind) for shape in pair) for pair in shapes]
+        started.append((time.perf_counter(), time.process_time()))
+        with torch.inference_mode():
+            for _ in range(IN_MEMORY // n):
+                for one, other in pairs:
+                    torch.matmul(one, other)
+        return IN_MEMORY // n * n
+
+    return run
 
 
 CONTENDERS = {
-    "products": run_products,
-    "network": of_memory("model"),
+    "products": of_products(torch.float32),
+    "network": of_network(),
+    "loop": run_loop,
+    "onnx": run_onnx,
+    "products_half": of_products(torch.bfloat16),
+    "network_half": of_network(scoring_precision="bfloat16"),
     "xgboost": of_memory("fallback"),
     "stage": run_stage,
 }
