@@ -33,13 +33,8 @@ class History:
     @property
     def gaps(self) -> tuple[str, ...]:
         """Open dates whose data are missing or unfit, with the reason."""
-        own = (f"{day}: {reason}" for day, reason in self.events.gaps.items())
-        others = (
-            f"{day} of {name}: {reason}"
-            for name, past in self._beside.items()
-            for day, reason in past.gaps.items()
-        )
-        return (*own, *others)
+        others = (line for name, past in self._beside.items() for line in past.told(name))
+        return (*self.events.told(), *others)
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -114,4 +109,5 @@ def past_labels(
     said: tuple[Ref[Valid], ...] = ()
     if isinstance(config.label, Disposition) and past.verdicts:
         said = (*past.verdicts.tables.values(), tonight[config.label.table])
-    return label_events(run, config.label, config.event, events, day, verdicts=said)
+    gaps = past.events.gaps
+    return label_events(run, config.label, config.event, events, day, verdicts=said, gaps=gaps)

@@ -81,6 +81,11 @@ class Window:
         """The tables from first to last, both included."""
         return tuple(ref for day, ref in self.tables.items() if first <= day <= last)
 
+    def told(self, name: str = "") -> tuple[str, ...]:
+        """The gaps, one line each; `name` is that of the table where it is not of the events."""
+        of = f" of {name}" if name else ""
+        return tuple(f"{day}{of}: {reason}" for day, reason in self.gaps.items())
+
 
 def land(
     run: Run,

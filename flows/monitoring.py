@@ -24,6 +24,7 @@ from flows.training import train as train_flow
 from flows.watching import drifted
 from tasks.core.artifacts import Labels, Ref, Scores
 from tasks.core.commit import commit, committed_batches, last_commit, open_run
+from tasks.core.config import whole_days
 from tasks.core.errors import ConfigError, DataError, LamplighterError
 from tasks.core.records import Commit
 from tasks.core.run import Run
@@ -88,7 +89,7 @@ def monitor(pipeline: str, date: dt.date | None = None, train: bool = False) -> 
             train_flow.fn(pipeline, known_by)
         elif FlowRunContext.get() is not None:
             _ask_for_training(loaded, reasons)
-    told = (*loaded.unheard(), *afterwards.follow_monitoring(loaded))
+    told = (*realised.warnings, *loaded.unheard(), *afterwards.follow_monitoring(loaded))
     return replace(realised, due=reasons, warnings=told)
 
 
@@ -100,13 +101,20 @@ def _measure(
     recent = max(nights) - config.monitoring.window
     within = {day: found for day, found in nights.items() if day > recent}
     # What happens after the last label's delay says nothing of it, and may not be there at all.
-    last = min(known_by, max(within) + config.label.delay)
-    answers = window(pipeline, min(within), last).between(min(within), last)
+    last = min(known_by, max(within) + whole_days(config.label.delay))
+    answers = window(pipeline, min(within), last)
     reviewed = verdicts(pipeline, min(within), last)
     said = tuple(reviewed.tables.values()) if reviewed else ()
+    lacking = (*answers.told(), *(reviewed.told("verdicts") if reviewed else ()))
     with open_run(pipeline.store, pipeline.name, UNIT, clock.attempt_name()) as run:
         labels: Ref[Labels] = label_events(
-            run, config.label, config.event, answers, known_by, verdicts=said
+            run,
+            config.label,
+            config.event,
+            tuple(answers.tables.values()),
+            known_by,
+            verdicts=said,
+            gaps=answers.gaps,
         )
         scored = [scores for _, scores in within.values()]
         realised = realise(run, scored, [labels], isinstance(config.label, Disposition))
@@ -114,7 +122,8 @@ def _measure(
         found = by_labels(run, pipeline, scored, labels, facts[_PAIRED])
         run.discard(labels)
         commit(run, facts)
-    return replace(realised, challenger=promote_better(pipeline, found))
+    told = tuple(f"Labels lack {gap}" for gap in lacking)
+    return replace(realised, challenger=promote_better(pipeline, found), warnings=told)
 
 
 def _publish(

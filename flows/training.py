@@ -166,7 +166,8 @@ def _labels(run: Run, pipeline: Pipeline, material: Material) -> Ref[Labels]:
     also = config.training.columns
     said = material.past.verdicts
     verdicts = tuple(said.tables.values()) if said else ()
-    return label_events(run, config.label, config.event, answers, material.known_by, also, verdicts)
+    known_by, gaps = material.known_by, material.past.events.gaps
+    return label_events(run, config.label, config.event, answers, known_by, also, verdicts, gaps)
 
 
 def _features(

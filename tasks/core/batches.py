@@ -12,6 +12,11 @@ from tasks.core.quarantine import LINE, SOURCE
 BATCH_DATE = "batch_date"
 
 
+def last_instant() -> pl.Expr:
+    """The last microsecond of a row's batch date: by then what has no time of its own happened."""
+    return pl.col(BATCH_DATE).cast(pl.Datetime("us")) + pl.duration(days=1, microseconds=-1)
+
+
 def stack(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
     """Put the batch dates of a table together, in the columns that the newest of them has.
 

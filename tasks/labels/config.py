@@ -14,7 +14,8 @@ from tasks.core.sql import RowExpression
 class FollowedBy(Config):
     """Positive: a later row of the same table answers the event within a span of time.
 
-    A cancelled purchase, a charge-back, a repair. The label is known once the span has passed.
+    A cancelled purchase, a charge-back, a repair. The label is known once the span has passed, if
+    every open date of it was landed.
     """
 
     kind: Literal["followed_by"] = Field("followed_by", description="Labelled by a later row")

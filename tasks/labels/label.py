@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
-from tasks.core.batches import BATCH_DATE, in_order
+from tasks.core.batches import BATCH_DATE, in_order, last_instant
 from tasks.core.errors import ConfigError, SchemaDriftError
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
 from tasks.labels.config import (
@@ -32,8 +32,11 @@ def label(
     known_by: dt.date,
     also: Sequence[str] = (),
     verdicts: pl.LazyFrame | None = None,
+    gaps: Collection[dt.date] = (),
 ) -> pl.DataFrame:
     """Label every event whose delay has passed by the end of a day.
+
+    That no row answers an event is known only where every date that may hold one is there.
 
     Args:
         rows: the event table, all rows, with `batch_date`.
@@ -42,6 +45,7 @@ def label(
         known_by: the last day whose rows may be used.
         also: columns of the events that are taken along.
         verdicts: the table of the reviewers, all rows, with `batch_date`; None where it has none.
+        gaps: dates whose rows should be there and are not.
 
     Returns:
         `event_id`, `event_time`, `batch_date`, `label` (Float64 where values are configured, else
@@ -58,12 +62,13 @@ def label(
     end = dt.datetime.combine(known_by, dt.time()) + dt.timedelta(days=1)
     timed = rows.with_columns(
         event.id(), _time(event).alias(EVENT_TIME), _happened(event).alias("_at")
-    ).filter(pl.col("_at") <= end)
+    ).filter(pl.col("_at") < end)
     events = _first_of_each(timed.filter(event.is_event()), event)
     known = events.with_columns((pl.col("_at") + config.delay).alias(KNOWN_AT)).filter(
-        pl.col(KNOWN_AT) <= end
+        pl.col(KNOWN_AT) < end
     )
     if isinstance(config, FollowedBy):
+        known = known.filter(_is_whole(gaps))
         # Among all events, known or not: an answer to a younger one is none to an older one.
         answered = _answered(timed, events, config).select(EVENT_ID).collect()[EVENT_ID]
         value = pl.col(EVENT_ID).is_in(answered.implode())
@@ -105,8 +110,15 @@ def _time(event: EventConfig) -> pl.Expr:
 
 
 def _happened(event: EventConfig) -> pl.Expr:
-    """An event without a time is taken to happen as its batch date begins."""
-    return pl.col(event.time if event.time else BATCH_DATE).cast(pl.Datetime("us"))
+    """An event without a time has happened when its batch date ends."""
+    return pl.col(event.time).cast(pl.Datetime("us")) if event.time else last_instant()
+
+
+def _is_whole(gaps: Collection[dt.date]) -> pl.Expr:
+    """Whether no date is missing from an event to the last moment of an answer."""
+    first, last = pl.col("_at").dt.date(), pl.col(KNOWN_AT).dt.date()
+    missing = [pl.lit(gap).is_between(first, last) for gap in sorted(gaps)]
+    return ~pl.any_horizontal(missing) if missing else pl.lit(True)
 
 
 def _answered(rows: pl.LazyFrame, events: pl.LazyFrame, config: FollowedBy) -> pl.LazyFrame:

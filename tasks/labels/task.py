@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import polars as pl
@@ -27,11 +27,12 @@ def label_events(
     known_by: date,
     also: Sequence[str] = (),
     verdicts: Sequence[Ref[Valid]] = (),
+    gaps: Collection[date] = (),
 ) -> Ref[Labels]:
     """Label the events of the tables with what was known by the end of a day.
 
     `also` names columns of the events that are taken along; `verdicts` is what reviewers said,
-    where labels are that.
+    where labels are that; `gaps` are dates whose table should be there and is not.
     """
     if not tables:
         raise DataError(
@@ -48,6 +49,7 @@ def label_events(
         known_by,
         also,
         _stacked(run, said) if said else None,
+        gaps,
     )
     return run.write_table(Labels, frame, table_uri("labels", run.pipeline, event.table, run.batch))
 

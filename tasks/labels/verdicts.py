@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from tasks.core.batches import BATCH_DATE
+from tasks.core.batches import last_instant
 from tasks.core.errors import SchemaDriftError
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.labels.config import Disposition
@@ -79,4 +79,4 @@ def _said_at(config: Disposition) -> pl.Expr:
     """A verdict without a time was surely there when its date ended."""
     if config.time:
         return pl.col(config.time).cast(pl.Datetime("us"))
-    return pl.col(BATCH_DATE).cast(pl.Datetime("us")) + pl.duration(days=1)
+    return last_instant()

@@ -94,7 +94,8 @@ def check_labels(divided: pl.DataFrame) -> None:
                 f"positive and negative examples in the part {part!r}",
                 found=f"{positives} positive of {len(labels)}, of {len(divided)} in all",
                 where="training",
-                do="Lengthen training.window, enlarge that part's share, or wait for labels.",
+                do="Lengthen training.window, enlarge that part's share, wait for labels, or bring "
+                "the dates that are missing.",
             )
 
 

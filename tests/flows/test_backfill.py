@@ -58,6 +58,7 @@ def test_monitoring_uses_the_labels_known_by_then_and_no_other(shop: Shop) -> No
 
 
 def test_monitoring_years_later_looks_no_further_than_the_labels(shop: Shop) -> None:
+    shop.bring_answers()
     shop.run(NIGHT)
     with demo_services(str(shop.file)):
         realised = monitor.fn(str(shop.file), NIGHT.replace(year=NIGHT.year + 15))

@@ -94,6 +94,7 @@ def test_what_a_challenger_scored_in_the_shadow_it_scores_as_the_champion(shop: 
 
 def test_known_labels_promote_a_better_challenger(shop: Shop) -> None:
     version = _train(shop, "manual").trained.version
+    shop.bring_answers()
     shop.run()
     with demo_services(str(shop.file)):
         told = monitor.fn(str(shop.file), NIGHT + dt.timedelta(days=11)).challenger

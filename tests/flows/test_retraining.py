@@ -49,6 +49,7 @@ def test_a_night_is_estimated_until_its_labels_are_there(shop: Shop) -> None:
     assert (early["status"], early["known"], early["precision"]) == ("estimated", 0, None)
     assert early["expected_precision_low"] <= early["expected_precision"]
     assert early["expected_precision"] <= early["expected_precision_high"]
+    shop.bring_answers()
     _monitor(shop, NIGHT + dt.timedelta(days=40))
     late = _realised(shop)
     assert (late["status"], late["known"]) == ("realised", late["scored"])
@@ -57,6 +58,22 @@ def test_a_night_is_estimated_until_its_labels_are_there(shop: Shop) -> None:
     tables = shop.tables()
     _monitor(shop, NIGHT)  # what was known later stays
     assert shop.tables() == tables
+
+
+def test_a_date_without_its_rows_leaves_the_labels_it_may_hold_open(shop: Shop) -> None:
+    missing, later = NIGHT + dt.timedelta(days=2), NIGHT + dt.timedelta(days=40)
+    shop.bring_answers()
+    shop.run(NIGHT)
+    drop = shop.drop(missing).read_bytes()
+    shop.drop(missing).unlink()
+    found = _monitor(shop, later)
+    night = _realised(shop)
+    assert (night["status"], night["known"], night["precision"]) == ("estimated", 0, None)
+    assert [told for told in found.warnings if told.startswith(f"Labels lack {missing}: ")]
+    shop.drop(missing).write_bytes(drop)
+    assert not _monitor(shop, later).warnings
+    night = _realised(shop)
+    assert (night["status"], night["known"]) == ("realised", night["scored"])
 
 
 def test_an_old_model_is_trained_anew_where_it_is_asked_for(shop: Shop) -> None:

@@ -91,7 +91,44 @@ def test_missing_entities_match_nothing() -> None:
 def test_a_label_appears_only_once_its_delay_has_passed() -> None:
     rows = lines(("a", 0.5, "a", "x", 1), ("C1", 1, "a", "x", -1), ("b", 1, "b", "x", 1))
     assert labels(rows, followed_by(), day=9) == {}
-    assert labels(rows, followed_by(), day=10) == {"a": 1, "b": 0}
+    assert labels(rows, followed_by(), day=10) == {"a": 1}
+    assert labels(rows, followed_by(), day=11) == {"a": 1, "b": 0}
+
+
+def test_an_answer_at_the_end_of_its_span_comes_with_the_date_that_holds_it() -> None:
+    rows = lines(("a", 0, "a", "x", 1), ("C1", 1, "a", "x", -1))
+    config = followed_by(within="1d")
+    assert labels(rows.filter(pl.col("at") < START + dt.timedelta(days=1)), config, day=0) == {}
+    assert labels(rows, config, day=0) == {}
+    assert labels(rows, config, day=1) == {"a": 1}
+
+
+def test_a_missing_date_leaves_open_what_it_may_hold_the_answer_of() -> None:
+    # Spans of ten days: 0 to 10, 3 to 13, 14 to 24.
+    rows = lines(("a", 0.5, "a", "x", 1), ("b", 3.5, "b", "x", 1), ("c", 14, "c", "x", 1))
+
+    def known(*gaps: int) -> list[str]:
+        days = [START.date() + dt.timedelta(days=gap) for gap in gaps]
+        return label(rows, followed_by(), EVENT, START.date() + dt.timedelta(days=60), gaps=days)[
+            "event_id"
+        ].to_list()
+
+    assert known() == ["a", "b", "c"]
+    assert known(2) == ["b", "c"]
+    assert known(10) == ["c"]
+    assert known(13) == ["a", "c"]
+    assert known(24) == ["a", "b"]
+    assert known(25) == ["a", "b", "c"]
+    assert known(0, 24) == ["b"]
+
+
+def test_a_missing_date_says_nothing_of_a_label_in_the_row_itself_or_of_a_verdict() -> None:
+    rows, day = lines(("a", 0.5, "a", "x", 1)), dt.date(2010, 2, 1)
+    gaps, said = [START.date() + dt.timedelta(days=1)], reviews(("a", "fraud", 2))
+    column = LabelColumn(column="quantity", positive=(1,), delay=dt.timedelta(days=3))
+    assert label(rows, column, EVENT, day, gaps=gaps)["label"].to_list() == [1]
+    found = label(rows, disposition(time="at"), EVENT, day, verdicts=said, gaps=gaps)
+    assert found["label"].to_list() == [1]
 
 
 def random_lines(rows: int, seed: int) -> pl.LazyFrame:
@@ -198,9 +235,10 @@ def test_events_without_a_time_are_labelled_by_their_batch_date(store: Store) ->
         ]
         made = label_events(run, config, event, tables, dt.date(2010, 1, 3))
         table = run.scan(made).collect()
-    assert table["event_id"].to_list() == ["1", "2"]
-    assert table["event_time"].null_count() == 2
-    assert table["known_at"].to_list() == [dt.datetime(2010, 1, 3), dt.datetime(2010, 1, 4)]
+    # An event without a time may have happened as late as its date ended.
+    assert table["event_id"].to_list() == ["1"]
+    assert table["event_time"].null_count() == 1
+    assert table["known_at"].to_list() == [dt.datetime(2010, 1, 3, 23, 59, 59, 999999)]
     assert table.schema["label"] == pl.Int8
 
 
@@ -260,6 +298,17 @@ def test_verdicts_after_the_label_was_known_are_not_used() -> None:
 def test_a_verdict_without_a_time_was_there_when_its_date_ended() -> None:
     said = reviews(("a", "fraud", 2.9), ("b", "fraud", 3.1))
     assert verdicts_on(said, disposition()) == {"a": 1}
+
+
+def test_of_events_and_verdicts_without_a_time_those_of_the_last_date_count() -> None:
+    event = EVENT.model_copy(update={"time": None})
+    rows, said = lines(("a", 0, "w", "x", 1)), reviews(("a", "fraud", 3))
+
+    def known_by(day: int) -> list[int]:
+        by = START.date() + dt.timedelta(days=day)
+        return label(rows, disposition(), event, by, verdicts=said)["label"].to_list()
+
+    assert (known_by(2), known_by(3)) == ([], [1])
 
 
 def test_no_verdict_is_a_label_before_its_time_has_passed() -> None:
