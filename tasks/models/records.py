@@ -45,7 +45,8 @@ class Curve:
             than y, their rows) or `learning` (x epoch, y average precision). Of values: `truth`
             (x predicted, y true value of some rows), `coverage` (x share that intervals are to
             hold, y share they held), `residuals` and `values` (x edges of bins of true less
-            predicted value, and of the predicted one, y rows).
+            predicted value, and of the predicted one, y rows). Of classes: `class_confusion: NAME`
+            (x places of classes in the order of these curves, y rows of NAME that were called so).
         x: (n_points,).
         y: (n_points,), of bins (n_points - 1,).
     """

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from tasks.core.treatments import step_of
 from tasks.models.records import Metric
 from tasks.report import curves, pictures, treatments, trends, value_curves, view, words
+from tasks.report.class_table import class_tables
 from tasks.report.confusion import confusions
 from tasks.report.records import Incident, NightReport, TrainingReport
 
@@ -39,6 +40,7 @@ def night_page(seen: view.NightView) -> bytes:
         treated=night.treated,
         metrics=view.see_metrics(night.metrics),
         confusions=[*confusions(night.metrics, _TEST)],
+        classes=[*class_tables(night.metrics, night.curves, _TEST)],
         pictures=[*([spread] if spread else []), *drawings],
         **_features(night),
     )
@@ -85,6 +87,7 @@ def training_page(report: TrainingReport) -> bytes:
         treated=report.treated,
         metrics=view.see_metrics(trained.metrics),
         confusions=[*confusions(trained.metrics, _TEST)],
+        classes=[*class_tables(trained.metrics, trained.curves, _TEST)],
         pictures=[
             *pictures.draw_learning(trained.history, stop),
             *curves.draw_curves(trained.curves, _TEST, measured),

@@ -12,6 +12,7 @@ import polars as pl
 from tasks.core.artifacts import LedgerLine, Selection, Verdict
 from tasks.models.records import Metric
 from tasks.report import justification, words
+from tasks.report.class_table import OF_ONE_CLASS
 from tasks.report.contract import TABLES
 from tasks.report.records import Histogram, NightReport
 
@@ -246,7 +247,8 @@ def rows_from_sources(lines: Iterable[LedgerLine]) -> int:
 
 
 def see_metrics(metrics: Sequence[Metric]) -> MetricTable:
-    """Measures side by side, one column for each model and split."""
+    """Measures side by side, one column for each model and split; those of one class aside."""
+    metrics = [each for each in metrics if not each.metric.startswith(OF_ONE_CLASS)]
     columns = tuple(dict.fromkeys((each.model, each.split) for each in metrics))
     found = {(each.metric, each.model, each.split): each for each in metrics}
     rows = tuple(

@@ -73,6 +73,13 @@ class Judged:
         )
 
     @property
+    def of_classes(self) -> ClassFigures | None:
+        """The figures of classes; None where none are told apart."""
+        if self.classes is None or self.called is None:
+            return None
+        return ClassFigures.of(self.classes, self.called)
+
+    @property
     def of_values(self) -> ValueFigures | None:
         """The figures of predicted values; None where scores are no values."""
         if self.residuals is None:
@@ -134,6 +141,8 @@ def draw(judged: Judged) -> Iterator[Curve]:
     if judged.of_values is not None:
         yield from judged.of_values.curves(judged.model, judged.split)
         return
+    if judged.of_classes is not None:
+        yield from judged.of_classes.curves(judged.model, judged.split)
     true, false = metrics.rank_rows(judged.labels, judged.scores).cumulate()
     if not true[-1] or not false[-1]:
         return
@@ -175,9 +184,7 @@ class _Figures:
     def __init__(self, judged: Judged, config: TrainingConfig) -> None:
         self.judged, self.config = judged, config
         self.ranking = metrics.rank_rows(judged.labels, judged.scores)
-        self.of_classes = None
-        if judged.classes is not None and judged.called is not None:
-            self.of_classes = ClassFigures.of(judged.classes, judged.called)
+        self.of_classes = judged.of_classes
         self.calls = {
             "": (judged.probabilities >= 0.5).astype(np.float64),
             "_at_best_f1": (judged.scores >= judged.threshold).astype(np.float64),

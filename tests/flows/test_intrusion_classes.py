@@ -33,7 +33,12 @@ def sensor(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Training]:
     file = folder / "intrusion.yaml"
     config = yaml.safe_load(file.read_text())
     config["label"] = {"kind": "class", "column": "label", "normal": NORMAL}
-    config["selection"] = {"method": "none"}
+    config["selection"] = {
+        "method": "shadow",
+        "rounds": 10,
+        "max_rows": 2000,
+        "trees": {"trees": 5},
+    }
     config["model"] = {"kind": "tabm", "epochs": 2, "heads": 2, "width": 32}
     config["training"] |= {"window": "4d", "bootstrap_rounds": 10}
     file.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -68,6 +73,17 @@ def test_both_models_are_measured_by_class_and_by_what_is_looked_for(
         assert found[f"class_recall: {common}"] > 0.95
     # Rows that repeat are the easy ones.
     assert _of(sensor[1], model, "test_deduplicated")["class_accuracy"] < found["class_accuracy"]
+
+
+def test_the_page_tells_of_each_class(sensor: tuple[Path, Training]) -> None:
+    page = (load(str(sensor[0])).store.root / sensor[1].report).read_text()
+    assert page.count("The confusion matrix of") == 2
+    assert '<th scope="row">neptune.</th>' in page
+    assert "class recall" not in page  # they have a table of their own
+
+
+def test_features_are_chosen_by_what_tells_classes(sensor: tuple[Path, Training]) -> None:
+    assert 3 < len(sensor[1].selection.features) < len(sensor[1].selection.verdicts)
 
 
 def test_measures_of_classes_have_intervals(sensor: tuple[Path, Training]) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tasks.core.errors import DataError, ModelError
 from tasks.models.base import Target
 from tasks.models.classes import likeliest
+from tasks.models.records import Metric
+from tasks.report.class_table import class_tables
 from tasks.train.class_figures import ClassFigures
 from tasks.train.config import RandomFolds, RandomSplit, TrainingConfig
 from tasks.train.fit import divide
@@ -125,6 +127,31 @@ def test_figures_of_classes_by_hand() -> None:
     assert found["class_recall: ok"] == pytest.approx(2 / 3)
     assert found["class_recall: new"] == 0
     assert np.isnan(found["class_recall: scan"])
+    assert found["class_precision: ok"] == pytest.approx(2 / 3)
+    assert found["class_precision: scan"] == 0
+    assert np.isnan(found["class_precision: new"])
+
+
+def test_the_matrix_is_a_table_of_classes_with_their_commonest_mistake() -> None:
+    truth = pl.Series(["ok", "ok", "ok", "worm", "new", "new", "new"])
+    called = pl.Series(["ok", "ok", "scan", "worm", "ok", "worm", "worm"])
+    figures = ClassFigures.of(truth, called)
+    metrics = [
+        Metric("m", "test", name, value, None, None, 7) for name, value in figures.at(None).items()
+    ]
+    (table,) = class_tables(metrics, [*figures.curves("m", "test")], "test")
+    told = {row.name: (row.rows, row.called, row.instead) for row in table.classes}
+    assert told == {
+        "new": (3, (0, 1, 0, 2), ("worm", 2)),
+        "ok": (3, (0, 2, 1, 0), ("scan", 1)),
+        "scan": (0, (0, 0, 0, 0), None),
+        "worm": (1, (0, 0, 0, 1), None),
+    }
+    by_name = {row.name: row for row in table.classes}
+    assert by_name["new"].recall is not None
+    assert by_name["new"].recall.value == 0
+    assert by_name["worm"].precision is not None
+    assert by_name["worm"].precision.value == pytest.approx(1 / 3)
 
 
 def test_weights_count_rows_as_often() -> None:
