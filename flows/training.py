@@ -122,7 +122,8 @@ def train(
 def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Training:
     config = pipeline.config
     labels = _labels(run, pipeline, material)
-    divided = divide_events(run, config.training, labels, (material.first, material.last))
+    dates = material.first, material.last
+    divided = divide_events(run, config.training, labels, dates, config.label.delay)
     champion = champion_beside(run, pipeline, _all_rows(pipeline, material, labels))
     learned, prepared, built = _features(run, pipeline, material, labels, divided)
     joined = join_examples(run, config.event, built.table, divided, prepared.table)

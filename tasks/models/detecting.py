@@ -55,7 +55,8 @@ def _fit(
     trim = config.trim if config.trim is not None else 0.0 if normal else TRIM_UNLABELLED
     lesson = _Lesson.of(detector, table, _held(table, stop, config), trim, config)
     steps = _Steps.of(config, len(table))
-    objective = Objective(lesson.loss, lesson.stop_metric, len(table), "loss", steps.draw)
+    measure = lesson.stop_metric if detector.stops_early else None
+    objective = Objective(lesson.loss, measure, len(table), "loss", steps.draw)
     changed = config.model_copy(update={"epochs": steps.epochs})
     history = train_network(detector, objective, changed, conditions)
     with torch.no_grad():
@@ -73,7 +74,7 @@ def _load(build: Build, config: AnomalyNetwork, files: Mapping[str, bytes]) -> D
         return DetectorScorer(detector, names, config.threads)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Lesson:
     """What a detector is trained for.
 
@@ -82,14 +83,12 @@ class _Lesson:
         table: the usual rows, on its device.
         held: the usual rows among those that decide when to stop.
         trim: share of each batch that the loss leaves out.
-        epochs: how often the stop metric was asked for.
     """
 
     detector: Detector
     table: Tensor
     held: Tensor
     trim: float
-    epochs: int = 0
 
     @classmethod
     def of(
@@ -103,10 +102,7 @@ class _Lesson:
         return self._mean(self.table[places])
 
     def stop_metric(self) -> float:
-        """Minus the loss of the stop rows; what only grows where the loss does not tell."""
-        self.epochs += 1
-        if not self.detector.stops_early:
-            return float(self.epochs)
+        """Minus the loss of the stop rows."""
         with torch.no_grad():
             return -float(self._mean(self.held))
 

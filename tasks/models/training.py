@@ -46,14 +46,15 @@ class Objective:
         loss: positions of training rows, int64 (n_batch,) on the device of the training → the mean
             loss of these rows, a scalar. It calls the network, in training mode; what torch's
             global generator gives it depends on the seed alone.
-        stop_metric: how good the network is now, in evaluation mode; higher is better.
+        stop_metric: how good the network is now, in evaluation mode; higher is better. None where
+            nothing tells: each epoch counts as better than the one before.
         rows: how many training rows there are.
         stop_name: what the stop metric is called.
         draw: a generator → positions of the rows of an epoch, in order; None for each row once.
     """
 
     loss: Callable[[Tensor], Tensor]
-    stop_metric: Callable[[], float]
+    stop_metric: Callable[[], float] | None
     rows: int
     stop_name: str = "stop metric"
     draw: Callable[[torch.Generator], Tensor] | None = None
@@ -149,7 +150,8 @@ class _Training:
             progress.ended = f"the loss of epoch {number} was not finite"
             return
         self.module.eval()
-        reached = self.shard.from_first(self.objective.stop_metric)
+        measure = self.objective.stop_metric
+        reached = float(number) if measure is None else self.shard.from_first(measure)
         self._judge(Epoch(number, loss, reached))
         progress.step, progress.losses = 0, 0.0
 

@@ -35,8 +35,9 @@ class TimeSplit(Shares):
     """Fit on the earliest rows, then stop, calibrate and test on later and later ones."""
 
     kind: Literal["time"] = "time"
-    embargo: Duration = Field(
-        dt.timedelta(0), description="Time before the test part whose rows are in no part"
+    embargo: Duration | None = Field(
+        None,
+        description="Time before the test part whose rows are in no part; empty: label.delay",
     )
 
     @property

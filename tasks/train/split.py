@@ -17,17 +17,21 @@ LABEL = "label"
 LABEL_CLASS = "label_class"
 PARTS = ("fit", "stop", "calibrate", "test")
 EMBARGO = "embargo"
+NO_DELAY = dt.timedelta(0)
 _HASH, _GROUP, _STRATUM = "_hash", "_group", "_stratum"
 _TENTHS = 10
 
 
-def assign_parts(events: pl.DataFrame, split: SplitConfig, seed: int) -> pl.DataFrame:
+def assign_parts(
+    events: pl.DataFrame, split: SplitConfig, seed: int, delay: dt.timedelta = NO_DELAY
+) -> pl.DataFrame:
     """Add the column `part`: fit, stop, calibrate, test, or embargo for rows in none of them.
 
     Args:
         events: one row per event with `event_id`, `event_time`, `label` and the split's columns.
         split: how to divide them.
         seed: of a split by hash.
+        delay: how long after its event a label is known; the embargo where none is given.
 
     Returns:
         The rows ordered by time and id, with their part.
@@ -36,7 +40,7 @@ def assign_parts(events: pl.DataFrame, split: SplitConfig, seed: int) -> pl.Data
         ConfigError: a column of the split is not there.
         DataError: a time split without times, or a part that lacks one of the classes, or values.
     """
-    divided = _divide(events, split, seed)
+    divided = _divide(events, split, seed, delay)
     check_labels(divided)
     return divided
 
@@ -51,7 +55,7 @@ def assign_within(examples: pl.DataFrame, split: SplitConfig, seed: int) -> pl.D
     """
     whole = 1 - split.test
     update = {"stop": split.stop / whole, "calibrate": split.calibrate / whole, "test": 0.0}
-    return _divide(examples, split.model_copy(update=update), seed)
+    return _divide(examples, split.model_copy(update=update), seed, NO_DELAY)
 
 
 def holds_values(examples: pl.DataFrame) -> bool:
@@ -92,11 +96,17 @@ def check_labels(divided: pl.DataFrame) -> None:
         if not 0 < positives < len(labels):
             raise DataError(
                 f"positive and negative examples in the part {part!r}",
-                found=f"{positives} positive of {len(labels)}, of {len(divided)} in all",
+                found=f"{positives} positive of {len(labels)}, of {len(divided)} in all"
+                + _barred(divided),
                 where="training",
                 do="Lengthen training.window, enlarge that part's share, wait for labels, or bring "
                 "the dates that are missing.",
             )
+
+
+def _barred(divided: pl.DataFrame) -> str:
+    barred = int((divided[PART] == EMBARGO).sum())
+    return f", {barred} of them within training.split.embargo" if barred else ""
 
 
 def _check_values(divided: pl.DataFrame) -> None:
@@ -106,20 +116,22 @@ def _check_values(divided: pl.DataFrame) -> None:
             continue
         raise DataError(
             f"values in the part {part!r}" + " that differ" * (part == PARTS[0]),
-            found=f"{len(labels)} rows of {len(divided)} in all"
+            found=f"{len(labels)} rows of {len(divided)} in all{_barred(divided)}"
             + ", all of one value" * bool(len(labels)),
             where="training",
             do="Lengthen training.window, enlarge that part's share, or wait for labels.",
         )
 
 
-def _divide(events: pl.DataFrame, split: SplitConfig, seed: int) -> pl.DataFrame:
+def _divide(
+    events: pl.DataFrame, split: SplitConfig, seed: int, delay: dt.timedelta
+) -> pl.DataFrame:
     ordered = events.sort(EVENT_TIME, EVENT_ID, nulls_last=True)
     if isinstance(split, RandomSplit):
         return _at_random(ordered, split, seed)
     if isinstance(split, GroupSplit):
         return _by_group(ordered, split, seed)
-    return _with_embargo(_by_time(ordered, split), split.embargo.total_seconds())
+    return _by_time(ordered, split, delay if split.embargo is None else split.embargo)
 
 
 def check_times(events: pl.DataFrame, where: str) -> None:
@@ -162,26 +174,31 @@ def in_hash_order(events: pl.DataFrame, columns: Sequence[str], seed: int) -> pl
     return pl.struct(found.alias(_HASH), named.alias(_GROUP), EVENT_ID).rank("ordinal") - 1
 
 
-def _by_time(ordered: pl.DataFrame, shares: Shares) -> pl.DataFrame:
-    """Later parts start at the time of a row, so that simultaneous rows share a part."""
+def _by_time(ordered: pl.DataFrame, shares: Shares, embargo: dt.timedelta) -> pl.DataFrame:
+    """Shares of what the embargo leaves; what is of one time shares a part."""
     check_times(ordered, "training.split")
+    if not len(ordered):
+        return ordered.with_columns(pl.lit(PARTS[0]).alias(PART))
     times = ordered[EVENT_TIME]
+    first = _test_starts(times, shares.test, embargo) if shares.test else None
+    tested = pl.repeat(False, len(times), eager=True) if first is None else times >= first
+    barred = tested if first is None else ~tested & (times >= first - embargo)
+    left = times.filter(~barred)
     part = pl.lit(PARTS[0])
     for name, start in _starts(shares).items():
-        if len(times):
-            first = times[min(int(start * len(times)), len(times) - 1)]
-            part = pl.when(pl.col(EVENT_TIME) >= first).then(pl.lit(name)).otherwise(part)
+        begins = left[min(int(start * len(left)), len(left) - 1)]
+        part = pl.when(pl.col(EVENT_TIME) >= begins).then(pl.lit(name)).otherwise(part)
+    part = pl.when(tested).then(pl.lit("test")).when(barred).then(pl.lit(EMBARGO)).otherwise(part)
     return ordered.with_columns(part.alias(PART))
 
 
-def _with_embargo(divided: pl.DataFrame, seconds: float) -> pl.DataFrame:
-    test = divided.filter(pl.col(PART) == "test")[EVENT_TIME]
-    if not seconds or not len(test):
-        return divided
-    barred = pl.col(EVENT_TIME) >= test[0] - dt.timedelta(seconds=seconds)
-    judged = pl.col(PART) == "test"
-    part = pl.when(barred & ~judged).then(pl.lit(EMBARGO)).otherwise(pl.col(PART))
-    return divided.with_columns(part.alias(PART))
+def _test_starts(times: pl.Series, share: float, embargo: dt.timedelta) -> dt.datetime:
+    """The latest time from which on there is the share of the rows that the embargo leaves."""
+    tested = len(times) - times.search_sorted(times, "left").cast(pl.Int64)
+    before = times.search_sorted(times - embargo, "left").cast(pl.Int64)
+    enough = times.filter(tested >= share * (tested + before))
+    found: dt.datetime = enough[-1]
+    return found
 
 
 def _at_random(ordered: pl.DataFrame, split: RandomSplit, seed: int) -> pl.DataFrame:

@@ -64,17 +64,22 @@ _OWN = (EVENT_ID, EVENT_TIME, LABEL)
 
 @stage("split")
 def divide_events(
-    run: Run, config: TrainingConfig, labels: Ref[Labels], dates: tuple[dt.date, dt.date]
+    run: Run,
+    config: TrainingConfig,
+    labels: Ref[Labels],
+    dates: tuple[dt.date, dt.date],
+    delay: dt.timedelta,
 ) -> Divided:
     """Say which part each labelled event belongs to, before anything is learned from any.
 
-    Only events whose batch date lies within `dates`, both included, are divided.
+    Only events whose batch date lies within `dates`, both included, are divided; `delay` is how
+    long after its event a label is known.
     """
     table = run.scan(labels)
     columns = list(dict.fromkeys((*_OWN, *_classes(table), *config.columns)))
     within = pl.col(BATCH_DATE).is_between(*dates)
     known = table.filter(within).select(columns).collect()
-    divided = assign_parts(known, config.split, config.seed)
+    divided = assign_parts(known, config.split, config.seed, delay)
     uri = table_uri("parts", run.pipeline, "parts", run.batch)
     parts = run.write_table(Parts, divided, uri)
     if not isinstance(config.split, TimeSplit):

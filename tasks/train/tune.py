@@ -103,6 +103,8 @@ def tune(
         began = time.monotonic()
         outcomes = _known(log, batch)
         if outcomes is None:
+            if tried and config.minutes is not None and log.seconds >= 60 * config.minutes:
+                break
             bars = _bars([each for _, each in tried]) if config.prune else ()
             jobs = [Job(material, each, seed, bars, keep) for each in batch]
             outcomes = list(executor.map(run_job, jobs))
@@ -113,8 +115,6 @@ def tune(
         for proposal, outcome in zip(batch, outcomes, strict=True):
             search.hear(proposal, outcome.value)
             tried.append((proposal, outcome))
-        if config.minutes is not None and log.seconds >= 60 * config.minutes:
-            break
     _folds.forget()
     return _chosen(tried, "folds" if config.folds else "stop")
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from killing import KilledError, Memory
 from tasks.core.errors import ConfigError, ModelError
 from tasks.models.base import Conditions, Fitted, History, Rows
 from tasks.models.config import MlpConfig, TabMConfig
@@ -18,27 +19,6 @@ from tasks.models.schedules import cosine, one_cycle, plateau, rate_factor
 from tasks.models.training import Objective, train_network
 from tasks.models.training_config import NetworkTraining
 from tasks.models.zoo import MODELS
-
-
-class KilledError(Exception):
-    """Stands for a kill."""
-
-
-class Memory:
-    """A checkpoint that remembers the last content, and kills the training at a writing."""
-
-    def __init__(self, kill_at: int = 0) -> None:
-        self.content: bytes | None = None
-        self.writes, self.kill_at = 0, kill_at
-
-    def read(self) -> bytes | None:
-        return self.content
-
-    def write(self, content: bytes) -> None:
-        self.content = content
-        self.writes += 1
-        if self.writes == self.kill_at:
-            raise KilledError
 
 
 def sample(rows: int, seed: int) -> Rows:

@@ -14,6 +14,7 @@ from tasks.train.config import RandomSplit, TimeSplit
 from tasks.train.split import assign_parts
 
 ORDER = ["fit", "stop", "calibrate", "test"]
+DELAY = dt.timedelta(hours=30)
 START = dt.datetime(2011, 1, 1)
 
 
@@ -53,6 +54,22 @@ def test_the_parts_have_their_shares_of_distinct_times() -> None:
         assign_parts(examples(list(range(100))), TimeSplit(), 0)["part"].value_counts().rows()
     )
     assert counts == {"fit": 56, "stop": 12, "calibrate": 12, "test": 20}
+
+
+@pytest.mark.parametrize("embargo", [None, DELAY])
+def test_the_parts_share_what_the_embargo_leaves(embargo: dt.timedelta | None) -> None:
+    """Unless one is given it is as long as labels take: what was not known then is not learned."""
+    split = TimeSplit(embargo=embargo)
+    divided = assign_parts(examples(list(range(130))), split, 0, DELAY)
+    counts = dict(divided["part"].value_counts().rows())
+    assert counts == {"fit": 56, "stop": 12, "calibrate": 12, "embargo": 30, "test": 20}
+    with pytest.raises(DataError, match=r"12 positive of 12, of 130 in all, 30 of them within .*embargo"):
+        assign_parts(examples(list(range(130)), [1, 0] * 28 + [1] * 74), split, 0, DELAY)
+
+
+def test_an_embargo_longer_than_the_window_is_named() -> None:
+    with pytest.raises(DataError, match="of 0, of 90 in all, 89 of them within .*embargo"):
+        assign_parts(examples(list(range(90))), TimeSplit(), 0, dt.timedelta(days=5))
 
 
 def test_a_time_split_without_times_says_what_to_do() -> None:

@@ -173,6 +173,20 @@ def test_time_ends_a_tuning_after_at_least_one_trial(tmp_path: Path) -> None:
     assert len(tuned(tmp_path, trials=None, minutes=1e-9).trials) == 1
 
 
+def test_a_tuning_that_used_up_its_time_is_not_shortened_when_it_is_asked_again(
+    tmp_path: Path,
+) -> None:
+    """As by a training that was killed after it: its time is spent, what it tried is not."""
+    given: dict[str, Any] = {"method": "random", "prune": False}
+    whole = tuned(tmp_path, trials=3, **given)
+    log = tmp_path / "trials"
+    kept = json.loads(StoredCheckpoint(log).read() or b"")
+    StoredCheckpoint(log).write(json.dumps({**kept, "seconds": 61}).encode())
+    again = Shelf(tmp_path)
+    assert tune(config(trials=9, minutes=1, **given), Given(), 0, again) == whole
+    assert again.writings == 0
+
+
 def test_a_tuning_of_failures_is_an_error(tmp_path: Path) -> None:
     wild = [{**MLP, "learning_rate": 1e30, "gradient_clip": 1e30}]
     with pytest.raises(ModelError, match="none of 2"):

@@ -95,7 +95,8 @@ def examples_of(
     known = run.write_table(Labels, labels, uri("labels"))
     prepared = run.write_table(Prepared, features.select("InvoiceNo"), uri("prepared"))
     written = run.write_table(Features, features, uri("features"))
-    divided = divide_events(run, config, known, (dt.date(2011, 1, 1), dt.date(2011, 1, 30)))
+    dates = dt.date(2011, 1, 1), dt.date(2011, 1, 30)
+    divided = divide_events(run, config, known, dates, dt.timedelta(0))
     return join_examples(run, EVENT, written, divided, prepared).table
 
 
