@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from prefect import flow
@@ -16,7 +18,14 @@ from flows.pipeline import Pipeline, load
 from tasks.core.artifacts import Examples, Labels, Model, Ref, Scores, Shadow
 from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.config import Config
-from tasks.core.errors import ConfigError, IntegrityError, LamplighterError, ModelMissingError
+from tasks.core.errors import (
+    ConfigError,
+    FeaturesMissingError,
+    IntegrityError,
+    LamplighterError,
+    ModelError,
+    ModelMissingError,
+)
 from tasks.core.run import Run
 from tasks.models.aliases import BATCH, Aliases, Order, aliases_uri, find_aliases
 from tasks.models.bundle import open_bundle, version_of
@@ -62,27 +71,45 @@ def serving(run: Run, pipeline: Pipeline) -> Ref[Model] | None:
     return aliases.champion if aliases else None
 
 
-def champion_beside(
-    run: Run, pipeline: Pipeline, rows: Rows
-) -> tuple[Ref[Model], Shadow | None, str] | None:
-    """The champion's scores of a training's later events; None where no comparison is asked for.
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """The champion in a training that may replace it.
 
-    Returns:
-        The champion, its scores of the events it was not fitted on, and why there are none.
+    Args:
+        ref: its bundle.
+        shadow: its scores of the events it was not fitted on; None where there are none.
+        unfit: why it can score no such event any more, tonight's neither; empty where it can.
+        failure: why it did not score this time; empty where it did, or had nothing to score.
     """
+
+    ref: Ref[Model]
+    shadow: Shadow | None = None
+    unfit: str = ""
+    failure: str = ""
+
+
+def champion_beside(run: Run, pipeline: Pipeline, rows: Rows) -> Incumbent | None:
+    """The champion's scores of a training's later events; None where no comparison is asked for."""
     before = _aliases(run, pipeline)
     if before is None or pipeline.config.training.promotion.rule != "better":
         return None
+    champion = before.champion
     try:
-        facts = open_bundle(run.store, before.champion).facts
-        first = max(rows.dates[0], dt.date.fromisoformat(facts.unseen_from))
-        if first > rows.dates[1]:
-            return before.champion, None, ""
-        dates = (first, rows.dates[1])
-        judged = Rows(rows.events, rows.past, rows.tables, rows.labels, dates)
-        return before.champion, beside(run, pipeline, before.champion, "champion", judged), ""
-    except (LamplighterError, RuntimeError, ValueError) as error:
-        return before.champion, None, str(error)
+        bundle = open_bundle(run.store, champion)
+        bundle.preparation()
+        bundle.read("model" if "model" in bundle.manifest.members else "fallback")
+    except (ModelError, IntegrityError) as error:
+        return Incumbent(champion, unfit=str(error))
+    first = max(rows.dates[0], dt.date.fromisoformat(bundle.facts.unseen_from))
+    if first > rows.dates[1]:
+        return Incumbent(champion)
+    judged = dataclasses.replace(rows, dates=(first, rows.dates[1]))
+    try:
+        return Incumbent(champion, beside(run, pipeline, champion, "champion", judged))
+    except FeaturesMissingError as error:
+        return Incumbent(champion, unfit=str(error))
+    except (LamplighterError, RuntimeError, ValueError, OSError) as error:
+        return Incumbent(champion, failure=str(error))
 
 
 def standing(
@@ -90,7 +117,7 @@ def standing(
     pipeline: Pipeline,
     trained: Trained,
     examples: Ref[Examples],
-    champion: tuple[Ref[Model], Shadow | None, str] | None,
+    champion: Incumbent | None,
 ) -> Standing:
     """What a trained model becomes, by the pipeline's rule."""
     training = pipeline.config.training
@@ -104,13 +131,14 @@ def standing(
         return becomes(training.promotion.rule == "always", rule)
     if champion is None:
         return becomes(True, "the first model")
-    ref, shadow, failure = champion
-    if failure:
-        return becomes(True, f"the champion cannot score these events: {failure}")
-    if shadow is None:
+    if champion.unfit:
+        return becomes(True, f"the champion cannot score these events: {champion.unfit}")
+    if champion.failure:
+        return becomes(False, f"they could not be compared: {champion.failure}")
+    if champion.shadow is None:
         return becomes(False, "no later rows than those that the champion was fitted on")
-    unseen = dt.date.fromisoformat(open_bundle(run.store, ref).facts.unseen_from)
-    found = compare_trained(run, training, examples, trained, shadow.table, unseen)
+    unseen = dt.date.fromisoformat(open_bundle(run.store, champion.ref).facts.unseen_from)
+    found = compare_trained(run, training, examples, trained, champion.shadow.table, unseen)
     return becomes(found.better, str(found))
 
 

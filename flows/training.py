@@ -116,7 +116,7 @@ def train(
         with computing(loaded, run) as computed:
             training = _train(run, computed, material, costs)
     told = afterwards.follow_training(loaded, training.trained.reference.known_by)
-    return dataclasses.replace(training, warnings=told)
+    return dataclasses.replace(training, warnings=(*training.warnings, *told))
 
 
 def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Training:
@@ -132,6 +132,7 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     reference = _reference(pipeline, material)
     if not selection.features:
         publish_unselected(run, pipeline, selection, reference)
+    folds, without = fold_examples(run, config.training, examples, config.label.delay)
     tuned = _tuned(run, pipeline, examples, selection, reference)
     begins = serving(run, pipeline)
     trained = fit(
@@ -139,15 +140,15 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     )
     found = standing(run, pipeline, trained, examples, champion)
     register(run, config.training, trained, found)
-    folds = _measured_on_folds(run, pipeline, tuned.model, examples, built, reference.run_id)
-    measured = (*trained.metrics, *folds)
+    metrics, failed = _measured_on_folds(run, pipeline, tuned.model, folds, built, reference.run_id)
+    measured, left_out = (*trained.metrics, *metrics), (*without, *failed)
     told = dataclasses.replace(trained, metrics=measured, trials=tuned.trials)
     ledger = (*prepared.ledger, *built.ledger, *joined.ledger)
     check_balance(ledger)
     report = publish_trained(
-        run, pipeline, Outcome(told, selection, prepared.treated, ledger, found), costs
+        run, pipeline, Outcome(told, selection, prepared.treated, ledger, found, left_out), costs
     )
-    return Training(told, selection, examples.rows, material.past.gaps, report, found)
+    return Training(told, selection, examples.rows, material.past.gaps, report, found, left_out)
 
 
 def _all_rows(pipeline: Pipeline, material: Material, labels: Ref[Labels]) -> Rows:
@@ -231,22 +232,21 @@ def _measured_on_folds(
     run: Run,
     pipeline: Pipeline,
     model: ModelConfig,
-    examples: Ref[Examples],
+    folds: Mapping[int, Ref[Examples]],
     built: Built,
     run_id: str,
-) -> tuple[Metric, ...]:
+) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
     """The model's measures on folds, each with a selection of its own; none where none is asked.
 
     A fold in which no feature beats chance is measured on all candidates.
     """
     config = pipeline.config
-    folds = fold_examples(run, config.training, examples, config.label.delay)
-    selected = [
-        (fold, select(run, config.selection, fold, built.names).features or built.names)
-        for fold in folds
-    ]
+    selected = {
+        number: (fold, select(run, config.selection, fold, built.names).features or built.names)
+        for number, fold in folds.items()
+    }
     if not selected:
-        return ()
+        return (), ()
     return measure_folds(run, model, config.training, selected, run_id)
 
 

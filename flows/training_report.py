@@ -36,7 +36,8 @@ class Training:
         gaps: dates the window lacks, with the reason.
         report: URI of its page.
         standing: whether it serves, and why.
-        warnings: what could not be done after it was registered, one sentence each.
+        warnings: folds without measures, and what could not be done after it was registered, one
+            sentence each.
     """
 
     trained: Trained
@@ -78,6 +79,7 @@ class Outcome:
         treated: the treatments of columns.
         ledger: every stage's lines, in the order the stages ran.
         standing: whether it serves, and why.
+        left_out: folds that were not measured, one sentence each.
     """
 
     trained: Trained
@@ -85,6 +87,7 @@ class Outcome:
     treated: tuple[Treated, ...]
     ledger: tuple[LedgerLine, ...]
     standing: Standing = AT_ONCE
+    left_out: tuple[str, ...] = ()
 
 
 def keep_reports(run: Run) -> None:
@@ -140,7 +143,7 @@ def publish_trained(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs
     made = provenance(
         pipeline, reference.known_by, reference.inputs, trained.version, reference.run_id
     )
-    warnings = tuple(_warnings(trained, outcome.selection, outcome.standing))
+    warnings = (*_warnings(trained, outcome.selection, outcome.standing), *outcome.left_out)
     report = TrainingReport(
         made,
         trained,

@@ -10,6 +10,7 @@ LamplighterError (1)
 │   └── GateClosedError         a critical expectation failed; nothing was published
 ├── ModelError (5)              a model is missing, damaged or unfit
 │   ├── ModelMissingError       nothing was trained yet
+│   ├── FeaturesMissingError    it was trained on features that are not made any more
 │   └── NoScoresError           every model that was asked failed
 ├── StoreError (6)              the store is damaged or cannot be written
 │   ├── IntegrityError          a file's bytes are not the bytes that were committed
@@ -108,6 +109,10 @@ class ModelError(LamplighterError):
 
 class ModelMissingError(ModelError):
     """Nothing was trained yet."""
+
+
+class FeaturesMissingError(ModelError):
+    """A model was trained on features that the pipeline does not make any more."""
 
 
 class NoScoresError(ModelError):

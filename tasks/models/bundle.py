@@ -86,6 +86,7 @@ class Facts:
             fitted.
         unseen_from: the first batch date of which it was fitted, stopped and calibrated on no row,
             ISO.
+        fitted_until: the last batch date of which it was, ISO.
         classes: that it tells apart, in the order of its outputs; empty where it tells none.
     """
 
@@ -101,6 +102,7 @@ class Facts:
     failure: str = ""
     baseline: Stored | None = None
     unseen_from: str = ""
+    fitted_until: str = ""
     classes: tuple[str, ...] = ()
 
 

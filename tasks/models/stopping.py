@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 
+from tasks.core.errors import ModelError
 from tasks.models.base import ClassScorer, Matrix, Rows, Scorer
 from tasks.models.metrics import average_precision, rank_rows
 
@@ -26,8 +27,18 @@ def stop_metric(scorer: Scorer, stop: Rows) -> float:
 
     Args:
         scorer: the model as it is now.
-        stop: rows it does not learn from; of a binary target with at least one positive.
+        stop: rows it does not learn from.
+
+    Raises:
+        ModelError: none of them is positive, of a binary target.
     """
+    if stop.target.kind == "binary" and not (stop.labels > 0).any():
+        raise ModelError(
+            "a positive among the rows that judge a model",
+            found=f"no positive of {len(stop.labels)}",
+            where="training",
+            do="Lengthen training.window, have fewer folds, or wait for labels.",
+        )
     if stop.target.kind == "classes":
         return log_likelihood(cast("ClassScorer", scorer).outputs(stop.table), stop.labels)
     scores = scorer.score(stop.table)

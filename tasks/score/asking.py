@@ -200,7 +200,7 @@ def within(seconds: float | None, work: Callable[[Callable[[], bool]], T], where
 def _check_features(bundle: Bundle, events: Events) -> None:
     absent = [name for name in bundle.facts.features if name not in events.features]
     if absent:
-        raise ModelError(
+        raise FeaturesMissingError(
             "the features the model was trained on",
             found=f"none named {', '.join(absent[:5])}",
             where=bundle.ref.uri,

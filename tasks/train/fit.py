@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -52,6 +53,15 @@ class Divided:
             for part, rows in self.rows.items()
         )
 
+    def last(self, parts: Sequence[str]) -> dt.date:
+        """The last batch date of some parts, of which one has a row."""
+        return max(_date(self.days[part].max()) for part in parts if len(self.days[part]))
+
+    def first(self, part: str) -> dt.date | None:
+        """The first batch date of a part; None where it has no row."""
+        days = self.days[part]
+        return _date(days.min()) if len(days) else None
+
 
 def divide(examples: pl.DataFrame, features: Sequence[str], marks: Sequence[str] = ()) -> Divided:
     """Take the matrices of each part from a table of examples, and columns of the test part."""
@@ -73,6 +83,10 @@ def divide(examples: pl.DataFrame, features: Sequence[str], marks: Sequence[str]
 def _mean(rows: Rows) -> float | None:
     is_value = rows.target.kind == "value" and len(rows.labels)
     return float(rows.labels.mean(dtype=np.float64)) if is_value else None
+
+
+def _date(day: float) -> dt.date:
+    return dt.date(1970, 1, 1) + dt.timedelta(days=int(day))
 
 
 def usual_ranges(table: Matrix, features: Sequence[str]) -> dict[str, tuple[float, float]]:

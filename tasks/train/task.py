@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,7 @@ from tasks.core.artifacts import (
     Selection,
 )
 from tasks.core.batches import BATCH_DATE
+from tasks.core.errors import DataError, LamplighterError, ModelError
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
 from tasks.core.executor import IN_TURN, Executor
 from tasks.core.keys import digest_bytes
@@ -53,7 +54,7 @@ from tasks.train.folds import FIT, TEST, assign_folds
 from tasks.train.join import join
 from tasks.train.register import AT_ONCE, Standing, enter
 from tasks.train.rows import rows_of
-from tasks.train.split import LABEL, LABEL_CLASS, PART, assign_parts, assign_within
+from tasks.train.split import LABEL, LABEL_CLASS, PART, assign_parts, assign_within, check_labels
 from tasks.train.tune import Tuned, tune
 from tasks.train.tune_config import TuningConfig
 from tasks.train.tune_folds import Tuning
@@ -113,18 +114,29 @@ def join_examples(
 @stage("fold")
 def fold_examples(
     run: Run, config: TrainingConfig, examples: Ref[Examples], delay: dt.timedelta
-) -> tuple[Ref[Examples], ...]:
-    """The examples of each fold, divided anew; none where no folds are configured."""
+) -> tuple[dict[int, Ref[Examples]], tuple[str, ...]]:
+    """The examples of each fold, divided anew; none where no folds are configured.
+
+    Returns:
+        The folds by their numbers from 1, and of those left out, as a part lacks one of the
+        classes, or values, a sentence each.
+    """
+    found, left_out = dict[int, Ref[Examples]](), list[str]()
     if config.folds is None:
-        return ()
+        return found, ()
     table = run.scan(examples).collect()
-    found = []
     for number, roles in enumerate(assign_folds(table, config.folds, delay, config.seed), start=1):
         fitted = assign_within(table.filter(roles == FIT), config.split, config.seed)
         tested = table.filter(roles == TEST).with_columns(pl.lit("test").alias(PART))
+        divided = pl.concat([fitted, tested])
+        try:
+            check_labels(divided)
+        except DataError as error:
+            left_out.append(_unmeasured(number, error))
+            continue
         uri = table_uri("examples", run.pipeline, f"fold-{number}", run.batch)
-        found.append(run.write_table(Examples, pl.concat([fitted, tested]), uri))
-    return tuple(found)
+        found[number] = run.write_table(Examples, divided, uri)
+    return found, tuple(left_out)
 
 
 @stage("cross_validate")
@@ -132,18 +144,29 @@ def measure_folds(
     run: Run,
     model: ModelConfig,
     config: TrainingConfig,
-    folds: Sequence[tuple[Ref[Examples], Sequence[str]]],
+    folds: Mapping[int, tuple[Ref[Examples], Sequence[str]]],
     run_id: str,
-) -> tuple[Metric, ...]:
-    """Fit the model on each fold, with the features chosen for it, and measure it there."""
-    measured: list[Metric] = []
-    for number, (examples, features) in enumerate(folds, start=1):
+) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
+    """Fit the model on each fold, with the features chosen for it, and measure it there.
+
+    Returns:
+        The measures of each fold and their means, and a sentence for each fold whose training
+        failed.
+    """
+    measured, left_out = list[Metric](), list[str]()
+    for number, (examples, features) in folds.items():
         divided = divide(_table(run, examples, features, config), features, config.marks)
-        checkpoint = checkpoint_of(run.store, run.pipeline, run_id, f"fold-{number}")
-        member = fit_member(model, divided, Conditions(config.seed, checkpoint), config)
+        conditions = Conditions(
+            config.seed, checkpoint_of(run.store, run.pipeline, run_id, f"fold-{number}")
+        )
+        try:
+            member = fit_member(model, divided, conditions, config)
+        except ModelError as error:
+            left_out.append(_unmeasured(number, error))
+            continue
         metrics, _ = judge([member], divided, config, f"fold_{number}")
         measured += metrics
-    return (*measured, *average(measured, "folds"))
+    return (*measured, *average(measured, "folds")), tuple(left_out)
 
 
 @stage("tune")
@@ -209,6 +232,7 @@ def train(
         failure=failure,
         baseline=Stored(BASELINE, digest_bytes(usual[BASELINE])),
         unseen_from=str(_unseen_from(config, divided, reference)),
+        fitted_until=str(divided.last(("fit", "stop", "calibrate"))),
     )
     judged = with_evidence(chosen, divided) if chosen else None
     beside = with_evidence(fallback, divided)
@@ -272,15 +296,18 @@ def register(
     return enter(run, trained, config.keep_versions, standing)
 
 
+def _unmeasured(number: int, error: LamplighterError) -> str:
+    return f"Fold {number} is not measured: required {error.required}; found {error.found}"
+
+
 def _unseen_from(
     config: TrainingConfig, divided: DividedRows, reference: TrainingReference
 ) -> dt.date:
     """The first batch date of which a model sees rows in its test part only, or none at all."""
     after = dt.date.fromisoformat(reference.last_date) + dt.timedelta(days=1)
-    tested = divided.days["test"]
-    if not isinstance(config.split, TimeSplit) or not len(tested):
+    first = divided.first("test")
+    if not isinstance(config.split, TimeSplit) or first is None:
         return after
-    first = dt.date(1970, 1, 1) + dt.timedelta(days=int(tested.min()))
     return min(after, first + dt.timedelta(days=1))
 
 

@@ -157,7 +157,8 @@ def _chosen(tried: Sequence[tuple[Proposal, Outcome]], part: str) -> Tuned:
             "a trial of the tuning that ends well",
             found=f"none of {len(tried)}: {tried[-1][1].reason}",
             where="tuning.space",
-            do="Lower the learning rates of the space.",
+            do="Lower the learning rates of the space where trainings diverged; lengthen "
+            "training.window, or lower tuning.folds, where a part has no positive.",
         )
     trials = tuple(
         Trial(

@@ -53,24 +53,31 @@ class Choice(Config):
 
     @model_validator(mode="after")
     def _is_of_a_model(self) -> Self:
-        """Try the kind, and the ends of every setting."""
-        self._try("kind", {})
-        for name, said in self.settings.items():
-            ends: tuple[Any, ...] = said if isinstance(said, tuple) else (said,)
-            if isinstance(said, Span):
-                ends = (said.low, said.high)
-            if not ends:
-                raise ValueError(f"{name}: at least one value is needed")
-            for end in ends:
-                self._try(name, {name: end})
+        """Try the first of everything, and beside it the ends of every setting."""
+        ends = {name: _ends(name, said) for name, said in self.settings.items()}
+        first = {name: found[0] for name, found in ends.items()}
+        self._try(first)
+        for name, found in ends.items():
+            for end in found[1:]:
+                self._try({**first, name: end})
         return self
 
-    def _try(self, name: str, given: dict[str, Any]) -> None:
+    def _try(self, given: dict[str, Any]) -> None:
         try:
             self.model(given)
         except ValidationError as error:
-            told = error.errors()[0]["msg"]
-            raise ValueError(f"{self.kind}, {name}: {given.get(name, '')} {told}") from None
+            told = error.errors()[0]
+            name = str(told["loc"][-1]) if told["loc"] else "kind"
+            found = given.get(name, "")
+            raise ValueError(f"{self.kind}, {name}: {found} {told['msg']}") from None
+
+
+def _ends(name: str, said: Span | tuple[Scalar, ...] | Scalar) -> tuple[Any, ...]:
+    if isinstance(said, Span):
+        return said.low, said.high
+    if said == ():
+        raise ValueError(f"{name}: at least one value is needed")
+    return said if isinstance(said, tuple) else (said,)
 
 
 class TuningConfig(Config):

@@ -88,6 +88,7 @@ def run_trial(
         try:
             conditions = Conditions(seed, checkpoint, watch=watch)
             fitted = fit_model(model, fold.fit, fold.stop, conditions)
+            value = stop_metric(fitted.scorer, fold.judge)
         except _FellBehindError:
             values.append(watch.course[-1])
             epochs += len(watch.course)
@@ -95,7 +96,7 @@ def run_trial(
         except ModelError as error:
             return Outcome("failed", None, epochs, tuple(courses), error.found)
         else:
-            values.append(stop_metric(fitted.scorer, fold.judge))
+            values.append(value)
             epochs, reason = epochs + len(fitted.history.epochs), fitted.history.ended
         courses.append(tuple(watch.course))
         if state == "pruned":

@@ -25,14 +25,17 @@ def warmer(
     """The model trained from the champion's weights, where it wins against one from fresh weights.
 
     It wins with a higher stop metric. Where the champion is of another configuration, of other
-    features or classes, is damaged, or leads nowhere, the one from fresh weights stays.
+    features or classes, is damaged, or leads nowhere, the one from fresh weights stays; so it does
+    where the champion was fitted on a row as late as the stop part, as one of a random split or of
+    a longer window was: it has seen what is to judge. What a champion itself began from ended
+    before its own stop part, and so before this one.
 
     Args:
         run: the training's run.
         config: how the model is calibrated.
         features: of the new model.
         champion: the model that serves.
-        divided: the examples; split by time, so that the champion was fitted on none that judge.
+        divided: the examples, split by time.
         conditions: the seed.
         cold: the model trained from fresh weights.
     """
@@ -41,7 +44,9 @@ def warmer(
         before = bundle.read("model")
         classes = divided.rows["fit"].target.classes
         same = (bundle.facts.features, bundle.facts.classes) == (tuple(features), classes)
-        if before.config != cold.config or not same:
+        judged_from = divided.first("stop")
+        unseen = judged_from and bundle.facts.fitted_until < str(judged_from)
+        if before.config != cold.config or not same or not unseen:
             return cold
         start = Conditions(conditions.seed, None, before.scorer.save())
         warm = fit_member(cold.config, divided, start, config)

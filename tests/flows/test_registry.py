@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import uuid
 from pathlib import Path
+from typing import NoReturn, cast
 
 import numpy as np
 import polars as pl
@@ -15,23 +17,32 @@ from click.testing import CliRunner
 
 from flows import promotion
 from flows.cli import cli
+from flows.beside import Rows
 from flows.demo.services import demo_services
+from flows.history import History
 from flows.monitoring import monitor
 from flows.pipeline import load
 from flows.training import Training, train
-from tasks.core.errors import ConfigError
-from tasks.models.aliases import read_aliases
+from tasks.core.commit import open_run
+from tasks.core.errors import ConfigError, StoreError
+from tasks.models.aliases import BATCH, read_aliases
+from tasks.models.base import AT_ONCE
 from tasks.models.bundle import open_bundle
 from tasks.models.comparison import Comparison
+from tasks.models.records import Trained
 from tests.flows.conftest import NIGHT, TRAINED_BY, Shop
 
 BETTER = Comparison(1000, 50, 0.4, 0.2, 0.1, 0.3)
 
 
-def _train(shop: Shop, rule: str, days: int = 1) -> Training:
+def _write_rule(shop: Shop, rule: str) -> None:
     config = yaml.safe_load(shop.file.read_text())
     config["training"]["promotion"] = {"rule": rule}
     shop.file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def _train(shop: Shop, rule: str, days: int = 1) -> Training:
+    _write_rule(shop, rule)
     with demo_services(str(shop.file)):
         return train.fn(str(shop.file), TRAINED_BY + dt.timedelta(days=days))
 
@@ -62,6 +73,37 @@ def test_a_champion_that_cannot_score_the_events_gives_way(shop: Shop) -> None:
     trained = _train(shop, "better")
     assert trained.standing.champion
     assert "the champion cannot score" in trained.standing.order.why
+
+
+def test_a_champion_gives_way_unheard_only_where_it_is_damaged(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, say, says nothing of it: then the new model challenges it, with a warning."""
+    _write_rule(shop, "better")
+    pipeline, champion = load(str(shop.file)), read_aliases(shop.store, "retail").champion
+    rows = Rows((), cast("History", None), {}, None, (TRAINED_BY, TRAINED_BY))
+
+    def full(*_: object) -> NoReturn:
+        raise StoreError("room in the store", found="No space left on device")
+
+    monkeypatch.setattr(promotion, "beside", full)
+
+    def heard() -> tuple[bool, str]:
+        with open_run(shop.store, "retail", BATCH, uuid.uuid4().hex) as run:
+            found = promotion.champion_beside(run, pipeline, rows)
+            facts = open_bundle(run.store, champion).facts
+            trained = Trained(champion, (), "new", facts.reference, (), (), (), AT_ONCE)
+            stands = promotion.standing(run, pipeline, trained, champion, found)
+        return stands.champion, stands.order.why
+
+    serves, why = heard()
+    assert not serves
+    assert "could not be compared" in why
+    assert "No space left" in why
+    shop.store.path(champion.uri).with_name("model.safetensors").write_bytes(b"")
+    serves, why = heard()
+    assert serves
+    assert "SHA-256" in why
 
 
 def test_a_challenger_scores_in_the_shadow_and_changes_nothing_else(shop: Shop) -> None:

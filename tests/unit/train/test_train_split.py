@@ -63,7 +63,9 @@ def test_the_parts_share_what_the_embargo_leaves(embargo: dt.timedelta | None) -
     divided = assign_parts(examples(list(range(130))), split, 0, DELAY)
     counts = dict(divided["part"].value_counts().rows())
     assert counts == {"fit": 56, "stop": 12, "calibrate": 12, "embargo": 30, "test": 20}
-    with pytest.raises(DataError, match=r"12 positive of 12, of 130 in all, 30 of them within .*embargo"):
+    with pytest.raises(
+        DataError, match=r"12 positive of 12, of 130 in all, 30 of them within .*embargo"
+    ):
         assign_parts(examples(list(range(130)), [1, 0] * 28 + [1] * 74), split, 0, DELAY)
 
 

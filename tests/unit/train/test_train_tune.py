@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from contextlib import closing
@@ -140,6 +141,25 @@ def test_a_space_that_no_model_has_is_refused(change: dict[str, Any], message: s
         config(**change)
 
 
+@pytest.mark.parametrize("of", ["shop.models:Sum", ["shop.models:Sum", "shop.models:Mean"]])
+def test_a_space_may_be_of_models_of_ones_own(of: Any) -> None:
+    (found,) = config(space=[{"kind": "own", "of": of}]).space
+    assert found.model({"of": "shop.models:Sum"}).kind == "own"
+    with pytest.raises(ValidationError, match="own, of: nowhere"):
+        config(space=[{"kind": "own", "of": "nowhere"}])
+
+
+@pytest.mark.parametrize("part", ["stop", "judge"])
+def test_a_fold_without_a_positive_is_named(tmp_path: Path, part: str) -> None:
+    lacking = dataclasses.replace(
+        getattr(FOLD, part), labels=np.zeros_like(getattr(FOLD, part).labels)
+    )
+    model = MlpConfig.model_validate({**MLP, "epochs": 1})
+    fold = dataclasses.replace(FOLD, **{part: lacking})
+    ended = run_trial(model, [fold], 0, [()], [StoredCheckpoint(tmp_path / "kept")])
+    assert (ended.state, ended.reason) == ("failed", "no positive of 150")
+
+
 def test_the_best_trial_is_chosen(tmp_path: Path) -> None:
     found = tuned(tmp_path, prune=False)
     values = [trial.value for trial in found.trials]
@@ -189,7 +209,7 @@ def test_a_tuning_that_used_up_its_time_is_not_shortened_when_it_is_asked_again(
 
 def test_a_tuning_of_failures_is_an_error(tmp_path: Path) -> None:
     wild = [{**MLP, "learning_rate": 1e30, "gradient_clip": 1e30}]
-    with pytest.raises(ModelError, match="none of 2"):
+    with pytest.raises(ModelError, match="none of 2: .*not finite"):
         tuned(tmp_path, space=wild, trials=2)
 
 

@@ -38,8 +38,15 @@ from tasks.score.asking import Unscored
 from tasks.score.config import BudgetDecision
 from tasks.score.ladder import Footing, first_footing, footings, rungs
 from tasks.score.task import score
-from tasks.train.config import RandomSplit, TimeSplit, TrainingConfig
-from tasks.train.task import divide_events, join_examples, register, train
+from tasks.train.config import BlockFolds, RandomSplit, SplitConfig, TimeSplit, TrainingConfig
+from tasks.train.task import (
+    divide_events,
+    fold_examples,
+    join_examples,
+    measure_folds,
+    register,
+    train,
+)
 
 NAMES = ("amount", "visits", "noise")
 SMALL = TabMConfig(
@@ -87,7 +94,11 @@ def events(rows: int, first: dt.date, days: int, seed: int) -> tuple[pl.DataFram
 
 
 def examples_of(
-    run: Run, config: TrainingConfig, features: pl.DataFrame, labels: pl.DataFrame
+    run: Run,
+    config: TrainingConfig,
+    features: pl.DataFrame,
+    labels: pl.DataFrame,
+    first: dt.date = dt.date(2011, 1, 1),
 ) -> Ref[Examples]:
     def uri(layer: str) -> str:
         return table_uri(layer, run.pipeline, "lines", BATCH)
@@ -95,7 +106,7 @@ def examples_of(
     known = run.write_table(Labels, labels, uri("labels"))
     prepared = run.write_table(Prepared, features.select("InvoiceNo"), uri("prepared"))
     written = run.write_table(Features, features, uri("features"))
-    dates = dt.date(2011, 1, 1), dt.date(2011, 1, 30)
+    dates = first, first + dt.timedelta(days=29)
     divided = divide_events(run, config, known, dates, dt.timedelta(0))
     return join_examples(run, EVENT, written, divided, prepared).table
 
@@ -376,18 +387,66 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
-@pytest.mark.parametrize("config", [SMALL, SMALL.model_copy(update={"width": 8})])
-def test_a_warm_start_is_kept_only_where_it_wins(store: Store, config: TabMConfig) -> None:
-    champion = train_once(store, model=SMALL)
-    warm = CONFIG.model_copy(update={"warm_start": True})
+BEFORE, SAME = dt.date(2010, 12, 1), dt.date(2011, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "split", "width", "taken"),
+    [
+        (BEFORE, TimeSplit(), 16, True),
+        (BEFORE, RandomSplit(), 16, True),
+        (BEFORE, TimeSplit(), 8, False),
+        (SAME, TimeSplit(stop=0.02, calibrate=0.02, test=0.2), 16, False),
+        (SAME, RandomSplit(), 16, False),
+    ],
+    ids=["earlier", "earlier, random", "another width", "later parts", "the same time, random"],
+)
+def test_a_warm_start_is_kept_where_it_wins_and_has_seen_nothing_that_judges(
+    store: Store, first: dt.date, split: SplitConfig, width: int, taken: bool
+) -> None:
+    """The champion learned from ten times the rows: it wins wherever it may take part."""
+    model = SMALL.model_copy(update={"width": width})
+    with open_run(store, "retail", BATCH, "champion") as run:
+        config = CONFIG.model_copy(update={"split": split})
+        examples = examples_of(run, config, *events(5000, first, 30, seed=1), first)
+        champion = train(run, model, config, examples, selection(), LEARNED, REFERENCE)
+        commit(run, {})
     with open_run(store, "retail", BATCH, "warm") as run:
-        features, labels = events(3000, dt.date(2011, 1, 1), 30, seed=1)
-        examples = examples_of(run, CONFIG, features, labels)
+        features, labels = events(5000, SAME, 30, seed=1)
+        few = features.gather_every(10), labels.gather_every(10)
+        examples = examples_of(run, CONFIG, *few)
         cold, begun = (
-            train(run, config, c, examples, selection(), LEARNED, REFERENCE, champion.model)
-            for c in (CONFIG, warm)
+            train(run, SMALL, c, examples, selection(), LEARNED, REFERENCE, champion.model)
+            for c in (CONFIG, CONFIG.model_copy(update={"warm_start": True}))
         )
+    assert (begun.version != cold.version) == taken
     reached = [max(e.stop_metric for e in t.history.epochs) for t in (cold, begun)]
-    assert reached[1] >= reached[0]
-    # Of another configuration than the champion's nothing can be taken over.
-    assert (begun.version == cold.version) == (config != SMALL or reached[1] == reached[0])
+    assert (reached[1] > reached[0]) == taken
+
+
+def rare(rows: int, places: set[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Events of which few are positive."""
+    features, labels = events(rows, dt.date(2011, 1, 1), 30, seed=1)
+    found = pl.Series([int(place in places) for place in range(rows)], dtype=pl.Int8)
+    return features, labels.with_columns(label=found)
+
+
+def test_a_fold_that_lacks_a_class_is_left_out_and_named(store: Store) -> None:
+    """Before anything is fitted; here the rows that stop the first fold hold no positive."""
+    few = {*range(0, 500, 50), *range(700, 3000, 40)}
+    config = CONFIG.model_copy(update={"folds": BlockFolds(folds=3)})
+    with open_run(store, "retail", BATCH, "folds") as run:
+        examples = examples_of(run, config, *rare(3000, few))
+        folds, left_out = fold_examples(run, config, examples, dt.timedelta(0))
+        assert list(folds) == [2, 3]
+        (told,) = left_out
+        assert told.startswith("Fold 1 is not measured: required positive and negative examples")
+        assert "'stop'; found 0 positive of " in told
+        chosen = {number: (fold, NAMES) for number, fold in folds.items()}
+        metrics, failed = measure_folds(run, SMALL, config, chosen, "run")
+        assert {m.split for m in metrics} == {"fold_2", "fold_3", "folds"}
+        assert failed == ()
+        wild = SMALL.model_copy(update={"learning_rate": 1e30, "gradient_clip": 1e30})
+        metrics, failed = measure_folds(run, wild, config, chosen, "wild")
+    assert metrics == ()
+    assert [each[:6] for each in failed] == ["Fold 2", "Fold 3"]
