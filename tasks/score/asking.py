@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from tasks.core.artifacts import Features, Model, Ref
-from tasks.core.errors import ModelError
+from tasks.core.errors import FeaturesMissingError, ModelError
 from tasks.core.executor import IN_TURN, Executor, Last
 from tasks.core.run import Run
 from tasks.models.base import Matrix, Vector

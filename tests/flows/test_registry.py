@@ -16,8 +16,8 @@ import yaml
 from click.testing import CliRunner
 
 from flows import promotion
-from flows.cli import cli
 from flows.beside import Rows
+from flows.cli import cli
 from flows.demo.services import demo_services
 from flows.history import History
 from flows.monitoring import monitor

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-
 from killing import KilledError, Memory
+
 from tasks.core.errors import ModelError
 from tasks.models.anomaly import ANOMALY
 from tasks.models.anomaly_config import IsolationConfig, NeighboursConfig, PcaConfig

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 import torch
+from killing import KilledError, Memory
 from torch import Tensor, nn
 
-from killing import KilledError, Memory
 from tasks.core.errors import ConfigError, ModelError
 from tasks.models.base import Conditions, Fitted, History, Rows
 from tasks.models.config import MlpConfig, TabMConfig

@@ -70,7 +70,7 @@ def test_the_parts_share_what_the_embargo_leaves(embargo: dt.timedelta | None) -
 
 
 def test_an_embargo_longer_than_the_window_is_named() -> None:
-    with pytest.raises(DataError, match="of 0, of 90 in all, 89 of them within .*embargo"):
+    with pytest.raises(DataError, match=r"of 0, of 90 in all, 89 of them within .*embargo"):
         assign_parts(examples(list(range(90))), TimeSplit(), 0, dt.timedelta(days=5))
 
 

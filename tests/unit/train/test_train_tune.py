@@ -209,7 +209,7 @@ def test_a_tuning_that_used_up_its_time_is_not_shortened_when_it_is_asked_again(
 
 def test_a_tuning_of_failures_is_an_error(tmp_path: Path) -> None:
     wild = [{**MLP, "learning_rate": 1e30, "gradient_clip": 1e30}]
-    with pytest.raises(ModelError, match="none of 2: .*not finite"):
+    with pytest.raises(ModelError, match=r"none of 2: .*not finite"):
         tuned(tmp_path, space=wild, trials=2)
 
 
