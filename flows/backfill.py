@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -86,11 +87,21 @@ def backfill(
     )
     due = [day for day in days if day not in skipped]
     nights = {}
-    for night in _nights(loaded, pipeline, due, options):
-        nights[night.batch_date] = night
-        tell(f"{len(nights)} of {len(due)} nights, {night.batch_date} the last")
+    try:
+        for night in _nights(loaded, pipeline, due, options):
+            nights[night.batch_date] = night
+            tell(f"{len(nights)} of {len(due)} nights, {night.batch_date} the last")
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(_stopped(loaded, days, options)) from interrupt
     keep_changes(loaded, due)
     return Backfill(tuple(nights[str(day)] for day in due), skipped)
+
+
+def _stopped(pipeline: Pipeline, days: Sequence[dt.date], options: BackfillOptions) -> str:
+    """How far a range has come that was interrupted, and how it goes on."""
+    done = [day for day in days if _is_published(pipeline, day)]
+    again = "with --force it begins anew" if options.force else "the same command goes on"
+    return f"{len(done)} of {len(days)} nights of the range are published; {again}"
 
 
 def _nights(
@@ -108,7 +119,7 @@ def _nights(
         options.parallel,
         # A process that was forked with threads of Polars or torch in it may hang.
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=configure_libraries,
+        initializer=_begin_process,
     ) as pool:
         running = [pool.submit(_night, pipeline, day, asked) for day in due]
         try:
@@ -116,6 +127,15 @@ def _nights(
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _begin_process() -> None:
+    """Have a night's process end at once where the terminal interrupts all of them.
+
+    What it leaves is what a kill leaves: a night that is old or new, and never a part of one.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    configure_libraries()
 
 
 def _night(pipeline: str, day: dt.date, options: NightOptions) -> Night:

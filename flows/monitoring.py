@@ -88,7 +88,7 @@ def monitor(pipeline: str, date: dt.date | None = None, train: bool = False) -> 
         if train:
             train_flow.fn(pipeline, known_by)
         elif FlowRunContext.get() is not None:
-            _ask_for_training(loaded, reasons)
+            _ask_for_training(loaded, known_by, reasons)
     told = (*realised.warnings, *loaded.unheard(), *afterwards.follow_monitoring(loaded))
     return replace(realised, due=reasons, warnings=told)
 
@@ -253,7 +253,7 @@ def _tell(pipeline: Pipeline, day: dt.date, reasons: tuple[Reason, ...]) -> None
     notify(pipeline, day, notices)
 
 
-def _ask_for_training(pipeline: Pipeline, reasons: tuple[Reason, ...]) -> None:
+def _ask_for_training(pipeline: Pipeline, day: dt.date, reasons: tuple[Reason, ...]) -> None:
     """Tell the Prefect server; the deployment's trigger does the rest."""
     emit_event(
         TRAINING_DUE,
@@ -261,7 +261,7 @@ def _ask_for_training(pipeline: Pipeline, reasons: tuple[Reason, ...]) -> None:
             "prefect.resource.id": f"lamplighter.pipeline.{pipeline.name}",
             "prefect.resource.name": pipeline.name,
         },
-        payload={"reasons": [asdict(reason) for reason in reasons]},
+        payload={"date": str(day), "reasons": [asdict(reason) for reason in reasons]},
     )
 
 

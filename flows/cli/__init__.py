@@ -49,8 +49,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; what was published before stays", err=True)
+    except (KeyboardInterrupt, click.Abort) as interrupt:
+        # Click puts its own exception in the place of the one that may know more.
+        told = str(interrupt.__cause__ or interrupt) or "what was published before stays"
+        click.echo(f"interrupted; {told}", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

@@ -70,6 +70,8 @@ def _deployments(pipeline: Pipeline) -> Iterator[RunnerDeployment]:
         name=f"{pipeline.name}: train when due",
         expect={TRAINING_DUE},
         match={"prefect.resource.id": f"lamplighter.pipeline.{pipeline.name}"},
+        # By what was known on the date that was looked at, which a run by hand may have named.
+        parameters={"date": {"__prefect_kind": "jinja", "template": "{{ event.payload.date }}"}},
     )
     yield _deployment(train, pipeline, {"pipeline": file, "date": None}, after=due)
     yield _deployment(backfill, pipeline, {"pipeline": file})

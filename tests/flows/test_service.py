@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import PrefectHTTPStatusError
@@ -24,8 +26,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.service.places import Places
 from tasks.core import lease
+from tasks.models.aliases import read_aliases
 from tests.browser import chromium
-from tests.flows.conftest import NIGHT, Shop
+from tests.flows.conftest import LAST, NIGHT, Shop
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
@@ -76,8 +79,8 @@ class Service:
         ):
             yield client
 
-    def start(self, client: SyncPrefectClient, **parameters: Any) -> UUID:
-        deployment = client.read_deployment_by_name("nightly/retail")
+    def start(self, client: SyncPrefectClient, flow: str = "nightly", **parameters: Any) -> UUID:
+        deployment = client.read_deployment_by_name(f"{flow}/retail")
         run = eventually(
             "a run that is taken",
             lambda: client.create_flow_run_from_deployment(deployment.id, parameters=parameters),
@@ -227,6 +230,43 @@ def _children(service: Service, command: str) -> list[int]:
         text=True,
     )
     return [int(word) for word in found.stdout.split()]
+
+
+def test_a_rule_starts_a_training_by_an_event_and_its_model_is_the_challenger(
+    service: Service,
+) -> None:
+    """From the monitoring's rule to the server's automation to a registered model."""
+    shop, day = service.shop, str(LAST)
+    config = yaml.safe_load(shop.file.read_text())
+    config["monitoring"] = {"retrain": {"age": "3d"}}
+    config["training"]["promotion"] = {"rule": "manual"}
+    shop.file.write_text(yaml.safe_dump(config, sort_keys=False))
+    before = read_aliases(shop.store, "retail")
+    if not (shop.store.root / f"commits/retail/{NIGHT}.json").is_file():
+        shop.run()
+    with service.client() as client:
+        looked = service.start(client, "monitor", date=day)
+        done = eventually("the monitoring's end", lambda: _is_done(client, looked))
+        assert done.state.is_completed(), done.state.message
+        training = client.read_deployment_by_name("train/retail")
+        run = eventually("a training", lambda: _of(client, training.id))
+        assert run.parameters["date"] == day
+        ended = eventually("its end", lambda: _is_done(client, run.id))
+        assert ended.state.is_completed(), ended.state.message
+        after = read_aliases(shop.store, "retail")
+        assert after.champion == before.champion
+        assert after.challenger is not None
+        again = service.start(client, "monitor", date=day)
+        eventually("the next monitoring's end", lambda: _is_done(client, again))
+    record = json.loads((shop.store.root / f"commits/retail/due-{day}.json").read_text())
+    assert [reason["rule"] for reason in record["facts"]["reasons"]] == ["age"]
+    with service.client() as client:
+        runs = [each for each in client.read_flow_runs() if each.deployment_id == training.id]
+    assert len(runs) == 1, "a challenger on trial is left alone"
+
+
+def _of(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
+    return next((r for r in client.read_flow_runs() if r.deployment_id == deployment), None)
 
 
 def test_down_leaves_no_process_and_up_again_has_the_runs(service: Service) -> None:
