@@ -9,16 +9,20 @@ from typing import Any
 
 import polars as pl
 
+from tasks.core.artifacts import Ref
+from tasks.core.commit import last_commit
 from tasks.core.errors import ConfigError, IntegrityError
 from tasks.core.keys import digest_bytes, digest_file
 from tasks.core.parquet import read_metadata
 from tasks.core.quarantine import SOURCE
+from tasks.core.store import Store, batch_date
 from tasks.report.delta import read_origins
 
 Told = dict[str, Any]
 
 ORIGIN = ".origin.json"
 _PREFIX = "lamplighter."
+_SCORES = "scores/"  # what a night computed, from which later tables are made
 _DO = (
     "Give a table below <store>/reports, a model.json below <store>/models, an exported CSV, "
     "or the folder of a Delta table below <store>/delta."
@@ -147,7 +151,16 @@ def _input(root: Path | None, uri: str, sha256: str) -> Told:
         rows = pl.scan_parquet(path, hive_partitioning=False)
         if SOURCE in rows.collect_schema():  # mends of the date have none
             told["sources"] = rows.group_by(SOURCE).len("rows").sort(SOURCE).collect().to_dicts()
+        elif uri.startswith(_SCORES) and root is not None:
+            told["made_from"] = _of_night(root, uri)
     return told
+
+
+def _of_night(root: Path, uri: str) -> list[Told]:
+    """What a night's scores were made from, by its commit; nothing where it has none any more."""
+    pipeline, batch = uri.split("/")[1], str(batch_date(Ref(uri, "", 0, "scores")))
+    record = last_commit(Store(root), pipeline, batch)
+    return _inputs(root, record.facts.get("inputs", {})) if record else []
 
 
 def _state(path: Path | None, sha256: str) -> str:

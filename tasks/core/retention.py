@@ -26,6 +26,7 @@ _DATE_AT_END = re.compile(r"(?:^|-)(\d{4}-\d{2}-\d{2})$")
 _BATCH_DATE = re.compile(r"/batch_date=(\d{4}-\d{2}-\d{2})/")
 _AGEING = {"night", "landing", "incident", "mends", "prepared", WITHDRAWN}
 _REFERS = ("inputs", "compared")  # facts that hold the digests of files by their URI
+_JUDGED = "realised"  # one unit for many nights: each of its files ages with its night
 _RAW = {"landed", "quarantine"}
 _PREPARED_ROWS = "history/"
 
@@ -134,6 +135,9 @@ def _keeps_rows(record: Commit, reach: Reach) -> bool:
 
 def _stays(record: Commit, ref: Ref[Any], reach: Reach, dates: set[str]) -> bool:
     day = date_of(record)
+    if record.facts.get("kind") == _JUDGED:
+        night = _BATCH_DATE.search(ref.uri)
+        return night is None or dt.date.fromisoformat(night[1]) >= reach.cutoff
     if day is None or day >= reach.cutoff or _is_read(ref, reach):
         return True
     if record.facts.get("kind") == "mends":

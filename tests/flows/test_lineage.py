@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,9 @@ import polars as pl
 import pytest
 
 from flows import exporting, published
+from flows.demo.services import demo_services
 from flows.lineage import trace
+from flows.monitoring import monitor
 from tasks.core.errors import ConfigError, IntegrityError
 from tasks.report.contract import TABLES
 from tests.flows.conftest import NIGHT, Shop
@@ -24,7 +27,10 @@ def night(trained_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("night") / "demo"
     shutil.copytree(trained_shop.folder, folder)
     shop = Shop(folder)
+    shop.run(NIGHT - dt.timedelta(days=2))
     shop.run()
+    with demo_services(str(shop.file)):
+        monitor.fn(str(shop.file), NIGHT)
     return shop
 
 
@@ -47,8 +53,12 @@ def test_every_table_is_shown_and_leads_to_its_sources(night: Shop, name, capsys
     found = trace(table(night, name))
     assert found["table"] == name
     assert found["model"]["found"]
-    states = {each["found"] for each in found["inputs"]}
-    files = {source["_source"] for each in found["inputs"] for source in each["sources"]}
+    inputs = [
+        *found["inputs"],
+        *(one for each in found["inputs"] for one in each.get("made_from", ())),
+    ]
+    states = {each["found"] for each in inputs}
+    files = {source["_source"] for each in inputs for source in each["sources"]}
     assert states == {"as it was"}
     assert DROPS in files
 

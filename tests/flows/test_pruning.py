@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from flows.cli import cli
 from flows.demo.services import demo_services
 from flows.lineage import trace
+from flows.monitoring import monitor
 from flows.pipeline import load
 from flows.training import train
 from tasks.core import lease
@@ -33,6 +34,8 @@ def nights(trained_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop
     shop = Shop(folder)
     shop.run(dt.date(2010, 2, 3))
     shop.run(NIGHT)
+    with demo_services(str(shop.file)):
+        monitor.fn(str(shop.file), NIGHT)
     return shop
 
 
