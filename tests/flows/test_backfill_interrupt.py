@@ -44,7 +44,7 @@ def test_an_interrupt_stops_the_nights_that_run_and_leaves_those_that_are_done(s
     assert "Traceback" not in err
     found = re.search(r"interrupted; (\d) of (\d) nights of the range are published", err)
     assert found is not None, err
-    assert not _group_lives(child.pid)
+    _wait_for_the_end(child.pid)
     assert not [f for f in (shop.store.root / "leases/retail").glob("2*.lock") if lease.is_held(f)]
     published = shop.tables("scores")
     with demo_services(str(shop.file)):
@@ -60,6 +60,13 @@ def _wait_for_a_night(shop: Shop, child: subprocess.Popen[str]) -> None:
     while not any(f.read_text().count('"night"') for f in commits.glob("2010-02-*.json")):
         assert child.poll() is None, child.communicate()
         assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _wait_for_the_end(group: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while _group_lives(group):
+        assert time.monotonic() < deadline, "a process is left"
         time.sleep(0.05)
 
 
