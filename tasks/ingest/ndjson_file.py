@@ -29,6 +29,7 @@ from tasks.ingest.records import take_objects
 
 _SHAPES = 4  # that are looked for among a block's lines
 _WORTHWHILE = 64  # lines; fewer are sooner parsed than cut apart
+_BLANK = b" \t\r"  # what JSON takes for it; a form feed is damage
 _ASKED = 3  # lines for their shape, before the others are held to have none
 
 
@@ -75,7 +76,7 @@ def _read(block: tuple[_Lines, int], name: str, source: FilesConfig) -> Part:
     """Read a block: what can be as columns, shape by shape, and the rest line by line."""
     lines, cut = block
     frames, left = _read_columns(lines, cut, source)
-    objects = {n: _object(line, n, n == cut) for n, line in left if line.strip()}
+    objects = {n: _object(line, n, n == cut) for n, line in left if line.strip(_BLANK)}
     part = take_objects(list(objects.values()), list(objects), name, source)
     if not frames:
         return part

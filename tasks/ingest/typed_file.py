@@ -37,7 +37,7 @@ def read_typed(path: Path, name: str, source: FilesConfig, kind: str) -> Iterato
         for frame in _FRAMES[kind](path, name, source):
             yield take_frame(frame, line, name, source)
             line += frame.height
-    except (pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (*_DAMAGE, pl.exceptions.PanicException) as error:
         raise _damaged(kind, name, error) from error
     except OSError as error:
         if error.errno is not None:
@@ -54,4 +54,6 @@ def _damaged(kind: str, name: str, error: Exception) -> SourceError:
     )
 
 
+# A flipped bit in the name of a column makes it text of no encoding.
+_DAMAGE = (pa.ArrowException, pl.exceptions.PolarsError, UnicodeDecodeError)
 _FRAMES = {"parquet": parquet_frames, "arrow": arrow_frames}

@@ -133,7 +133,7 @@ def launch(program: str) -> Iterator[Page]:
         )
         try:
             address = _address(browser, Path(profile))
-            with connect(address, max_size=None, proxy=None) as connection:
+            with connect(address, max_size=None, proxy=None, ping_interval=None) as connection:
                 yield Page(connection)
         finally:
             browser.terminate()
