@@ -44,8 +44,8 @@ class NetworkTraining(Config):
     )
     scoring_precision: Literal["float32", "bfloat16"] = Field(
         "float32",
-        description="Arithmetic of scoring. bfloat16 takes half the time where the processor "
-        "computes it; scores then differ in their third digit, and from machine to machine",
+        description="Arithmetic of scoring. bfloat16 takes two thirds of the time where the "
+        "processor computes it; scores then differ in their third digit, and among machines",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to train; auto takes a graphics processor where there is one"
