@@ -21,7 +21,7 @@ from tasks.models.outcomes import log_chances, score_of
 from tasks.models.training_config import NetworkTraining
 
 WEIGHTS, FACTS = "safetensors", "json"
-_SCORE_ROWS = 512  # of a chunk: what is made of it stays within the cache
+_SCORE_ROWS = 1024  # of a chunk: what is made of it stays within the cache
 _EXPLAIN_VALUES = 4096
 _EXPLAIN_STEPS = (32, 256)  # along the path; more for the rows that do not add up
 _GAP = 0.01  # of a row's way from the start to its score, or of a value's spread
