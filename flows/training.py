@@ -50,7 +50,7 @@ from tasks.features.task import build_features, learn_features
 from tasks.labels.config import OwnColumn
 from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH
-from tasks.models.config import ModelConfig
+from tasks.models.config import ModelConfig, reads_layouts
 from tasks.models.records import Metric, TrainingReference
 from tasks.prepare.task import fit_preparation
 from tasks.select.task import select
@@ -128,7 +128,8 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     learned, prepared, built = _features(run, pipeline, material, labels, divided)
     joined = join_examples(run, config.event, built.table, divided, prepared.table)
     examples = joined.table
-    selection = select(run, config.selection, examples, built.names)
+    whole = reads_layouts(config.model)
+    selection = select(run, config.selection, examples, built.names, whole)
     reference = _reference(pipeline, material)
     if not selection.features:
         publish_unselected(run, pipeline, selection, reference)
@@ -241,8 +242,12 @@ def _measured_on_folds(
     A fold in which no feature beats chance is measured on all candidates.
     """
     config = pipeline.config
+    whole = reads_layouts(config.model)
     selected = {
-        number: (fold, select(run, config.selection, fold, built.names).features or built.names)
+        number: (
+            fold,
+            select(run, config.selection, fold, built.names, whole).features or built.names,
+        )
         for number, fold in folds.items()
     }
     if not selected:

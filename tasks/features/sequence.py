@@ -81,7 +81,7 @@ def series(family: SeriesFamily, timeline: Timeline) -> pl.DataFrame:
 
 def pixels(family: PixelsFamily) -> Iterator[pl.Expr]:
     """Each pixel by its row and column, scaled; missing where the image is not of that size."""
-    image = pl.col(family.column).cast(pl.List(pl.Float32))
+    image = pl.col(family.column).map_batches(_in_one_row, return_dtype=pl.List(pl.Float32))
     depth = len(family.channels)
     whole = pl.when(image.list.len() == family.height * family.width * depth).then(image)
     for row in range(family.height):
@@ -90,6 +90,15 @@ def pixels(family: PixelsFamily) -> Iterator[pl.Expr]:
                 index = (row * family.width + column) * depth + place
                 pixel = whole.list.get(index, null_on_oob=True) / family.largest
                 yield pixel.alias(f"{family.column}.{channel}@{row},{column}")
+
+
+def _in_one_row(images: pl.Series) -> pl.Series:
+    """Each image's pixels one after the other, be it rows of pixels or one row."""
+    if isinstance(images.dtype, pl.Array):
+        images = images.arr.to_list()
+    while isinstance(images.dtype, pl.List) and isinstance(images.dtype.inner, pl.List | pl.Array):
+        images = images.list.eval(pl.element().explode())
+    return images.cast(pl.List(pl.Float32))
 
 
 def _prefix(entity: tuple[str, ...], name: str) -> str:

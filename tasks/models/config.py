@@ -17,6 +17,7 @@ from tasks.models.mlp_config import MlpConfig
 from tasks.models.own_config import OwnConfig
 from tasks.models.resnet_config import ResNetConfig
 from tasks.models.sequence_config import RecurrentConfig, SequenceCnnConfig
+from tasks.models.series_config import ForecasterConfig, SequenceAutoencoderConfig
 from tasks.models.svdd_config import DiffusionConfig
 from tasks.models.tabm_config import TabMConfig
 from tasks.models.transformer_config import TransformerConfig
@@ -57,6 +58,13 @@ class RanksConfig(Config):
         return max(member.threads for member in self.members)
 
 
+_READERS = (
+    SequenceCnnConfig,
+    RecurrentConfig,
+    ImageCnnConfig,
+    SequenceAutoencoderConfig,
+    ForecasterConfig,
+)
 ModelConfig = Annotated[MemberConfig | RanksConfig, Field(discriminator="kind")]
 
 
@@ -65,6 +73,13 @@ def needs_labels(config: ModelConfig) -> bool:
     if isinstance(config, RanksConfig):
         return any(needs_labels(member) for member in config.members)
     return not isinstance(config, AnomalyConfig | OwnConfig)
+
+
+def reads_layouts(config: ModelConfig) -> bool:
+    """Whether a model reads sequences or images, whole ones; one of the user's own may as well."""
+    if isinstance(config, RanksConfig):
+        return any(reads_layouts(member) for member in config.members)
+    return isinstance(config, _READERS)
 
 
 def tells_classes(config: ModelConfig) -> bool:

@@ -21,7 +21,7 @@ from tasks.select.sparse import l1
 from tasks.select.target import Target
 from tasks.select.trees import Table
 from tasks.select.verdicts import judge, rank
-from tasks.select.wishes import force, matching, spend
+from tasks.select.wishes import force, matching, mend_layouts, spend
 
 METHODS: Mapping[str, Callable[[Problem], Tested]] = {
     "null_importance": null_importance,
@@ -39,6 +39,7 @@ def select(
     names: Sequence[str],
     config: SelectionConfig,
     times: npt.NDArray[np.int64] | None = None,
+    whole: bool = False,
 ) -> Selection:
     """Select the features that tell the labels better than chance.
 
@@ -51,6 +52,8 @@ def select(
         names: the features, in the order of columns.
         config: the test.
         times: (n_rows,) when each row happened; None where no row is later than another.
+        whole: whether a sequence or an image of which anything is selected is kept with all its
+            columns, also those that are the same in every row.
 
     Returns:
         A verdict for each candidate, strongest first, ties by name. No feature is selected where
@@ -62,7 +65,7 @@ def select(
     """
     kept, dropped = matching(config.keep, names), matching(config.drop, names)
     if config.method == "none":
-        return _untested(table, names, dropped, config)
+        return _untested(table, names, (kept, dropped), config, whole)
     target = Target.of(labels)
     _check(target)
     columns = sorted(range(len(names)), key=names.__getitem__)
@@ -77,7 +80,7 @@ def select(
     verdicts = [_untried(name, name in dropped) for i, name in enumerate(named) if i not in tried]
     if tried:
         verdicts += _try(np.ascontiguousarray(table[:, tried]), target, named, tried, config)
-    ranked = rank([force(verdict, kept) for verdict in verdicts])
+    ranked = rank(mend_layouts([force(verdict, kept) for verdict in verdicts], whole))
     weak = config.if_none == "all" and not any(verdict.selected for verdict in ranked)
     if weak:
         ranked = [_for_want_of_better(verdict) for verdict in ranked]
@@ -85,16 +88,22 @@ def select(
 
 
 def _untested(
-    table: Table, names: Sequence[str], dropped: frozenset[str] | set[str], config: SelectionConfig
+    table: Table,
+    names: Sequence[str],
+    wishes: tuple[frozenset[str], frozenset[str]],
+    config: SelectionConfig,
+    whole: bool,
 ) -> Selection:
-    """Every feature that varies among the rows to fit on, by name."""
+    """Every feature that varies among the rows to fit on, and what is kept besides, by name."""
+    kept, dropped = wishes
     verdicts = [
         Verdict(name, 0.0, 0.0, 0, 0, True, "kept without a test", group=name)
         if name not in dropped and _varies(column)
         else _untried(name, name in dropped)
         for name, column in zip(names, np.where(np.isfinite(table), table, np.nan).T, strict=True)
     ]
-    return Selection(config.method, tuple(spend(rank(verdicts), frozenset(), config)), False)
+    ranked = rank(mend_layouts([force(verdict, kept) for verdict in verdicts], whole))
+    return Selection(config.method, tuple(spend(ranked, kept, config)), False)
 
 
 def _try(

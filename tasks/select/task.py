@@ -19,9 +19,17 @@ _TARGET = "_target"
 
 @stage("select")
 def select(
-    run: Run, config: SelectionConfig, examples: Ref[Examples], names: Sequence[str]
+    run: Run,
+    config: SelectionConfig,
+    examples: Ref[Examples],
+    names: Sequence[str],
+    whole: bool = False,
 ) -> Selection:
-    """Select among features on the examples of the part `fit`, and on no others."""
+    """Select among features on the examples of the part `fit`, and on no others.
+
+    Where the model reads sequences or images (`whole`), one of which anything is selected is kept
+    with all its columns.
+    """
     fit = (
         run.scan(examples)
         .filter(pl.col("part") == "fit")
@@ -31,7 +39,7 @@ def select(
     table = fit.select(pl.col(names).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
     timed = fit[EVENT_TIME].null_count() == 0
     times = fit[EVENT_TIME].cast(pl.Datetime("us")).cast(pl.Int64).to_numpy() if timed else None
-    return selecting.select(table, fit[_TARGET].to_numpy(), names, config, times)
+    return selecting.select(table, fit[_TARGET].to_numpy(), names, config, times, whole)
 
 
 def _target(examples: pl.LazyFrame) -> pl.Expr:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from tasks.core.artifacts import Verdict
 from tasks.core.errors import ConfigError
+from tasks.core.layout import layouts
 from tasks.select.config import SelectionConfig
 
 
@@ -34,6 +35,33 @@ def force(verdict: Verdict, kept: frozenset[str]) -> Verdict:
     if verdict.feature not in kept:
         return verdict
     return replace(verdict, selected=True, reason=f"{verdict.reason}; kept by the pipeline file")
+
+
+def mend_layouts(verdicts: Sequence[Verdict], whole: bool) -> list[Verdict]:
+    """Keep the sequences and images whole of which any column is selected, where that is asked.
+
+    A pixel at the border, or the step that is the event itself, may be the same in every row, or
+    tell nothing by itself; without it a model that reads the image has no image.
+    """
+    if not whole:
+        return list(verdicts)
+    chosen = {verdict.feature for verdict in verdicts if verdict.selected}
+    torn = {
+        name: layout.name
+        for layout in layouts([verdict.feature for verdict in verdicts])
+        if chosen & set(layout.columns.values())
+        for name in set(layout.columns.values()) - chosen
+    }
+    return [
+        replace(
+            verdict,
+            selected=True,
+            reason=f"{verdict.reason}; kept, for {torn[verdict.feature]} is read whole",
+        )
+        if verdict.feature in torn
+        else verdict
+        for verdict in verdicts
+    ]
 
 
 def spend(

@@ -10,6 +10,8 @@ import pytest
 
 from tasks.core.event import EventConfig
 from tasks.core.layout import layouts, tensor
+from tasks.features.row_config import PixelsFamily
+from tasks.features.sequence import pixels
 from tests.unit.features.reference import DAY, Row, assert_equal, every, expected, features
 
 SEQUENCE: Row = {
@@ -143,3 +145,15 @@ def test_the_gap_of_the_first_row_is_missing(event: EventConfig) -> None:
     found = features(rows, event, [SEQUENCE])
     assert found["customer.sequence.gap_hours@-1"].to_list() == [None]
     assert found["customer.sequence.price@0"].to_list() == [2]
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [pl.Array(pl.UInt8, (2, 3)), pl.List(pl.List(pl.UInt8)), pl.List(pl.Array(pl.UInt8, 3))],
+)
+def test_pixels_lie_row_by_row_whatever_holds_them(dtype: pl.DataType) -> None:
+    images = pl.Series("image", [[[0, 51, 102], [153, 204, 255]], None], dtype=dtype)
+    family = PixelsFamily(column="image", height=2, width=3)
+    made = images.to_frame().select(list(pixels(family)))
+    assert made.row(0) == pytest.approx((0, 0.2, 0.4, 0.6, 0.8, 1))
+    assert made.row(1) == (None,) * 6

@@ -7,6 +7,7 @@ import pytest
 
 from tasks.core.artifacts import Selection, Verdict
 from tasks.core.errors import ConfigError
+from tasks.select.config import SelectionConfig
 from tasks.select.groups import group_correlated
 from tasks.select.select import select
 from tests.unit.select.problems import config, names, problem
@@ -115,3 +116,29 @@ def test_stability_may_be_asked_for() -> None:
     strict = by_name(select(table, labels, names(table), config(min_stability=1), times))["noise05"]
     assert not strict.selected
     assert "of the folds only" in strict.reason
+
+
+def test_images_are_kept_whole_where_they_are_read_whole() -> None:
+    generator = np.random.default_rng(0)
+    table = generator.normal(size=(400, 5)).astype(np.float32)
+    table[:, 1] = 0  # a pixel of the border
+    labels = (table[:, 0] > 0).astype(np.int8)
+    columns = ["image.grey@0,0", "image.grey@0,1", "other.grey@0,0", "other.grey@0,1", "flat"]
+    for method in ("shadow", "none"):
+        wishes = SelectionConfig(method=method, rounds=10, drop=("flat", "other.*"))
+        torn = select(table, labels, columns, wishes)
+        whole = select(table, labels, columns, wishes, whole=True)
+        assert torn.features == ("image.grey@0,0",)
+        assert sorted(whole.features) == ["image.grey@0,0", "image.grey@0,1"]
+        kept = next(v for v in whole.verdicts if v.feature == "image.grey@0,1")
+        assert kept.reason == "the same in every row; kept, for image is read whole"
+
+
+def test_what_is_to_be_kept_is_kept_without_a_test() -> None:
+    wishes = SelectionConfig(method="none", keep=("steady",))
+    table = np.array([[1, 0], [2, 0]], np.float32)
+    labels = np.array([0, 1])
+    assert sorted(select(table, labels, ["moves", "steady"], wishes).features) == [
+        "moves",
+        "steady",
+    ]
