@@ -7,7 +7,7 @@ its page and by the flow, and is done by the next run or by a command.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from flows import delta, pruning
@@ -42,8 +42,16 @@ def follow_night(pipeline: Pipeline, day: dt.date, page: str) -> tuple[str, ...]
     told = tuple(_try(steps))
     noted = _note(pipeline, str(day), str(day), ("night.parquet", "report.html"), told)
     # The page over all nights shows what the last night says of itself: it comes last.
-    index: Step = "The page over all nights is not up to date", partial(refresh_index, pipeline)
-    return (*told, *noted, *_try([index]))
+    return (*told, *noted, *_try([_index(pipeline)]))
+
+
+def follow_backfill(pipeline: Pipeline, days: Sequence[dt.date]) -> tuple[str, ...]:
+    """Do what follows a range of nights; what could not be done, one sentence each."""
+    steps: tuple[Step, ...] = (
+        ("Nights were not compared with those before", partial(keep_changes, pipeline, days)),
+        _index(pipeline),
+    )
+    return tuple(_try(steps))
 
 
 def follow_training(pipeline: Pipeline, known_by: str) -> tuple[str, ...]:
@@ -55,8 +63,11 @@ def follow_training(pipeline: Pipeline, known_by: str) -> tuple[str, ...]:
 
 def follow_monitoring(pipeline: Pipeline) -> tuple[str, ...]:
     """Do what follows realised quality: show it over all nights, and in the Delta tables."""
-    index: Step = "The page over all nights is not up to date", partial(refresh_index, pipeline)
-    return tuple(_try([_delta(pipeline), index]))
+    return tuple(_try([_delta(pipeline), _index(pipeline)]))
+
+
+def _index(pipeline: Pipeline) -> Step:
+    return "The page over all nights is not up to date", partial(refresh_index, pipeline)
 
 
 def _delta(pipeline: Pipeline) -> Step:

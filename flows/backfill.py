@@ -13,7 +13,7 @@ from prefect import flow
 from pydantic import Field
 
 from flows import arrivals
-from flows.changes import keep_changes
+from flows.afterwards import follow_backfill
 from flows.compute_config import ComputeConfig
 from flows.flow_runs import run_name
 from flows.history import history
@@ -35,10 +35,12 @@ class Backfill:
     Args:
         nights: the dates that were run, in order.
         skipped: dates whose night was published already.
+        warnings: what could not be done once they were published, one sentence each.
     """
 
     nights: tuple[Night, ...]
     skipped: tuple[dt.date, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class BackfillOptions(Config):
@@ -93,8 +95,8 @@ def backfill(
             tell(f"{len(nights)} of {len(due)} nights, {night.batch_date} the last")
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(_stopped(loaded, days, options)) from interrupt
-    keep_changes(loaded, due)
-    return Backfill(tuple(nights[str(day)] for day in due), skipped)
+    told = follow_backfill(loaded, due) if due else ()
+    return Backfill(tuple(nights[str(day)] for day in due), skipped, told)
 
 
 def _stopped(pipeline: Pipeline, days: Sequence[dt.date], options: BackfillOptions) -> str:

@@ -1,54 +1,63 @@
-"""The circuits of a pipeline's models in its store: read before a night, renewed after it."""
+"""The circuits of a pipeline's models, read from what its nights before a date tell."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
 
-from flows import clock
+from pydantic import TypeAdapter
+
 from flows.pipeline import Pipeline
-from tasks.core.artifacts import Circuits, Scored
-from tasks.core.commit import commit, last_commit, open_run
+from tasks.core.artifacts import Passed, Scored
+from tasks.core.commit import last_commit
 from tasks.core.errors import IntegrityError
-from tasks.score.circuit import Board, after_night, from_json, to_json
+from tasks.core.records import Commit
+from tasks.score.circuit import Board, after_night, reach
 
-UNIT = "circuits"
-_WAIT_SECONDS = 60.0
-
-
-def board(pipeline: Pipeline) -> Board:
-    """The models that failed in their latest night; none where that cannot be read.
-
-    What cannot be read must not keep a model from being asked.
-    """
-    try:
-        record = last_commit(pipeline.store, pipeline.name, UNIT)
-        ref = record.find(Circuits, _uri(pipeline)) if record else None
-        return from_json(pipeline.store.read_bytes(ref), ref.uri) if ref else {}
-    except IntegrityError:
-        return {}
+FACT = "asked"
+_YEAR_DAYS = 366
 
 
-def resting(pipeline: Pipeline) -> Mapping[str, str]:
-    """The models that are not asked tonight, with why."""
+def fact(scored: Scored) -> dict[str, Any]:
+    """What a night's commit record keeps of the models that were asked."""
+    passed = [asdict(each) for each in scored.passed]
+    return {"scored": f"{scored.model_version}/{scored.role}", "passed": passed}
+
+
+def board(pipeline: Pipeline, day: dt.date) -> Board:
+    """The models that were late in their latest night before a date."""
+    found: Board = {}
+    for record in reversed([*_nights(pipeline, day)]):
+        asked = record.facts[FACT]
+        passed = TypeAdapter(list[Passed]).validate_python(asked["passed"])
+        found = after_night(found, passed, asked["scored"])
+    return found
+
+
+def resting(pipeline: Pipeline, day: dt.date) -> Mapping[str, str]:
+    """The models that are not asked on a date, with why."""
     config = pipeline.config.scoring.circuit
     return {
-        model: f"failed {each.failures} nights in a row, the last time because: {each.why}; "
+        model: f"was late {each.failures} times in a row, the last time because: {each.why}; "
         f"asked again in {config.rest - each.rested} nights"
-        for model, each in board(pipeline).items()
+        for model, each in board(pipeline, day).items()
         if each.state(config) == "open"
     }
 
 
-def note(pipeline: Pipeline, scored: Scored) -> None:
-    """Keep what a published night tells of its models."""
-    before = board(pipeline)
-    after = after_night(before, scored.passed, f"{scored.model_version}/{scored.role}")
-    if after == before:
-        return
-    with open_run(pipeline.store, pipeline.name, UNIT, clock.attempt_name(), _WAIT_SECONDS) as run:
-        run.write_bytes(Circuits, to_json(after), _uri(pipeline))
-        commit(run, {"kind": UNIT})
+def _nights(pipeline: Pipeline, day: dt.date) -> Iterator[Commit]:
+    """The published nights of the open dates before a date, newest first.
 
-
-def _uri(pipeline: Pipeline) -> str:
-    return f"circuits/{pipeline.name}/circuits.json"
+    What cannot be read must not keep a model from being asked.
+    """
+    before = (day - dt.timedelta(days=i) for i in range(1, _YEAR_DAYS))
+    is_open = pipeline.config.calendar.is_open
+    for each in islice(filter(is_open, before), reach(pipeline.config.scoring.circuit)):
+        with suppress(IntegrityError):
+            record = last_commit(pipeline.store, pipeline.name, str(each))
+            if record and FACT in record.facts:
+                yield record

@@ -147,6 +147,8 @@ def backfill(
         tell_night(night, load(name).store.root)
     if done.skipped:
         terminal.out.print(f"{len(done.skipped)} dates were published already (--force runs them)")
+    for sentence in done.warnings:
+        terminal.out.print(f"[yellow]warning:[/] {escape(sentence)}", soft_wrap=True)
 
 
 def monitor(name: str, date: dt.date | None, train: bool, as_json: bool) -> None:

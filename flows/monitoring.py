@@ -34,7 +34,7 @@ from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH, Aliases, find_aliases
 from tasks.models.bundle import open_bundle, version_of
 from tasks.monitor.paired import paired
-from tasks.monitor.realised import Quality, Realised
+from tasks.monitor.realised import Quality, Realised, settled_hits
 from tasks.monitor.retrain import Reason, due
 from tasks.monitor.task import realise
 from tasks.report.task import publish_realised
@@ -220,8 +220,7 @@ def _due(
         found = [drifted(pipeline, record) for record in since]
     except LamplighterError as error:
         return (Reason("damage", f"{error.required}; found {error.found}"),)
-    whole = [q for q in own.values() if q.status == "realised"]
-    hits = sum(q.hits for q in whole), sum(q.promised for q in whole)
+    hits = settled_hits(own.values(), day, config.label.delay)
     far = [each for each in found if each is not None]
     return due(config.monitoring.retrain, trained, day, far, hits)
 

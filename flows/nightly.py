@@ -32,7 +32,7 @@ from tasks.models.aliases import Aliases, read_aliases
 from tasks.monitor.task import measure_drift
 from tasks.score.asking import Unscored
 from tasks.score.config import ScoringConfig
-from tasks.score.ladder import Footing, footings, without_scores
+from tasks.score.ladder import BROKEN, Footing, footings, without_scores
 from tasks.score.task import score
 
 _DAY = dt.timedelta(days=1)
@@ -121,9 +121,7 @@ def _night(
     warnings = (*outcome.scored.warnings, *not_then, *not_scored)
     outcome = replace(outcome, scored=replace(outcome.scored, warnings=warnings))
     check_balance(outcome.ledger)
-    night = publish_night(run, pipeline, outcome, costs)
-    circuits.note(pipeline, outcome.scored)
-    return night
+    return publish_night(run, pipeline, outcome, costs)
 
 
 def _challenger(tonight: _Tonight, aliases: Aliases) -> tuple[Shadow | None, str]:
@@ -133,8 +131,8 @@ def _challenger(tonight: _Tonight, aliases: Aliases) -> tuple[Shadow | None, str
     try:
         rows = tonight.rows
         return beside(tonight.run, tonight.pipeline, aliases.challenger, "challenger", rows), ""
-    except (LamplighterError, RuntimeError, ValueError) as error:
-        return None, str(getattr(error, "found", error))
+    except (LamplighterError, *BROKEN) as error:
+        return None, str(getattr(error, "found", error)) or type(error).__name__
 
 
 def _climb(tonight: _Tonight, aliases: Aliases, shadow: Shadow | None) -> Outcome:
@@ -166,7 +164,7 @@ def _first(
         NoScoresError: none does.
     """
     passed: list[Passed] = []
-    resting = circuits.resting(tonight.pipeline)
+    resting = circuits.resting(tonight.pipeline, tonight.day)
     for footing in footings(tonight.pipeline.store, aliases, passed, resting):
         try:
             outcome = _outcome(tonight, footing, limits, shadow)

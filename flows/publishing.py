@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 
-from flows import clock
+from flows import circuits, clock
 from flows.changes import definitions
 from flows.costs import Costs
 from flows.explored import UNIT as REALISED
@@ -114,19 +114,22 @@ def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) 
     arrivals = dict(outcome.landing.arrivals)
     facts = commit_facts(made, "night", outcome.ledger)
     beside = {"held": held, "arrivals": arrivals, "definitions": definitions(pipeline)}
+    beside[circuits.FACT] = circuits.fact(outcome.scored)
     commit(run, {**facts, **beside})
     return night
 
 
 def refresh_index(pipeline: Pipeline) -> None:
-    """Write the page over all nights anew."""
-    records = committed_batches(pipeline.store, pipeline.name)
-    judged = last_commit(pipeline.store, pipeline.name, REALISED)
-    nights = [tables for record in records for tables in _tables(record, judged)]
+    """Write the page over all nights anew.
+
+    What is published is read once nobody else writes the page: the last writer knows of all.
+    """
     with open_run(
         pipeline.store, pipeline.name, _INDEX, clock.attempt_name(), _INDEX_WAIT_SECONDS
     ) as run:
-        publish_index(run, nights)
+        records = committed_batches(pipeline.store, pipeline.name)
+        judged = last_commit(pipeline.store, pipeline.name, REALISED)
+        publish_index(run, [tables for record in records for tables in _tables(record, judged)])
         commit(run, {"kind": _INDEX})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def describe(pipeline: Pipeline) -> dict[str, Any]:
         "last_night": _night(pipeline, last) if last else None,
         "nights": len(nights),
         "models": _models(pipeline),
-        "circuits": _circuits(pipeline),
+        "circuits": _circuits(pipeline, last) if last else {},
         "held": _held(pipeline),
         "open_incidents": list(_open_incidents(records, nights)),
         "delta_behind": delta.behind(pipeline),
@@ -71,7 +72,9 @@ def _models(pipeline: Pipeline) -> dict[str, str]:
     return {str(k): v for k, v in aliases.versions.items()} if aliases else {}
 
 
-def _circuits(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+def _circuits(pipeline: Pipeline, last: Commit) -> dict[str, dict[str, Any]]:
+    """As the night after the last one finds them."""
+    day = dt.date.fromisoformat(last.batch) + dt.timedelta(days=1)
     config = pipeline.config.scoring.circuit
     return {
         model: {
@@ -80,7 +83,7 @@ def _circuits(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
             "nights_rested": each.rested,
             "why": each.why,
         }
-        for model, each in circuits.board(pipeline).items()
+        for model, each in circuits.board(pipeline, day).items()
     }
 
 
@@ -106,7 +109,7 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "nights", f"{found['nights']:,}"
     yield from found["models"].items()
     for model, each in found["circuits"].items():
-        yield f"circuit {each['state']}", f"{model}, {each['failures']} failures: {each['why']}"
+        yield f"circuit {each['state']}", f"{model}, late {each['failures']} times: {each['why']}"
     if not found["circuits"]:
         yield "circuits", "all closed"
     yield "running", ", ".join(found["held"]) or "nothing"

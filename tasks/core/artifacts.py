@@ -67,10 +67,6 @@ class Drift:
     """One row for each feature, and one for the score: how far it is from the training."""
 
 
-class Circuits:
-    """Which models failed night after night (`tasks.score.circuit`)."""
-
-
 class Proven:
     """The result of a proof that no feature sees the future."""
 
@@ -266,7 +262,7 @@ class Estimate:
     rows: int
 
 
-PassedKind = Literal["failed", "far", "rests"]
+PassedKind = Literal["failed", "late", "far", "rests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +273,8 @@ class Passed:
         source: `champion`, `previous` or `fallback`.
         version: its bundle.
         role: `model` or `fallback`: its member of the bundle.
-        kind: `failed`; `far`: its scores are unlike those of its training; `rests`: it failed too
-            often to be asked.
+        kind: `failed`; `late`: it ran out of time; `far`: its scores are unlike those of its
+            training; `rests`: it was late too often to be asked.
         why: in words.
     """
 
@@ -317,6 +313,7 @@ class Scored:
         role: its member of the bundle that scored: `model` or `fallback`.
         passed: the rungs above it, with why they gave no scores.
         expected: what the decision is expected to bring, by the model's own test part.
+        not_expected: what of the decision that leaves out; empty where it is the whole of it.
         warnings: what a reader should know of scores and decisions, one sentence each.
     """
 
@@ -327,6 +324,7 @@ class Scored:
     role: str = "model"
     passed: tuple[Passed, ...] = ()
     expected: tuple[Estimate, ...] = ()
+    not_expected: str = ""
     warnings: tuple[str, ...] = ()
 
     @property

@@ -11,6 +11,7 @@ LamplighterError (1)
 ├── ModelError (5)              a model is missing, damaged or unfit
 │   ├── ModelMissingError       nothing was trained yet
 │   ├── FeaturesMissingError    it was trained on features that are not made any more
+│   ├── ModelTooSlowError       it gave no scores in the time it has
 │   └── NoScoresError           every model that was asked failed
 ├── StoreError (6)              the store is damaged or cannot be written
 │   ├── IntegrityError          a file's bytes are not the bytes that were committed
@@ -113,6 +114,10 @@ class ModelMissingError(ModelError):
 
 class FeaturesMissingError(ModelError):
     """A model was trained on features that the pipeline does not make any more."""
+
+
+class ModelTooSlowError(ModelError):
+    """It gave no scores in the time it has."""
 
 
 class NoScoresError(ModelError):

@@ -7,7 +7,6 @@ history/<pipeline>/<table>/batch_date=D/                       a date prepared f
 models/<pipeline>/<version>/                                   bundles, named by content
 reports/<pipeline>/<table>/batch_date=D/                       the public tables and pages
 commits/<pipeline>/<batch>.json                                what was published, by digest
-circuits/<pipeline>/circuits.json                              models that failed in a row
 delta/<pipeline>/<table>/                                      copies of the public tables
 incidents/<pipeline>/batch_date=D/                             why a night was stopped
 proofs/<pipeline>/no-leak.json                                 that no feature sees the future

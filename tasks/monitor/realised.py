@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
+from tasks.core.config import whole_days
 from tasks.core.event import EVENT_ID
 from tasks.models.metrics import average_precision, bootstrap, rank_rows
 from tasks.monitor.estimates import Estimate, estimate
@@ -96,6 +98,16 @@ class Quality:
             known, all_there = self.alerts, self.all_alerts
         return "partial" if 0 < known < all_there else ("realised" if known else "estimated")
 
+    def is_settled(self, day: dt.date, delay: dt.timedelta) -> bool:
+        """Whether no label of the night is still to come by the end of a day.
+
+        An event whose label is empty by then keeps none. Reviewers may take as long as they like:
+        of verdicts each alert needs one.
+        """
+        if self.is_reviewed:
+            return self.status == "realised"
+        return dt.date.fromisoformat(self.batch_date) + whole_days(delay) <= day
+
 
 @dataclass(frozen=True, slots=True)
 class Realised:
@@ -117,6 +129,18 @@ class Realised:
     due: tuple[Reason, ...] = ()
     exploration: Exploration | None = None
     warnings: tuple[str, ...] = ()
+
+
+def settled_hits(nights: Iterable[Quality], day: dt.date, delay: dt.timedelta) -> tuple[int, float]:
+    """Hits of the alerts whose label is known, and how many their probabilities promised.
+
+    Args:
+        nights: those to count, where they are settled.
+        day: the last day whose labels are known.
+        delay: time from an event until its label is known.
+    """
+    settled = [night for night in nights if night.is_settled(day, delay)]
+    return sum(night.hits for night in settled), sum(night.promised for night in settled)
 
 
 def realised(

@@ -70,8 +70,8 @@ def due(
         trained: by when labels were known to the last training.
         day: the date that is asked for.
         nights: those the champion scored since then, in order.
-        hits: of its nights whose labels are all known: the positives among the alerts, and how
-            many their probabilities had promised.
+        hits: of its nights to which no label is still to come: the positives among the alerts
+            whose label is known, and how many their probabilities had promised.
     """
     found = []
     if config.drift is not None and (text := _drifted(config.drift, nights)):

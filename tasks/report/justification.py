@@ -30,9 +30,10 @@ def sentence(scored: Scored) -> str:
     if not told:
         return ""
     rows = scored.expected[0].rows
+    without = f" without {scored.not_expected}" if scored.not_expected else ""
     return (
-        f"Expected of this rule: {', '.join(told)}; by the {words.count(rows, 'row')} of the "
-        "model's test part, with 95% intervals."
+        f"Expected of this rule{without}: {', '.join(told)}; by the {words.count(rows, 'row')} of "
+        "the model's test part, with 95% intervals."
     )
 
 

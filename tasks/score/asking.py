@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from tasks.core.artifacts import Features, Model, Ref
-from tasks.core.errors import FeaturesMissingError, ModelError
+from tasks.core.errors import FeaturesMissingError, ModelError, ModelTooSlowError
 from tasks.core.executor import IN_TURN, Executor, Last
 from tasks.core.run import Run
 from tasks.models.base import Matrix, Vector
@@ -167,7 +167,7 @@ def within(seconds: float | None, work: Callable[[Callable[[], bool]], T], where
         where: what it is about, for the message.
 
     Raises:
-        ModelError: it took too long.
+        ModelTooSlowError: it took too long.
     """
     if seconds is None:
         return work(lambda: True)
@@ -188,7 +188,7 @@ def within(seconds: float | None, work: Callable[[Callable[[], bool]], T], where
         raise failed[0]
     if not done:
         left.set()
-        raise ModelError(
+        raise ModelTooSlowError(
             f"scores within {seconds:g} s",
             found="none by then",
             where=where,

@@ -1,8 +1,13 @@
-"""Which models failed night after night, and which of them are left alone for a while.
+"""Which models ran out of time night after night, and which are left alone for a while.
 
-A circuit is closed while its model is asked; it opens after so many failures in a row; after so
-many nights at rest it is half-open: the model is asked once more, and what it does then closes or
-opens it. Nights are counted, not hours: a night's outcome never depends on a clock.
+A circuit is closed while its model is asked; it opens after so many nights in a row in which the
+model was late; after so many nights at rest it is half-open: the model is asked once more, and what
+it does then closes or opens it. Nights are counted by their batch dates, not hours nor runs: a
+night sees those before its date alone, each as it is published.
+
+Only lateness counts. Any other failure follows from the night and the model's files: it comes again
+as long as they are the same, costs little, and is over once they are mended. To rest for it would
+have the scores of a date depend on which other dates were run before.
 
 Source: Nygard 2007, Release It!, chapter 5.
 """
@@ -10,16 +15,11 @@ Source: Nygard 2007, Release It!, chapter 5.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
-
 from tasks.core.artifacts import Passed
-from tasks.core.errors import IntegrityError
-from tasks.core.keys import canonical_json
 from tasks.score.config import CircuitConfig
 
 State = Literal["closed", "open", "half-open"]
@@ -27,11 +27,11 @@ State = Literal["closed", "open", "half-open"]
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """One model that failed in its latest night.
+    """One model that was late in its latest night.
 
     Args:
-        failures: nights in a row it failed.
-        rested: nights it was not asked since the last failure.
+        failures: nights it was late since it last answered.
+        rested: nights it was not asked since it was late last.
         why: the last failure, in words.
     """
 
@@ -54,7 +54,7 @@ def after_night(board: Board, passed: Iterable[Passed], scored: str) -> Board:
 
     Args:
         board: before it.
-        passed: the rungs that gave no scores; the fallback has no circuit, it is always asked.
+        passed: the rungs that gave no scores; the fallback is never late, it has all the time.
         scored: the model that scored.
     """
     new = {model: circuit for model, circuit in board.items() if model != scored}
@@ -62,28 +62,11 @@ def after_night(board: Board, passed: Iterable[Passed], scored: str) -> Board:
         before = board.get(each.model, Circuit(0, 0, ""))
         if each.kind == "rests":
             new[each.model] = dataclasses.replace(before, rested=before.rested + 1)
-        elif each.role == "model":
+        elif each.kind == "late":
             new[each.model] = Circuit(before.failures + 1, 0, each.why)
     return new
 
 
-def to_json(board: Board) -> bytes:
-    """The content of `circuits.json`."""
-    return canonical_json({model: dataclasses.asdict(each) for model, each in board.items()})
-
-
-def from_json(content: bytes, where: str) -> Board:
-    """Read what `to_json` wrote.
-
-    Raises:
-        IntegrityError: it is not that.
-    """
-    try:
-        return TypeAdapter(dict[str, Circuit]).validate_python(json.loads(content))
-    except (ValidationError, ValueError) as error:
-        raise IntegrityError(
-            "the circuits of a pipeline's models",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
-            where=where,
-            do="Delete the file's commit record; it is written anew.",
-        ) from error
+def reach(config: CircuitConfig) -> int:
+    """How many nights before a date tell whether a model rests on it."""
+    return config.failures * (config.rest + 1)

@@ -96,9 +96,11 @@ DecisionConfig = Annotated[
 
 
 class CircuitConfig(Config):
-    """When a model that fails night after night is left alone for a while."""
+    """When a model that runs out of time night after night is left alone for a while."""
 
-    failures: int = Field(3, ge=1, description="Nights in a row it failed, before it is left alone")
+    failures: int = Field(
+        3, ge=1, description="Nights in a row it was late, before it is left alone"
+    )
     rest: int = Field(3, ge=1, description="Nights it is not asked, before it is tried again")
 
 
@@ -115,4 +117,11 @@ class ScoringConfig(Config):
         description="Largest Kolmogorov-Smirnov distance of a night's scores from those of the "
         "training's test part, beyond chance; empty: any is taken",
     )
-    circuit: CircuitConfig = Field(CircuitConfig(), description="Models that fail again and again")
+    reasons: int = Field(
+        10_000,
+        ge=0,
+        description="Most alerts of a night that are explained, the highest scores first",
+    )
+    circuit: CircuitConfig = Field(
+        CircuitConfig(), description="Models that run out of time again and again"
+    )

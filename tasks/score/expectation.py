@@ -13,7 +13,7 @@ from tasks.core.event import EVENT_ID
 from tasks.models.base import Vector
 from tasks.models.calibration import Calibration
 from tasks.models.evidence import Evidence
-from tasks.score.config import DecisionConfig
+from tasks.score.config import DecisionConfig, TriageDecision
 from tasks.score.decide import ALERT, decide
 from tasks.score.discoveries import q_values
 from tasks.score.intervals import with_intervals
@@ -59,6 +59,13 @@ def expect(
         for name, value in values.items()
         if np.isfinite(value)
     )
+
+
+def left_out(decision: DecisionConfig) -> str:
+    """What of a rule the estimates do not tell: the test part holds scores, no features."""
+    if isinstance(decision, TriageDecision) and decision.novelty:
+        return "what it adds for novelty"
+    return ""
 
 
 def _alerts(decision: DecisionConfig, evidence: Evidence, calibration: Calibration) -> Vector:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from tasks.core.artifacts import Model, Passed, PassedKind, Ref, Scored
-from tasks.core.errors import ModelError, NoScoresError, StoreError
+from tasks.core.errors import ModelError, ModelTooSlowError, NoScoresError, StoreError
 from tasks.core.keys import digest
 from tasks.core.treatments import Learned
 from tasks.models.aliases import Aliases
@@ -18,8 +18,9 @@ from tasks.score.asking import Answer, Rung, Unscored, ask
 from tasks.score.config import ScoringConfig
 from tasks.score.distance import too_far
 
-# What a broken model can raise besides our own errors: torch and XGBoost use these two.
-BROKEN = (ModelError, StoreError, RuntimeError, ValueError)
+# What a broken model can raise besides our own errors: torch and XGBoost raise the first two; the
+# others are a machine's that has too little memory for it, or cannot read its files.
+BROKEN = (ModelError, StoreError, RuntimeError, ValueError, MemoryError, OSError)
 ANY = ScoringConfig(max_distance=None)
 
 
@@ -151,7 +152,8 @@ def climb(
         try:
             answer = ask(unscored, rung, seconds)
         except BROKEN as error:
-            passed.append(without_scores(rung, "failed", in_short(error)))
+            kind: PassedKind = "late" if isinstance(error, ModelTooSlowError) else "failed"
+            passed.append(without_scores(rung, kind, in_short(error)))
             continue
         evidence = answer.member.evidence
         reference = evidence.scores.astype(np.float64) if evidence else np.empty(0)

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tasks.core.parquet import ROW_GROUP_ROWS
 from tasks.models.base import Matrix
-
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +54,6 @@ class Events:
         """float32 matrices of the named features, in the order of the rows, NaN for null."""
         for _, batch in self.batches():
             yield as_matrix(batch, features)
-
-    def matrix_at(self, positions: Positions, features: Sequence[str]) -> Matrix:
-        """The rows at rising positions, (n_positions, n_features)."""
-        parts = [np.empty((0, len(features)), np.float32)]
-        for start, batch in self.batches():
-            inside = positions[(positions >= start) & (positions < start + ROW_GROUP_ROWS)]
-            if len(inside):
-                parts.append(as_matrix(batch, features)[inside - start])
-        return np.concatenate(parts)
 
     def columns(self, names: Sequence[str]) -> pl.DataFrame:
         """Whole columns that name the events."""

@@ -18,17 +18,16 @@ from tasks.score.config import (
     ScoringConfig,
     TriageDecision,
 )
-from tasks.score.decide import ALERT, decide
+from tasks.score.decide import decide
 from tasks.score.discoveries import lack_of_power, q_values
-from tasks.score.expectation import expect
-from tasks.score.intervals import unit_of, with_intervals
-from tasks.score.ladder import ANY, BROKEN, Footing, climb, in_short
+from tasks.score.expectation import expect, left_out
+from tasks.score.explaining import REASONS, Explaining
+from tasks.score.intervals import with_intervals
+from tasks.score.ladder import ANY, Footing, climb, in_short
 from tasks.score.novelty import novelty
-from tasks.score.reasons import DTYPE, explain
+from tasks.score.reasons import DTYPE
 from tasks.score.stream import Events
 from tasks.task import stage
-
-_POSITION = "_position"
 
 
 @stage("score")
@@ -59,16 +58,16 @@ def score(
     judged = _with_challenger(run, judged, shadow)
     unusual, unknown = _novelty(run, decision, events, answer)
     decided = decide(judged.with_columns(unusual), decision).drop(EVENT_ID, BATCH_DATE)
-    explained, unexplained = _explained(events, decided, answer)
-    ref = _write(run, events, decided, answer, explained)
+    explaining = Explaining.of(decided, answer, limits.reasons)
+    ref = _write(run, events, decided, answer, explaining)
     line = LedgerLine("score", features.uri.split("/")[2], features.rows, ref.rows)
     member = answer.member
     expected = expect(decision, member.evidence, member.calibration) if member.evidence else ()
-    warnings = tuple(
-        filter(None, [unexplained, unknown, _without_power(decision, decided, answer)])
-    )
+    told = (*explaining.warnings, unknown, _without_power(decision, decided, answer))
+    warnings = tuple(filter(None, told))
     role = answer.rung.role
-    return Scored(ref, (line,), answer.source, answer.version, role, passed, expected, warnings)
+    named = (answer.source, answer.version, role)
+    return Scored(ref, (line,), *named, passed, expected, left_out(decision), warnings)
 
 
 @stage("shadow")
@@ -147,7 +146,7 @@ def _fallback_scores(unscored: Unscored, footing: Footing, answer: Answer) -> pl
 
 
 def _write(
-    run: Run, events: Events, decided: pl.DataFrame, answer: Answer, explained: pl.DataFrame
+    run: Run, events: Events, decided: pl.DataFrame, answer: Answer, explaining: Explaining
 ) -> Ref[Scores]:
     """Write the scores batch by batch, the reasons of alerts among them."""
     uri = table_uri("scores", run.pipeline, "scores", run.batch)
@@ -155,39 +154,17 @@ def _write(
         score_source=pl.lit(answer.source),
         model_version=pl.lit(answer.version),
     )
-    reasons = pl.lit([], DTYPE).alias("reasons")
+    reasons = pl.lit([], DTYPE).alias(REASONS)
     names = events.table.select(events.names).collect_schema()
     schema = pl.Schema({**names, **told.select(pl.all(), reasons).collect_schema()})
     with run.open_table(Scores, schema, uri) as table:
         for start, batch in events.batches():
             named = batch.select(events.names).collect()
-            judged = told.slice(start, named.height).with_row_index(_POSITION, start).collect()
-            judged = judged.join(explained, on=_POSITION, how="left", maintain_order="left")
-            judged = judged.with_columns(pl.col("reasons").fill_null([])).drop(_POSITION)
-            table.add(named.hstack(judged))
+            judged = told.slice(start, named.height).collect()
+            table.add(named.hstack(explaining.add(batch, judged)))
     if table.ref is None:
         raise RuntimeError("the table of scores was not finished")
     return table.ref
-
-
-def _explained(events: Events, decided: pl.DataFrame, answer: Answer) -> tuple[pl.DataFrame, str]:
-    """The reasons of each alert, by the position of its event, and why there are none.
-
-    Scores that were given stand, whatever becomes of their explanation.
-    """
-    alerts = decided.with_row_index(_POSITION).filter(pl.col("decision") == ALERT)
-    failure = ""
-    try:
-        matrix = events.matrix_at(alerts[_POSITION].cast(pl.Int64).to_numpy(), answer.features)
-        scores = alerts["score"].to_numpy()
-        unit = unit_of(answer.member.calibration)
-        reasons = explain(answer.member.scorer, matrix, scores, answer.features, unit)
-    except BROKEN as error:
-        reasons, failure = [[] for _ in range(alerts.height)], in_short(error)
-    lacking = sum(not each for each in reasons)
-    told = f"{lacking} of {len(reasons)} alerts have no reasons: " if lacking else ""
-    told += failure or ("their contributions do not add up to the score" if lacking else "")
-    return alerts.select(_POSITION).with_columns(pl.Series("reasons", reasons, DTYPE)), told
 
 
 def _without_power(decision: DecisionConfig, decided: pl.DataFrame, answer: Answer) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import polars as pl
 import pytest
@@ -219,25 +220,44 @@ def test_a_damaged_champion_leaves_the_night_to_a_lower_rung(shop: Shop) -> None
     assert scores.height == night.scored
 
 
-def test_a_champion_that_fails_night_after_night_rests_and_is_asked_again(shop: Shop) -> None:
+def _scoring(shop: Shop, **scoring: Any) -> None:
     config = yaml.safe_load(shop.file.read_text())
-    config["scoring"] = {"circuit": {"failures": 2, "rest": 1}}
-    shop.file.write_text(yaml.safe_dump(config, sort_keys=False))
+    shop.file.write_text(yaml.safe_dump({**config, "scoring": scoring}, sort_keys=False))
+
+
+def test_a_champion_that_is_late_night_after_night_rests_and_is_asked_again(shop: Shop) -> None:
+    dates, circuit = [NIGHT + dt.timedelta(days=i) for i in range(4)], {"failures": 2, "rest": 1}
     champion = read_aliases(shop.store, "retail").champion
-    weights = shop.store.path(champion.uri).with_name("model.safetensors")
-    intact = weights.read_bytes()
-    _damage_champion(shop)
-    told = [shop.run().degraded for _ in range(2)]
-    assert all("SHA-256" in each for each in told)
-    (found,) = [status.describe(load(str(shop.file)))["circuits"]]
-    assert [each["state"] for each in found.values()] == ["open"]
-    assert "failed 2 nights in a row" in shop.run().degraded
-    weights.write_bytes(intact)
-    assert shop.run().score_source == "champion"
+    _scoring(shop, timeout="0s", circuit=circuit)
+    told = [shop.run(day).degraded for day in (dates[0], dates[0], dates[0])]
+    (found,) = status.describe(load(str(shop.file)))["circuits"].values()
+    assert (found["state"], found["failures"]) == ("closed", 1)  # one night, run three times
+    told.append(shop.run(dates[1]).degraded)
+    assert all("scores within 0 s" in each for each in told)
+    (found,) = status.describe(load(str(shop.file)))["circuits"].values()
+    assert found["state"] == "open"
+    _scoring(shop, circuit=circuit)
+    assert "was late 2 times in a row" in shop.run(dates[2]).degraded
+    tables = shop.tables("reports/retail/scores")
+    assert shop.run(dates[3]).score_source == "champion"
+    assert shop.run(dates[2]).score_source == "fallback"  # it sees the nights before it alone
+    assert shop.tables("reports/retail/scores").items() >= tables.items()
     standing = status.describe(load(str(shop.file)))
     assert (standing["circuits"], standing["open_incidents"], standing["held"]) == ({}, [], [])
     assert standing["last_night"]["alerts"] == 10
     assert standing["models"] == {"champion": version_of(champion)}
+
+
+def test_a_champion_whose_file_is_mended_scores_the_next_night(shop: Shop) -> None:
+    _scoring(shop, circuit={"failures": 1, "rest": 9})
+    champion = read_aliases(shop.store, "retail").champion
+    weights = shop.store.path(champion.uri).with_name("model.safetensors")
+    intact = weights.read_bytes()
+    _damage_champion(shop)
+    assert "SHA-256" in shop.run().degraded
+    weights.write_bytes(intact)
+    assert shop.run(NEXT).score_source == "champion"
+    assert shop.run().score_source == "champion"
 
 
 def test_scores_unlike_all_trainings_are_taken_with_a_warning(shop: Shop) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score
 
-from tasks.monitor.realised import realised
+from tasks.monitor.realised import realised, settled_hits
 
 DAYS = [dt.date(2011, 3, 1), dt.date(2011, 3, 2)]
 
@@ -39,6 +39,22 @@ def test_only_events_whose_label_is_known_are_judged() -> None:
     assert (second.known, second.positives, second.alerts) == (1, 0, 0)
     assert (second.average_precision, second.precision, second.recall) == (None, None, None)
     assert (found.overall.known, found.overall.hits) == (4, 1)
+
+
+def test_an_empty_label_does_not_keep_a_night_from_being_counted() -> None:
+    rows = scores().with_columns(probability=pl.lit(0.5))
+    nights = realised(rows, labels({"a0": 1, "a2": 0, "b0": 0, "b1": 0})).nights
+    assert nights[0].status == "partial"  # of its alerts a0 and a1, nobody knows the second
+    delay = dt.timedelta(hours=30)
+    counted = [settled_hits(nights, DAYS[0] + dt.timedelta(days=i), delay) for i in range(5)]
+    assert counted == [(0, 0), (0, 0), (1, 0.5), (1, 1.5), (1, 1.5)]
+
+
+def test_of_verdicts_a_night_is_counted_once_each_alert_has_one() -> None:
+    rows = scores().with_columns(probability=pl.lit(0.5))
+    nights = realised(rows, labels({"a0": 1, "b0": 1, "b1": 0}), is_reviewed=True).nights
+    late = DAYS[0] + dt.timedelta(days=90)
+    assert settled_hits(nights, late, dt.timedelta(days=1)) == (1, 1.0)
 
 
 def test_xgboost_gets_as_many_alerts_on_the_same_events() -> None:

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.artifacts import Passed, Ref
-from tasks.core.errors import IntegrityError, ModelError, NoScoresError
+from tasks.core.errors import ModelTooSlowError, NoScoresError
 from tasks.models.aliases import Aliases
 from tasks.models.bundle import Member
 from tasks.models.evidence import Evidence
 from tasks.score import ladder
 from tasks.score.asking import Answer, within
-from tasks.score.circuit import Board, after_night, from_json, to_json
+from tasks.score.circuit import Board, after_night, reach
 from tasks.score.config import CircuitConfig, ScoringConfig
 from tasks.score.distance import by_chance, distance, too_far
 
@@ -33,7 +33,7 @@ def test_work_that_hangs_is_left_behind_and_told_to_stop() -> None:
         stopped.set()
         return 1
 
-    with pytest.raises(ModelError, match=r"within 0\.05 s"):
+    with pytest.raises(ModelTooSlowError, match=r"within 0\.05 s"):
         within(0.05, work, "models/p")
     assert stopped.wait(10)
 
@@ -72,6 +72,30 @@ def test_constant_scores_are_far_and_few_rows_never_are() -> None:
     assert too_far(reference[::10] + 0.5, reference, 0.6) == ""
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (MemoryError(), "failed"),
+        (OSError(5, "Input/output error"), "failed"),
+        (RuntimeError("shapes"), "failed"),
+        (ModelTooSlowError("scores within 1 s", found="none by then"), "late"),
+    ],
+)
+def test_whatever_breaks_the_champion_the_next_rung_scores(monkeypatch, error, kind) -> None:
+    whole = _asked({})
+
+    def ask(unscored: object, rung: ladder.Rung, seconds: float | None) -> Answer:
+        if rung.source == "champion":
+            raise error
+        return whole(unscored, rung, seconds)
+
+    monkeypatch.setattr(ladder, "ask", ask)
+    places = list(ladder.rungs(Aliases(CHAMPION, PREVIOUS, ())))
+    answer, (passed,) = ladder.climb(None, places, ScoringConfig())
+    assert (answer.source, passed.kind) == ("previous", kind)
+    assert passed.why
+
+
 def _asked(shifts: dict[str, float]):
     """Rungs whose scores are those of their test part, moved."""
     reference = np.linspace(-4, 4, 500, dtype=np.float32)
@@ -107,10 +131,10 @@ MODEL = "a" * 12 + "/model"
 
 def _night(board: Board, works: bool) -> tuple[Board, bool]:
     """The board after a night in which the champion works or not, and whether it was asked."""
-    open_ = MODEL in board and board[MODEL].state(CONFIG) == "open"
+    open_ = _is_open(board)
     if works and not open_:
         return after_night(board, (), MODEL), True
-    kind = "rests" if open_ else "failed"
+    kind = "rests" if open_ else "late"
     passed = Passed("champion", "a" * 12, "model", kind, "timed out")
     return after_night(board, [passed], "b" * 12 + "/model"), not open_
 
@@ -134,14 +158,31 @@ def test_a_model_is_asked_again_after_every_rest_whatever_happened(nights) -> No
         waiting = 0 if asked else waiting + 1
         assert waiting <= CONFIG.rest
         assert not (asked and works and board)
-        assert from_json(to_json(board), "") == board
 
 
-def test_the_fallback_has_no_circuit() -> None:
-    passed = Passed("fallback", "a" * 12, "fallback", "failed", "no such file")
+@pytest.mark.parametrize("kind", ["failed", "far"])
+def test_what_follows_from_the_night_and_the_model_opens_no_circuit(kind) -> None:
+    passed = Passed("champion", "a" * 12, "model", kind, "no such file")
     assert after_night({}, [passed], "b" * 12 + "/fallback") == {}
 
 
-def test_damaged_circuits_are_told() -> None:
-    with pytest.raises(IntegrityError):
-        from_json(b'{"a/model": {"failures": "x"}}', "circuits/p/circuits.json")
+@given(st.lists(st.booleans(), max_size=40))
+def test_as_many_nights_as_are_looked_at_say_as_much_as_all(nights) -> None:
+    board, told = {}, []
+    for works in nights:
+        before = board
+        board, asked = _night(board, works)
+        works_now = works and asked
+        told.append((() if works_now else _kind(asked), MODEL if works_now else "other/model"))
+        seen = {}
+        for passed, scored in told[:-1][-reach(CONFIG) :]:
+            seen = after_night(seen, passed, scored)
+        assert _is_open(seen) == _is_open(before)
+
+
+def _kind(asked: bool) -> list[Passed]:
+    return [Passed("champion", "a" * 12, "model", "late" if asked else "rests", "timed out")]
+
+
+def _is_open(board: Board) -> bool:
+    return MODEL in board and board[MODEL].state(CONFIG) == "open"

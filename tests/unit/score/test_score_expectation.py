@@ -5,8 +5,13 @@ import pytest
 
 from tasks.models.calibration import Calibration
 from tasks.models.evidence import Evidence
-from tasks.score.config import BudgetDecision, CostDecision, FalseDiscoveryDecision
-from tasks.score.expectation import expect
+from tasks.score.config import (
+    BudgetDecision,
+    CostDecision,
+    FalseDiscoveryDecision,
+    TriageDecision,
+)
+from tasks.score.expectation import expect, left_out
 
 LOGISTIC = Calibration("platt", np.empty(0), np.array([1.0, 0.0]), np.linspace(-6, 1, 500))
 
@@ -68,3 +73,11 @@ def test_what_is_not_defined_is_left_out() -> None:
     assert (
         expect(FalseDiscoveryDecision(), Evidence(*[np.empty(0, np.float32)] * 3), LOGISTIC) == ()
     )
+
+
+def test_what_a_triage_adds_for_novelty_is_said_to_be_left_out() -> None:
+    evidence = rows(days=10, a_day=200, seed=1)
+    unusual, usual = (TriageDecision(per_day=20, novelty=bonus) for bonus in (0.5, 0.0))
+    assert by_name(unusual, evidence) == by_name(usual, evidence)
+    assert left_out(unusual) == "what it adds for novelty"
+    assert left_out(usual) == left_out(BudgetDecision(per_day=20)) == ""
