@@ -31,10 +31,10 @@ def fact(scored: Scored) -> dict[str, Any]:
 def board(pipeline: Pipeline, day: dt.date) -> Board:
     """The models that were late in their latest night before a date."""
     found: Board = {}
+    rungs = TypeAdapter(list[Passed])
     for record in reversed([*_nights(pipeline, day)]):
         asked = record.facts[FACT]
-        passed = TypeAdapter(list[Passed]).validate_python(asked["passed"])
-        found = after_night(found, passed, asked["scored"])
+        found = after_night(found, rungs.validate_python(asked["passed"]), asked["scored"])
     return found
 
 

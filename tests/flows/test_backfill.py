@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from flows import afterwards, publishing
 from flows.backfill import BackfillOptions, backfill
 from flows.demo.services import demo_services
 from flows.lineage import trace
 from flows.monitoring import monitor
+from flows.pipeline import Pipeline, load
 from flows.training import train
 from tasks.core.errors import ConfigError, DataError, SourceMissingError
 from tasks.models.aliases import read_aliases
@@ -23,7 +26,14 @@ LATER = NIGHT + dt.timedelta(days=1)
 KNOWN = dt.date(2010, 2, 25)
 
 
-def test_a_backfill_goes_on_where_it_was(shop: Shop) -> None:
+def test_a_backfill_goes_on_where_it_was(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    indexed: list[bool] = []
+
+    def refresh(pipeline: Pipeline) -> None:
+        night = f"reports/retail/report/batch_date={NIGHT}/report.html"
+        indexed.append((shop.store.root / night).is_file())
+
+    monkeypatch.setattr(afterwards, "refresh_index", refresh)
     with demo_services(str(shop.file)):
         shop.run(LATER)
         published = shop.tables("scores")
@@ -31,6 +41,25 @@ def test_a_backfill_goes_on_where_it_was(shop: Shop) -> None:
     assert [night.batch_date for night in done.nights] == [str(NIGHT)]
     assert done.skipped == (LATER,)
     assert published.items() <= shop.tables("scores").items()
+    # After the first night, after the night that was due, and once more at the end.
+    assert (indexed, done.warnings) == ([False, True, True], ())
+
+
+def test_a_night_published_while_the_page_over_all_nights_waits_is_on_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run(NIGHT)
+    whole = publishing.open_run
+
+    def after_another_night(*args: Any) -> Any:
+        monkeypatch.setattr(publishing, "open_run", whole)
+        shop.run(LATER)
+        return whole(*args)
+
+    monkeypatch.setattr(publishing, "open_run", after_another_night)
+    publishing.refresh_index(load(str(shop.file)))
+    page = (shop.store.root / "reports/retail/index.html").read_text()
+    assert f"batch_date={LATER}" in page
 
 
 def test_a_forced_backfill_runs_every_open_date_and_changes_nothing(shop: Shop) -> None:

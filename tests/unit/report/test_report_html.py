@@ -71,6 +71,15 @@ def test_a_degraded_night_says_so_before_its_figures(store) -> None:
     assert page.index("champion 9a: it gave NaN") < page.index("Key figures")
 
 
+def test_what_is_expected_of_a_rule_says_what_of_it_is_left_out(store) -> None:
+    assert "Expected of this rule: precision 31.0%" in publish_page(store)
+    with nights.open_night(store) as run:
+        night = nights.night(run)
+        scored = replace(night.scored, not_expected="what it adds for novelty")
+        page = run.read_bytes(task.publish(run, replace(night, scored=scored))).decode()
+    assert "Expected of this rule without what it adds for novelty: precision 31.0%" in page
+
+
 @pytest.mark.parametrize("kind", ["night", "training", "incident"])
 def test_a_page_loads_nothing_and_names_everything_once(store, kind) -> None:
     with nights.open_night(store) as run:
