@@ -41,12 +41,13 @@ from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Preparation
 from tasks.models.aliases import BATCH, read_aliases
 from tasks.models.base import Conditions, Rows
-from tasks.models.bundle import Facts, FittedModel, Member, open_bundle, save, version_of
+from tasks.models.bundle import Facts, FittedModel, Member, Role, open_bundle, save, version_of
 from tasks.models.config import ModelConfig, TabMConfig, XGBoostConfig
 from tasks.models.network import NetworkScorer
 from tasks.models.onnx import to_onnx
 from tasks.models.records import Trained, TrainingReference
 from tasks.models.zoo import MODELS
+from tasks.score.asking import Unscored
 from tasks.score.config import BudgetDecision
 from tasks.score.ladder import first_footing
 from tasks.score.task import score
@@ -118,10 +119,10 @@ def run_stage(store: Store, threads: int) -> int:
     features: Ref[Features] = record.files[0]
     footing = first_footing(store, read_aliases(store, "p"))
     with open_run(store, "p", f"{NIGHT}-scores", "score") as run:
-        return score(run, BudgetDecision(per_day=100), features, footing).table.rows
+        return score(Unscored(run, features), BudgetDecision(per_day=100), footing).table.rows
 
 
-def of_memory(role: str) -> Callable[[Store, int], int]:
+def of_memory(role: Role) -> Callable[[Store, int], int]:
     def run(store: Store, threads: int) -> int:
         scorer = open_bundle(store, read_aliases(store, "p").champion).read(role).scorer
         table = matrix(IN_MEMORY, 9)
