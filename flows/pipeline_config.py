@@ -26,7 +26,14 @@ from tasks.labels.config import (
     NoLabel,
     OwnColumn,
 )
-from tasks.models.config import ModelConfig, RanksConfig, TabMConfig, needs_labels, tells_classes
+from tasks.models.config import (
+    ModelConfig,
+    RanksConfig,
+    TabMConfig,
+    begins_warm,
+    needs_labels,
+    tells_classes,
+)
 from tasks.monitor.config import MonitoringConfig
 from tasks.prepare.config import PrepareConfig
 from tasks.report.config import ReportConfig
@@ -238,6 +245,14 @@ class PipelineConfig(Config):
         found = [key for key, value in asked.items() if value is not None]
         if isinstance(self.label, NoLabel) and found:
             raise ValueError(f"{' and '.join(found)} measure models, which needs a label")
+        return self
+
+    @model_validator(mode="after")
+    def _warm_starts_have_weights(self) -> Self:
+        if self.training.warm_start and not self.tuning and not begins_warm(self.model):
+            raise ValueError(
+                f"training.warm_start: a model of kind {self.model.kind} begins from no other"
+            )
         return self
 
     @model_validator(mode="after")

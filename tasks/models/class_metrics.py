@@ -1,11 +1,11 @@
-"""Measures of several classes: macro means, each class against the rest, the confusion matrix."""
+"""Measures of several classes: macro means, recalls, the confusion matrix."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from tasks.models.metrics import Array, average_precision, rank_rows, roc_auc
+from tasks.models.metrics import Array
 
 Indices = npt.NDArray[np.int64]
 
@@ -37,42 +37,6 @@ def called_metrics(matrix: Array) -> dict[str, float]:
         "macro_recall": _mean(recall),
         "macro_f1": _mean(2 * hits[there] / (rows[there] + called[there])),
     }
-
-
-def class_metrics(
-    labels: Indices, chances: Array, weights: Array | None = None
-) -> dict[str, float]:
-    """Measures of the likeliest class, and of the chances of all.
-
-    Args:
-        labels: (n_rows,), indices of classes.
-        chances: (n_rows, n_classes), each row adding up to 1.
-        weights: (n_rows,) or None.
-
-    Returns:
-        Accuracy, balanced accuracy (the mean recall), macro precision, recall and F1, log-loss, and
-        macro ROC AUC and average precision of each class against the rest. Classes without rows
-        are left out of means; NaN where none is left.
-    """
-    matrix = confusion_matrix(labels, chances.argmax(axis=1), chances.shape[1], weights)
-    own = np.clip(chances[np.arange(len(labels)), labels], 1e-15, 1.0)
-    found = called_metrics(matrix)
-    found["log_loss"] = (
-        float(np.average(-np.log(own), weights=weights)) if len(own) else float("nan")
-    )
-    there = np.flatnonzero(matrix.sum(axis=1) > 0)
-    rankings = [rank_rows(labels == each, chances[:, each]) for each in there]
-    for name, measure in (("roc_auc", roc_auc), ("average_precision", average_precision)):
-        values = np.array([measure(ranking, weights) for ranking in rankings])
-        found[f"macro_{name}"] = _mean(values[~np.isnan(values)])
-    return found
-
-
-def class_recalls(labels: Indices, called: Indices, classes: int) -> Array:
-    """The share of each class's rows that were called so (n_classes,); NaN without rows."""
-    matrix = confusion_matrix(labels, called, classes)
-    rows = matrix.sum(axis=1)
-    return np.where(rows > 0, matrix.diagonal() / np.maximum(rows, 1), np.nan)
 
 
 def _mean(values: Array) -> float:

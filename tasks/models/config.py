@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.core.config import Config
 from tasks.models.anomaly_config import IsolationConfig, NeighboursConfig
@@ -20,6 +20,7 @@ from tasks.models.sequence_config import RecurrentConfig, SequenceCnnConfig
 from tasks.models.series_config import ForecasterConfig, SequenceAutoencoderConfig
 from tasks.models.svdd_config import DiffusionConfig
 from tasks.models.tabm_config import TabMConfig
+from tasks.models.training_config import NetworkTraining
 from tasks.models.transformer_config import TransformerConfig
 from tasks.models.tree_config import TreeConfig
 
@@ -52,6 +53,17 @@ class RanksConfig(Config):
         description="The models. A supervised one among them needs labels",
     )
 
+    @field_validator("members")
+    @classmethod
+    def _one_process_each(cls, members: tuple[MemberConfig, ...]) -> tuple[MemberConfig, ...]:
+        for member in members:
+            if getattr(member, "devices", 1) > 1:
+                raise ValueError(
+                    f"{member.kind}: a member of `ranks` is trained in one process; devices must "
+                    "be 1"
+                )
+        return members
+
     @property
     def threads(self) -> int:
         """The most threads that a member takes."""
@@ -66,6 +78,13 @@ _READERS = (
     ForecasterConfig,
 )
 ModelConfig = Annotated[MemberConfig | RanksConfig, Field(discriminator="kind")]
+
+
+def begins_warm(config: ModelConfig) -> bool:
+    """Whether a model can begin from an earlier one; one of the user's own is trusted."""
+    if isinstance(config, RanksConfig):
+        return any(begins_warm(member) for member in config.members)
+    return isinstance(config, NetworkTraining | LinearConfig | OwnConfig)
 
 
 def needs_labels(config: ModelConfig) -> bool:

@@ -20,7 +20,7 @@ from tasks.models.devices import choose_device, own_randomness
 from tasks.models.normals import TRIM_UNLABELLED, usual_rows
 from tasks.models.standard import Standard
 from tasks.models.stored import FACTS, from_files, holding
-from tasks.models.training import Objective, train_network
+from tasks.models.training import Objective, begin_from, train_network
 
 _SAMPLE_ROWS = 4096  # rows that decide when to stop, and that tell what is needed besides weights
 _CPU = torch.device("cpu")
@@ -52,6 +52,7 @@ def _fit(
     with own_randomness(conditions.seed, _CPU):
         detector = build(config, Standard.learn(table), fit.names)
         detector.begin(*_sample(detector, table))
+    begin_from(detector, conditions.start)
     trim = config.trim if config.trim is not None else 0.0 if normal else TRIM_UNLABELLED
     lesson = _Lesson.of(detector, table, _held(table, stop, config), trim, config)
     steps = _Steps.of(config, len(table))

@@ -27,4 +27,7 @@ class ImageCnnConfig(SupervisedTraining):
     schedule: Literal["coslog4", "cosine", "one_cycle", "plateau", "constant"] = Field(
         "one_cycle", description="How the learning rate rises and falls; as of every network"
     )
+    devices: Literal[1] = Field(
+        1, description="One: each of several would normalise by the images of its own share"
+    )
     weight_decay: float = Field(1e-2, ge=0, description="Decoupled decay of the weights")

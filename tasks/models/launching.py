@@ -7,11 +7,13 @@ import multiprocessing
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import torch
 from torch import distributed
 
+from tasks.core.errors import ModelError
 from tasks.models.base import Conditions, Fitted, History, Rows
 from tasks.models.config import ModelConfig
 from tasks.models.devices import choose_device
@@ -27,8 +29,21 @@ def fit_model(config: ModelConfig, fit: Rows, stop: Rows, conditions: Conditions
     any (NCCL), else on this one (Gloo).
 
     Raises:
-        ModelError: as the model's family does.
+        ModelError: as the model's family does, or there was not the memory for it, or a process of
+            several was killed.
     """
+    try:
+        return _fit(config, fit, stop, conditions)
+    except (torch.OutOfMemoryError, MemoryError, BrokenProcessPool) as error:
+        raise ModelError(
+            "the memory for a training, and processes that live until its end",
+            found=f"{type(error).__name__}: {str(error)[:200]}",
+            where=f"model.kind {config.kind}",
+            do="Take smaller model.batch_rows, a smaller model, fewer devices or a shorter window.",
+        ) from error
+
+
+def _fit(config: ModelConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
     devices: int = getattr(config, "devices", 1)
     if devices == 1:
         return MODELS[config.kind].fit(config, fit, stop, conditions)

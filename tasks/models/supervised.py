@@ -18,7 +18,7 @@ from tasks.models.losses import Criterion, mixed_loss
 from tasks.models.network import Body, Network, NetworkScorer, build
 from tasks.models.sampling import balanced_draw
 from tasks.models.stopping import STOP_NAMES, stop_metric
-from tasks.models.training import Objective, train_network
+from tasks.models.training import Objective, begin_from, train_network
 
 Bins = Callable[[Inputs, Any], int]
 
@@ -42,17 +42,19 @@ def fit_network(
         config: the family's settings.
         fit: rows to learn from.
         stop: rows that decide which epoch is kept, of a binary target with at least one positive.
-        conditions: the seed of the initial weights and of the order of the rows.
+        conditions: the seed of the initial weights and of the order of the rows; weights to begin
+            with.
 
     Raises:
-        ModelError: the loss was not finite before any epoch was good, or the body reads sequences
-            or images and there are none.
+        ModelError: the loss was not finite before any epoch was good, the body reads sequences or
+            images and there are none, or the weights to begin with are not of such a network.
     """
     device, inputs = choose_device(config.device), Inputs.of(fit)
     with limited_threads(config.threads):
         network = build(body, inputs, config, bins(inputs, config), conditions.seed)
         network.encoding = Encoding.learn(fit.table, network.encoding.bins, inputs.groups())
-        labels = _learnable(network, fit).to(device)
+        begin_from(network, conditions.start)
+        labels = _learnable(network, fit).to(device)  # after: the unit of its values is of now
         network = network.to(device)
         table = torch.from_numpy(np.require(fit.table, np.float32, ["C", "W"])).to(device)
         criterion = Criterion(config, fit.target, labels)

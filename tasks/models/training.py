@@ -75,11 +75,10 @@ def train_network(
         objective: what it is trained for.
         config: how.
         conditions: the seed of the order of the rows and of whatever is drawn; where the state is
-            kept; weights to begin with.
+            kept. The module has begun from its weights already (`begin_from`).
 
     Raises:
-        ModelError: the loss or the stop metric was not finite before any epoch was good, or the
-            weights to begin with are not of this network.
+        ModelError: the loss or the stop metric was not finite before any epoch was good.
     """
     device = choose_device(config.device)
     seed = conditions.seed + 2 + _RANKS_APART * Shard(device).rank
@@ -100,8 +99,6 @@ class _Training:
         self.checkpoint, self.watch = conditions.checkpoint, conditions.watch
         self.order = torch.Generator().manual_seed(conditions.seed + 1)
         self.order_state = self.order.get_state()  # as it was when the epoch began
-        if conditions.start is not None:
-            _begin_from(module, conditions.start)
         self.descent = Descent(module, config)
         self.half = computes_in_half(config.precision, device)
         self.shard = Shard(device)
@@ -246,12 +243,16 @@ class _Training:
         return False
 
 
-def _begin_from(module: nn.Module, files: Mapping[str, bytes]) -> None:
-    """Give a network the weights of an earlier one.
+def begin_from(module: nn.Module, files: Mapping[str, bytes] | None) -> None:
+    """Give a network the weights of an earlier one, and what it learned beside them.
+
+    What is learned of the new rows before training is learned after this.
 
     Raises:
         ModelError: the files do not hold weights of this network.
     """
+    if files is None:
+        return
     try:
         module.load_state_dict(safetensors.torch.load(files[WEIGHTS]))
     except (safetensors.SafetensorError, KeyError, RuntimeError) as error:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.optimize import isotonic_regression, minimize, minimize_scalar
-from scipy.special import expit, log_softmax, xlogy
+from scipy.special import expit, xlogy
 
 from tasks.models.base import Rows as LabelledRows
 from tasks.models.base import Scorer, Vector
@@ -125,16 +125,5 @@ def fit_temperature(scores: Vector, labels: Vector) -> float:
 
     def loss(log_temperature: float) -> float:
         return log_loss(labels, expit(scores / np.exp(log_temperature)))
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-7, 7), method="bounded").x))
-
-
-def fit_class_temperature(logs: Vector, labels: Vector) -> float:
-    """The same for log-probabilities of classes (n_rows, n_classes) and their indices (n_rows,)."""
-    own = labels.astype(np.int64)[:, None]
-
-    def loss(log_temperature: float) -> float:
-        cooled = log_softmax(logs / np.exp(log_temperature), axis=1)
-        return -float(np.take_along_axis(cooled, own, axis=1).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-7, 7), method="bounded").x))

@@ -38,6 +38,7 @@ from tasks.models.metrics import average_precision, rank_rows, roc_auc
 from tasks.models.zoo import MODELS
 from tasks.select.config import SelectionConfig
 from tasks.select.select import select
+from tasks.train.cards import card_precision
 
 OURS = FeaturesConfig.model_validate(
     [
@@ -176,25 +177,6 @@ def fold(table: pl.DataFrame, first: dt.date, names: tuple[str, ...], choose: bo
     return Fold(train, pl.concat(tests), selected(train, names) if choose else names)
 
 
-def card_precision(test: pl.DataFrame, scores: np.ndarray) -> float:
-    """Share of compromised cards among the 100 most suspicious of a day, each reported once."""
-    marked = test.with_columns(pl.Series("score", scores), day=pl.col("TX_DATETIME").dt.date())
-    reported: set[int] = set()
-    shares = []
-    for day in marked["day"].unique().sort():
-        cards = (
-            marked.filter(pl.col("day") == day, ~pl.col("CUSTOMER_ID").is_in(sorted(reported)))
-            .group_by("CUSTOMER_ID")
-            .agg(pl.col("score").max(), pl.col("TX_FRAUD").max())
-            .sort("score", "CUSTOMER_ID", descending=[True, False])
-            .head(CARDS_A_DAY)
-        )
-        found = cards.filter(pl.col("TX_FRAUD") == 1)["CUSTOMER_ID"]
-        shares.append(len(found) / CARDS_A_DAY)
-        reported |= set(found)
-    return float(np.mean(shares))
-
-
 def selected(train: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
     """The features that beat chance on a fold's training days, with the shipped defaults."""
     times = train["TX_DATETIME"].cast(pl.Datetime("us")).cast(pl.Int64).to_numpy()
@@ -222,8 +204,9 @@ def measure(config: ModelConfig, fold: Fold, seed: int) -> Figures:
     scorer = MODELS[config.kind].fit(config, fit, stop, Conditions(seed)).scorer
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     scores = scorer.score(_matrix(test, fold.features))
-    ranking = rank_rows(test["TX_FRAUD"].to_numpy(), scores)
-    cards = card_precision(test, scores)
+    labels, days = test["TX_FRAUD"].to_numpy(), test["TX_DATETIME"].dt.date().to_numpy()
+    ranking = rank_rows(labels, scores)
+    cards = float(card_precision(scores, labels, days, test["CUSTOMER_ID"], CARDS_A_DAY).mean())
     return Figures(roc_auc(ranking), average_precision(ranking), cards, cpu, wall)
 
 

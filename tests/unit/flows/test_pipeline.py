@@ -12,6 +12,9 @@ from flows.yaml_file import read_yaml
 from tasks.core.errors import ConfigError
 
 
+MEMBERS = [{"kind": "pca"}, {"kind": "mlp"}]
+
+
 def _pipeline(tmp_path: Path, change: dict[str, Any]) -> Path:
     content = dict(read_yaml(SHIPPED / "retail.yaml").content)
     for key, value in change.items():
@@ -51,6 +54,15 @@ def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, told: s
         load(str(_pipeline(tmp_path, {key: value})))
     assert told in str(caught.value)
     assert "retail.yaml:" in caught.value.where
+
+
+def test_a_warm_start_is_refused_where_a_model_begins_from_no_other(tmp_path: Path) -> None:
+    changed = {"model": {"kind": "xgboost"}, "training.warm_start": True}
+    with pytest.raises(ConfigError, match="a model of kind xgboost begins from no other"):
+        load(str(_pipeline(tmp_path, changed)))
+    assert load(
+        str(_pipeline(tmp_path, changed | {"model": {"kind": "ranks", "members": MEMBERS}}))
+    )
 
 
 @pytest.mark.parametrize("kind", ["isolation", "autoencoder", "ranks"])

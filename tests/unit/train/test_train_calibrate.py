@@ -14,7 +14,6 @@ from tasks.train.calibrate import (
     CalibrationChoice,
     best_method,
     calibrate,
-    fit_class_temperature,
     fit_isotonic,
     fit_platt,
     fit_temperature,
@@ -61,8 +60,6 @@ def test_the_logistic_curve_is_near_that_of_scikit_learn() -> None:
 def test_a_temperature_is_found_again() -> None:
     scores, labels = drawn(20_000, 0, rate=0.0)
     assert fit_temperature(scores, labels) == pytest.approx(1 / 3, rel=0.05)
-    logs = np.log(np.stack([1 - expit(scores), expit(scores)], axis=1))
-    assert fit_class_temperature(logs, labels) == pytest.approx(1 / 3, rel=0.05)
 
 
 def test_what_suits_the_scores_is_chosen() -> None:
