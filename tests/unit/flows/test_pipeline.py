@@ -11,7 +11,6 @@ from flows.pipeline import SHIPPED, environment, find, load
 from flows.yaml_file import read_yaml
 from tasks.core.errors import ConfigError
 
-
 MEMBERS = [{"kind": "pca"}, {"kind": "mlp"}]
 
 
