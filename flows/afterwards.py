@@ -15,7 +15,7 @@ from flows.changes import keep_changes
 from flows.clock import attempt_name
 from flows.pipeline import Pipeline
 from flows.publishing import refresh_index
-from flows.watching import tell_drift
+from flows.watching import tell_drift, tell_drifts
 from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import LamplighterError
 from tasks.core.store import table_uri
@@ -30,12 +30,17 @@ Step = tuple[str, Callable[[], object]]
 def follow_night(pipeline: Pipeline, day: dt.date, page: str) -> tuple[str, ...]:
     """Do what follows a published night.
 
+    Args:
+        pipeline: the pipeline.
+        day: the night.
+        page: of the night, for those who are told of its drift; empty where nobody is.
+
     Returns:
         What could not be done, one sentence each.
     """
     steps: tuple[Step, ...] = (
         ("The night was not compared with the one before", partial(keep_changes, pipeline, [day])),
-        ("Nobody was told of drift", partial(tell_drift, pipeline, day, page)),
+        *([("Nobody was told of drift", partial(tell_drift, pipeline, day, page))] if page else []),
         ("What has aged was not taken away", partial(pruning.after_night, pipeline)),
         _delta(pipeline),
     )
@@ -49,6 +54,7 @@ def follow_backfill(pipeline: Pipeline, days: Sequence[dt.date]) -> tuple[str, .
     """Do what follows a range of nights; what could not be done, one sentence each."""
     steps: tuple[Step, ...] = (
         ("Nights were not compared with those before", partial(keep_changes, pipeline, days)),
+        ("Nobody was told of drift", partial(tell_drifts, pipeline, days)),
         _index(pipeline),
     )
     return tuple(_try(steps))

@@ -110,7 +110,7 @@ def _nights(
     loaded: Pipeline, pipeline: str, due: Sequence[dt.date], options: BackfillOptions
 ) -> Iterator[Night]:
     """The nights as they are done; the first that fails ends it, and those that are done stay."""
-    asked = NightOptions(as_of=options.as_of, compute=options.compute)
+    asked = NightOptions(as_of=options.as_of, quiet=True, compute=options.compute)
     if options.parallel == 1 or len(due) < 2:
         # Tasks rather than subflows: each subflow would cost a second of heartbeat at its end.
         yield from (nightly.fn(pipeline, day, asked) for day in due)

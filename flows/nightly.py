@@ -71,7 +71,7 @@ def nightly(
                 publish_stopped(run, loaded, error, costs)
             tell_stopped(loaded, day, error)
             raise
-    beside = afterwards.follow_night(loaded, day, night.report)
+    beside = afterwards.follow_night(loaded, day, "" if options.quiet else night.report)
     stale = arrivals.stale_nights(loaded, arrivals.all_kept(loaded))
     return replace(night, stale=tuple(stale), warnings=(*night.warnings, *beside))
 

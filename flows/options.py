@@ -32,6 +32,8 @@ class NightOptions(Config):
         False, description="Score with the champion that the date had, in place of today's"
     )
 
+    quiet: bool = Field(False, description="Tell nobody of the night's drift")
+
     compute: ComputeConfig | None = COMPUTE
 
     def applied(self, pipeline: Pipeline) -> Pipeline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from flows.notices import Notice, failures, notify
 from flows.pipeline import Pipeline
@@ -43,6 +44,23 @@ def tell_stopped(pipeline: Pipeline, day: dt.date, error: Exception) -> None:
     # What nobody foresaw may have anything in its message: only its kind is told.
     title = f"{pipeline.name}, {day}: failed"
     notify(pipeline, day, [Notice("failed", title, f"an unforeseen {type(error).__name__}")])
+
+
+def tell_drifts(pipeline: Pipeline, days: Sequence[dt.date]) -> tuple[str, ...]:
+    """Tell once of all the nights of a backfill that drifted strongly.
+
+    Returns:
+        Who could not be told, one sentence each.
+    """
+    records = (last_commit(pipeline.store, pipeline.name, str(day)) for day in days)
+    found = (drifted(pipeline, record) for record in records if record)
+    far = [each for each in found if each and each.is_grave(drift_rule(pipeline))]
+    if not far:
+        return ()
+    title = f"{pipeline.name}, {days[0]} to {days[-1]}: {len(far)} of {len(days)} nights drifted"
+    told = "\n".join(f"{each.batch_date}: {each}" for each in far)
+    page = f"reports/{pipeline.name}/index.html"
+    return failures(notify(pipeline, days[-1], [Notice("drift", title, told, page)]))
 
 
 def tell_drift(pipeline: Pipeline, day: dt.date, page: str) -> tuple[str, ...]:

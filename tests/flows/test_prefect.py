@@ -94,7 +94,7 @@ def test_no_secret_and_no_frame_is_a_parameter(server: str, shop: Shop) -> None:
     assert run.parameters == {
         "pipeline": str(shop.file),
         "date": str(NIGHT),
-        "options": {"alerts": None, "as_of": False},
+        "options": {"alerts": None, "as_of": False, "quiet": False, "compute": None},
     }
 
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from flows.backfill import backfill
 from flows.cli import cli
 from flows.demo.services import demo_services
 from flows.monitoring import monitor
@@ -163,6 +164,26 @@ def test_an_incident_is_told_with_its_reason_and_a_link(shop: Shop, caplog) -> N
     assert [(each["to"], each["failure"]) for each in _deliveries(shop)] == [("OPS", "")]
     assert SECRET not in caplog.text
     assert SECRET.encode() not in _written(shop)
+
+
+def test_a_backfill_tells_once_of_all_its_nights_that_drifted(shop: Shop) -> None:
+    _watch(shop, notify=[{"to": "${OPS}", "on": ["drift"]}])
+    header, *lines = shop.drop(NIGHT).read_text().splitlines()
+    at = header.split(",").index("UnitPrice")
+    rows = [line.split(",") for line in lines]
+    dear = [",".join([*row[:at], row[at].replace(".", "0."), *row[at + 1 :]]) for row in rows]
+    shop.drop(NIGHT).write_text("\n".join([header, *dear]) + "\n")
+    later = NIGHT + dt.timedelta(days=1)
+    with (
+        _webhook() as (address, told),
+        environment({"OPS": address}),
+        demo_services(str(shop.file)),
+    ):
+        backfill.fn(str(shop.file), NIGHT, later)
+    (notice,) = told
+    assert notice["title"].startswith(f"retail, {NIGHT} to {later}: ")
+    assert str(NIGHT) in notice["message"]
+    assert "index.html" in notice["message"]
 
 
 @pytest.mark.parametrize("status", [500, 302])

@@ -173,7 +173,7 @@ def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: 
         assert client.read_flow_run(run.id).parameters == {
             "pipeline": str(service.shop.file),
             "date": str(NIGHT),
-            "options": {"alerts": 7, "as_of": False},
+            "options": {"alerts": 7, "as_of": False, "quiet": False},
         }
         page.open(f"{address}/runs/flow-run/{run.id}", height=1100)
         eventually("its page", lambda: "Task Runs" in page.text())
