@@ -97,7 +97,10 @@ def _wait_for_server(url: str, children: list[Child]) -> None:
                 f"a Prefect server at {url}",
                 found=f"it ended with {ended.ended}" if ended else "no answer",
                 where=str(ended.log) if ended else url,
-                do="Read the end of its log; choose another --port if this one is taken.",
+                do="Read the end of its log; choose another --port if this one is taken."
+                if children
+                else "Start that server; or, to have one of this folder's own: "
+                "unset PREFECT_API_URL",
             )
         time.sleep(0.2)
 

@@ -76,6 +76,54 @@ def test_no_port_is_open_beyond_the_machine() -> None:
     assert ports == ["127.0.0.1:4200:4200"]
 
 
+def _image_says() -> dict[str, str]:
+    """The variables of the image."""
+    text = (INFRA / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
+    return dict(word.split("=", 1) for line in lines for word in line.split())
+
+
+_PAGE = "PREFECT_SERVER_UI_STATIC_DIRECTORY"
+
+
+def test_the_servers_page_lies_where_the_containers_may_write() -> None:
+    image = _image_says()[_PAGE]
+    server = yaml.safe_load((INFRA / "compose.yaml").read_text())["services"]["server"]
+    assert str(Path(server["environment"].get(_PAGE, image)).parent) in server["tmpfs"]
+    for pod in _pods():
+        for container in pod["containers"]:
+            told = {each["name"]: each.get("value") for each in container["env"]}
+            mounts = [each["mountPath"] for each in container["volumeMounts"]]
+            assert str(Path(told.get(_PAGE, image)).parent) in mounts
+
+
+_ASK_FOR_THE_PAGE = """
+from fastapi.testclient import TestClient
+from prefect.server.api.server import create_ui_app
+page = TestClient(create_ui_app(ephemeral=False))
+print(page.get("/").status_code, page.get("/").headers["content-type"])
+"""
+
+
+def test_the_server_gives_its_page_from_the_folder_the_image_names(tmp_path: Path) -> None:
+    folder = tmp_path / "none yet" / "ui"
+    told = {name: value for name, value in _image_says().items() if name.startswith("PREFECT_")}
+    done = subprocess.run(
+        [sys.executable, "-c", _ASK_FOR_THE_PAGE],
+        env={
+            "PATH": os.environ["PATH"],
+            "PREFECT_HOME": str(tmp_path),
+            **told,
+            _PAGE: str(folder),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "200 text/html; charset=utf-8\n"
+    assert (folder / "v1" / "index.html").is_file()
+
+
 _VULNERABLE = {"name": "left", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
 
 
