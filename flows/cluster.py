@@ -35,9 +35,11 @@ R = TypeVar("R")
 _ANSWER_SECONDS = 30.0
 _LOOK_SECONDS = 5.0
 _NO_WORKERS_SECONDS = 120.0
-_NO_PAGES: Mapping[str, list[str]] = {
+_SETTINGS: Mapping[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
+    # Dask's default has memory given back after every step of a training, which then costs twice.
+    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1},
 }
 
 
@@ -190,7 +192,7 @@ def connected(asked: DaskCompute, run: Run, folder: Path) -> Iterator[Cluster]:
         ) from error
     make_folder(run.staging)
     fit = Fit(run.staging.absolute(), code_digest(), versions())
-    with dask.config.set(_NO_PAGES), _warnings_only(), ExitStack() as opened:
+    with dask.config.set(_SETTINGS), _warnings_only(), ExitStack() as opened:
         try:
             client = opened.enter_context(_client(distributed, asked, folder, opened))
         except (OSError, TimeoutError) as error:
