@@ -14,6 +14,7 @@ from tasks.core.forgetting import FORGOTTEN
 from tasks.core.store import table_uri
 from tasks.models.aliases import BATCH, Aliases
 from tasks.models.bundle import Bundle, Facts, open_bundle, version_of
+from tasks.models.privacy import Spent
 from tasks.models.records import PartCount
 
 _RANKING = (
@@ -27,6 +28,15 @@ _RANKING = (
     "mae",
     "r2",
     "interval_coverage",
+)
+
+_NOT_COVERED = (
+    "other rows of the same person: who has n of them is known n times as well;",
+    "features, preparation, selection, and the quantiles by which the network reads a feature;",
+    "the fallback beside the model, which learned from the same rows without noise;",
+    "settings that a tuning chose, and the epoch that was kept, by the stop part;",
+    "calibration, figures, curves, ranges and baselines of the bundle;",
+    "any other training on the same rows: their budgets add up.",
 )
 
 
@@ -61,6 +71,7 @@ def card(pipeline: Pipeline, aliases: Aliases, ref: Ref[Model]) -> dict[str, Any
         "code_version": reference.code_version,
         "config_sha256": reference.config_digest,
         "metrics": facts.metrics,
+        "privacy": _spent(bundle),
         "forgotten": forgotten,
         "limits": [*_forgotten_told(forgotten), *_limits(bundle)],
         "energy": _energy(pipeline, reference.known_by),
@@ -87,6 +98,7 @@ def markdown(told: Mapping[str, Any]) -> str:
         "|---|" + "---|" * len(kinds),
         *_metric_lines(told),
         "",
+        *_privacy_lines(told),
         "Limits:",
         *(f"- {limit}" for limit in told["limits"]),
         "",
@@ -116,6 +128,28 @@ def _metric_lines(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _interval(metric: Any) -> str:
     return "" if metric.low is None else f" ({metric.low:.3f} to {metric.high:.3f})"
+
+
+def _spent(bundle: Bundle) -> Spent | None:
+    member = bundle.manifest.members.get("model")
+    return member.history.spent if member else None
+
+
+def _privacy_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    """What the training told of a row, and what is not counted in it."""
+    spent: Spent | None = told["privacy"]
+    if spent is None:
+        return
+    yield (
+        f"Privacy: the weights of {told['config']['model']['kind']} spent epsilon "
+        f"{spent.epsilon:.2f} at delta {spent.delta:g} on each row of the part fit (noise "
+        f"{spent.noise_multiplier:.2f}, gradients clipped to {spent.max_grad_norm:g}, "
+        f"{spent.steps:,} steps of a share of {spent.sample_rate:.2g} of the rows)."
+    )
+    yield ""
+    yield "Not in this budget, and computed from the rows as they are:"
+    yield from (f"- {each}" for each in _NOT_COVERED)
+    yield ""
 
 
 def _limits(bundle: Bundle) -> Iterator[str]:

@@ -34,6 +34,7 @@ from tasks.models.config import (
     needs_labels,
     tells_classes,
 )
+from tasks.models.privacy import reasons_against
 from tasks.monitor.config import MonitoringConfig
 from tasks.prepare.config import PrepareConfig
 from tasks.report.config import ReportConfig
@@ -265,6 +266,16 @@ class PipelineConfig(Config):
                 f"training.{', training.'.join(sorted(told))}: of positives and negatives; a label "
                 "of kind value has none"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _can_keep_a_budget(self) -> Self:
+        if self.training.privacy is None:
+            return self
+        tried = [choice.model({}) for choice in self.tuning.space] if self.tuning else []
+        for model in (self.model, *tried):
+            for reason in reasons_against(model):
+                raise ValueError(f"training.privacy cannot be kept by model.{reason}")
         return self
 
     @model_validator(mode="after")

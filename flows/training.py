@@ -137,7 +137,15 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     tuned = _tuned(run, pipeline, examples, selection, reference)
     begins = serving(run, pipeline)
     trained = fit(
-        run, tuned.model, config.training, examples, selection, learned, reference, begins
+        run,
+        tuned.model,
+        config.training,
+        examples,
+        selection,
+        learned,
+        reference,
+        begins,
+        pipeline.secrets,
     )
     found = standing(run, pipeline, trained, examples, champion)
     register(run, config.training, trained, found)
@@ -252,7 +260,7 @@ def _measured_on_folds(
     }
     if not selected:
         return (), ()
-    return measure_folds(run, model, config.training, selected, run_id)
+    return measure_folds(run, model, config.training, selected, run_id, pipeline.secrets)
 
 
 def _material(pipeline: Pipeline, known_by: dt.date) -> Material:

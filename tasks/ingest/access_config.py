@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core.config import Config, Duration
-from tasks.ingest.reference import Secret
+from tasks.core.reference import Secret
 from tasks.ingest.templates import Url
 
 SCHEMES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tasks.core.config import Config
-from tasks.ingest.reference import Secret
+from tasks.core.reference import Secret
 
 
 class PersonalConfig(Config):

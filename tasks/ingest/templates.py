@@ -11,8 +11,8 @@ from urllib.parse import quote
 from pydantic import BeforeValidator, SecretStr
 
 from tasks.core.errors import ConfigError
+from tasks.core.reference import REFERENCE, clear_secret
 from tasks.ingest.incremental import Watermark
-from tasks.ingest.reference import REFERENCE, clear_secret
 
 _TELLING = re.compile(r"authori[sz]ation|cookie|token|secret|passw|api[-_]?key|signature", re.I)
 

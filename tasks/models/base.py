@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tasks.models.privacy import Privacy, Spent
+
 Matrix = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
 
@@ -94,21 +96,31 @@ class Conditions:
         start: the files of an earlier model of the same configuration (`Scorer.save`), whose
             weights the training begins with; None for fresh ones.
         watch: hears of every epoch as it ends, and may end the training by an error of its own.
+        privacy: the most that the weights may tell of a row; None for no bound.
     """
 
     seed: int
     checkpoint: Checkpoint | None = None
     start: Mapping[str, bytes] | None = None
     watch: Callable[[Epoch], None] | None = None
+    privacy: Privacy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How a training went: its epochs, the one kept, and why it ended."""
+    """How a training went.
+
+    Args:
+        epochs: in order.
+        kept: number of the one whose weights were kept.
+        ended: why it ended.
+        spent: what it told of a row; None where that was not bounded.
+    """
 
     epochs: tuple[Epoch, ...]
     kept: int
     ended: str
+    spent: Spent | None = None
 
 
 AT_ONCE = History((), 0, "fitted in one step")

@@ -46,6 +46,14 @@ class Descent:
         loss.backward()  # type: ignore[no-untyped-call]
         self._penalise()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
+        self._go(factor)
+
+    def step_by(self, factor: float) -> None:
+        """Go down gradients that are given and have been clipped."""
+        self._penalise()
+        self._go(factor)
+
+    def _go(self, factor: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * factor
         self.optimizer.step()

@@ -17,6 +17,7 @@ from tasks.core.errors import ModelError
 from tasks.models.base import Conditions, Fitted, History, Rows
 from tasks.models.config import ModelConfig
 from tasks.models.devices import choose_device
+from tasks.models.privacy import check_private
 from tasks.models.zoo import MODELS
 
 _Found = tuple[Mapping[str, bytes], History]
@@ -29,9 +30,12 @@ def fit_model(config: ModelConfig, fit: Rows, stop: Rows, conditions: Conditions
     any (NCCL), else on this one (Gloo).
 
     Raises:
+        ConfigError: a budget is asked for that a model of this kind cannot keep.
         ModelError: as the model's family does, or there was not the memory for it, or a process of
             several was killed.
     """
+    if conditions.privacy is not None:
+        check_private(config)
     try:
         return _fit(config, fit, stop, conditions)
     except (torch.OutOfMemoryError, MemoryError, BrokenProcessPool) as error:

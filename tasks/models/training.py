@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import safetensors
@@ -27,6 +27,8 @@ from tasks.models.devices import (
     random_states,
     set_random_states,
 )
+from tasks.models.privacy import Privacy, Spent
+from tasks.models.private_steps import PrivateSteps
 from tasks.models.progress import Progress, State, from_bytes, to_bytes
 from tasks.models.schedules import rate_factor
 from tasks.models.shards import Shard
@@ -102,6 +104,7 @@ class _Training:
         self.descent = Descent(module, config)
         self.half = computes_in_half(config.precision, device)
         self.shard = Shard(device)
+        self.private = self._private_steps(conditions.privacy)
         self.best: dict[str, Tensor] = {}
         self.pending: list[tuple[Tensor, int]] = []  # losses nobody has looked at, and their rows
         self.progress = Progress()
@@ -125,16 +128,31 @@ class _Training:
             )
         self.module.load_state_dict(self.best)
         self.module.cpu().eval()
-        return History(tuple(self.progress.epochs), self.progress.kept, self.progress.ended)
+        return History(
+            tuple(self.progress.epochs), self.progress.kept, self.progress.ended, self._spent()
+        )
+
+    def _private_steps(self, privacy: Privacy | None) -> PrivateSteps | None:
+        if privacy is None:
+            return None
+        config, objective = self.config, self.objective
+        steps = PrivateSteps(
+            self.module, objective.loss, objective.rows, config, privacy, self.device
+        )
+        self.order.manual_seed(steps.seed("order"))
+        return steps
+
+    def _spent(self) -> Spent | None:
+        if self.private is None:
+            return None
+        whole = len(self.progress.epochs) * self.private.steps_per_epoch
+        return self.private.spent(whole + self.progress.step)
 
     def _epoch(self) -> None:
         """Train to the end of an epoch, and decide whether there is another."""
         progress, number = self.progress, len(self.progress.epochs) + 1
         self.order_state = self.order.get_state()
-        drawn = self._draw()
-        batches = torch.split(drawn.to(self.device), self.config.batch_rows)
-        if len(batches[-1]) < self.shard.count:  # a process would have no row of it
-            batches = batches[:-1]
+        batches = self._batches()
         self.module.train()
         self.descent.wake()
         for batch in batches[progress.step :]:
@@ -142,7 +160,7 @@ class _Training:
             if not self._looked() and self.shard.is_alone:
                 break
         self._look()
-        loss = self.shard.mean(progress.losses) / len(drawn)
+        loss = self.shard.mean(progress.losses) / max(sum(map(len, batches)), 1)
         if not math.isfinite(loss):
             progress.ended = f"the loss of epoch {number} was not finite"
             return
@@ -152,16 +170,28 @@ class _Training:
         self._judge(Epoch(number, loss, reached))
         progress.step, progress.losses = 0, 0.0
 
+    def _batches(self) -> Sequence[Tensor]:
+        if self.private is not None:
+            return [batch.to(self.device) for batch in self.private.draw(self.order)]
+        batches = torch.split(self._draw().to(self.device), self.config.batch_rows)
+        # Of a smaller last one a process would have no row.
+        return batches[:-1] if len(batches[-1]) < self.shard.count else batches
+
     def _draw(self) -> Tensor:
         if self.objective.draw is not None:
             return self.objective.draw(self.order)
         return torch.randperm(self.objective.rows, generator=self.order)
 
     def _step(self, batch: Tensor, done: float) -> None:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            loss = self.loss(batch)
         reached = [epoch.stop_metric for epoch in self.progress.epochs]
-        self.descent.step(loss, rate_factor(self.config, done, reached))
+        factor = rate_factor(self.config, done, reached)
+        if self.private is not None:
+            loss = self.private.give_gradients(batch)
+            self.descent.step_by(factor)
+        else:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+                loss = self.loss(batch)
+            self.descent.step(loss, factor)
         self.pending.append((loss.detach(), len(batch)))
         self.progress.step += 1
 
@@ -211,7 +241,10 @@ class _Training:
         if not self.progress.ended:
             tensors["module"] = self.module.state_dict()
             tensors["optimizer"] = self.descent.save()
-            tensors["random"] = {**random_states(self.device), "order": self.order_state}
+            random = {**random_states(self.device), "order": self.order_state}
+            if self.private is not None:
+                random["noise"] = self.private.generator.get_state()
+            tensors["random"] = random
         state = State(self.progress, tensors)
         self.checkpoint.write(to_bytes({**self.finished, self.task: state}))
         self.written = time.monotonic()
@@ -238,6 +271,8 @@ class _Training:
         self.descent.load(tensors.get("optimizer", {}))
         random = dict(tensors["random"])
         self.order.set_state(random.pop("order"))
+        if self.private is not None:
+            self.private.generator.set_state(random.pop("noise"))
         if self.shard.is_alone:
             set_random_states(random)
         return False
@@ -271,4 +306,6 @@ def _task(
     shapes = {name: list(each.shape) for name, each in module.state_dict().items()}
     how = config.model_dump(mode="json", exclude={"checkpoint_seconds"})
     start = {name: digest_bytes(each) for name, each in (conditions.start or {}).items()}
-    return digest([shapes, objective.rows, how, conditions.seed, start])
+    asked = conditions.privacy
+    budget = asked and [asked.epsilon, asked.delta, asked.max_grad_norm, digest_bytes(asked.seed)]
+    return digest([shapes, objective.rows, how, conditions.seed, start, budget])

@@ -113,16 +113,19 @@ def ask(unscored: Unscored, rung: Rung, seconds: float | None = None) -> Answer:
     _check_features(bundle, events)
     batches = [Batch(unscored.run, unscored.features, rung, start) for start in events.starts]
 
-    def whole(goes_on: Callable[[], bool]) -> tuple[Matrix, pl.Series]:
-        parts = [(np.empty(0, np.float32), pl.Series(dtype=pl.String))]
+    def whole(goes_on: Callable[[], bool]) -> list[tuple[Matrix, pl.Series | None]]:
+        parts = []
         for part in unscored.executor.map(score_batch, batches):
             parts.append(part)
             if not goes_on():
                 break
-        scores, predicted = zip(*parts, strict=True)
-        return np.concatenate(scores), pl.concat(predicted)
+        return parts
 
-    scores, predicted = within(seconds, whole, rung.ref.uri)
+    parts = within(seconds, whole, rung.ref.uri)
+    scores = np.concatenate([np.empty(0, np.float32), *(found for found, _ in parts)])
+    named = [each for _, each in parts if each is not None]
+    none = pl.repeat(None, len(scores), dtype=pl.String, eager=True)
+    predicted = pl.concat(named) if named else none
     broken = int((~np.isfinite(scores)).sum())
     if broken:
         raise ModelError(
@@ -131,12 +134,14 @@ def ask(unscored: Unscored, rung: Rung, seconds: float | None = None) -> Answer:
     return Answer(rung, bundle.facts.features, member, scores.astype(np.float64), predicted)
 
 
-def score_batch(batch: Batch) -> tuple[Matrix, pl.Series]:
-    """The scores of one batch, and its likeliest classes, in whichever process this is."""
+def score_batch(batch: Batch) -> tuple[Matrix, pl.Series | None]:
+    """The scores of one batch, and its likeliest classes if there are any; in any process."""
     bundle, member = _asked((batch.run, batch.rung))
     rows = _events((batch.run, batch.features)).batch(batch.start)
     matrix = as_matrix(rows, bundle.facts.features)
-    return member.scorer.score(matrix), likeliest(member.scorer, matrix, bundle.facts.classes)
+    classes = bundle.facts.classes
+    named = likeliest(member.scorer, matrix, classes) if classes else None
+    return member.scorer.score(matrix), named
 
 
 def _read_rung(asked: tuple[Run, Rung]) -> tuple[Bundle, Member]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.core.config import Config, Duration
+from tasks.core.reference import Secret
 
 
 def _listed(value: Any) -> Any:
@@ -138,6 +139,20 @@ class PromotionConfig(Config):
     rounds: int = Field(500, ge=100, description="Resamples of the paired bootstrap")
 
 
+class PrivacyConfig(Config):
+    """The most that the weights of the model may tell of one training row."""
+
+    epsilon: float = Field(gt=0, description="Budget of differential privacy; 1 to 8 are usual")
+    delta: float = Field(
+        1e-6, gt=0, lt=1, description="Chance beyond it; below one over the training rows"
+    )
+    max_grad_norm: float = Field(1.0, gt=0, description="To which a row's gradient is clipped")
+    key: Secret = Field(
+        description="Seeds the noise: 32 characters or more, which nobody who reads models knows",
+        examples=["${PRIVACY_KEY}"],
+    )
+
+
 class TrainingConfig(Config):
     """How a model is trained, calibrated and measured."""
 
@@ -187,7 +202,16 @@ class TrainingConfig(Config):
         description="Train from the champion's weights as well, where configuration and features "
         "are the same and the split is by time, and keep the better of both; costs two trainings",
     )
+    privacy: PrivacyConfig | None = Field(
+        None, description="Train the deep model with differential privacy; empty: without"
+    )
     keep_versions: int = Field(5, ge=2, description="Registered versions that stay in the store")
+
+    @model_validator(mode="after")
+    def _is_one_training(self) -> Self:
+        if self.privacy and self.warm_start:
+            raise ValueError("privacy and warm_start: two trainings on the same rows tell twice")
+        return self
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
+from pydantic import SecretStr
 
 from tasks.core.artifacts import (
     Divided,
@@ -52,6 +54,7 @@ from tasks.train.fit import (
 )
 from tasks.train.folds import FIT, TEST, assign_folds
 from tasks.train.join import join
+from tasks.train.private import budget
 from tasks.train.register import AT_ONCE, Standing, enter
 from tasks.train.rows import rows_of
 from tasks.train.split import LABEL, LABEL_CLASS, PART, assign_parts, assign_within, check_labels
@@ -61,6 +64,7 @@ from tasks.train.tune_folds import Tuning
 from tasks.train.warm import warmer
 
 _OWN = (EVENT_ID, EVENT_TIME, LABEL)
+NO_SECRETS: Mapping[str, SecretStr] = MappingProxyType({})
 
 
 @stage("split")
@@ -146,6 +150,7 @@ def measure_folds(
     config: TrainingConfig,
     folds: Mapping[int, tuple[Ref[Examples], Sequence[str]]],
     run_id: str,
+    secrets: Mapping[str, SecretStr] = NO_SECRETS,
 ) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
     """Fit the model on each fold, with the features chosen for it, and measure it there.
 
@@ -156,9 +161,9 @@ def measure_folds(
     measured, left_out = list[Metric](), list[str]()
     for number, (examples, features) in folds.items():
         divided = divide(_table(run, examples, features, config), features, config.marks)
-        conditions = Conditions(
-            config.seed, checkpoint_of(run.store, run.pipeline, run_id, f"fold-{number}")
-        )
+        checkpoint = checkpoint_of(run.store, run.pipeline, run_id, f"fold-{number}")
+        privacy = budget(config.privacy, secrets, f"{run_id}/fold-{number}")
+        conditions = Conditions(config.seed, checkpoint, privacy=privacy)
         try:
             member = fit_member(model, divided, conditions, config)
         except ModelError as error:
@@ -199,17 +204,19 @@ def train(
     learned: Learned,
     reference: TrainingReference,
     champion: Ref[Model] | None = None,
+    secrets: Mapping[str, SecretStr] = NO_SECRETS,
 ) -> Trained:
     """Fit, calibrate and measure the model and its fallback, and write them as one bundle.
 
-    Where `config.warm_start` is set the model begins from the champion, if that wins.
+    Where `config.warm_start` is set the model begins from the champion, if that wins. `secrets` has
+    the key of `config.privacy`, where that is set.
     """
     features = selection.features
     divided = divide(_table(run, examples, features, config), features, config.marks)
     checkpoint = checkpoint_of(run.store, run.pipeline, reference.run_id, "model")
-    chosen, fallback, failure = fit_both(
-        model, divided, Conditions(config.seed, checkpoint), config
-    )
+    privacy = budget(config.privacy, secrets, f"{reference.run_id}/model")
+    conditions = Conditions(config.seed, checkpoint, privacy=privacy)
+    chosen, fallback, failure = fit_both(model, divided, conditions, config)
     warm = config.warm_start and isinstance(config.split, TimeSplit)
     if warm and champion and chosen and chosen is not fallback:
         begun = Conditions(config.seed)

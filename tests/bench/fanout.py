@@ -217,26 +217,28 @@ def main() -> None:
     words.add_argument("--data", type=Path, required=True)
     words.add_argument("--workers", type=int, default=2)
     words.add_argument("--events", type=int, default=1_000_000)
+    words.add_argument("--works", nargs="*", default=["night", "training", "score", "tuning"])
     given = words.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         scoring.prepare(store, given.events, 1, "tabm")
         with open_run(store, "p", f"bench-{LAST}", "bench") as run:
-            compare(given.data, store, run, given.workers)
+            kinds = [each for each in works(given.data, store, run) if each[0] in given.works]
+            compare(kinds, run, given.workers)
 
 
-def compare(data: Path, store: Store, run: Run, workers: int) -> None:
+def compare(kinds: Sequence[tuple[str, Callable[[Executor], Any]]], run: Run, workers: int) -> None:
     """Each executor is opened once, and does every kind of work."""
     done: dict[str, dict[str, Cost]] = {}
-    print("| executor | s to start | ms a partition of nothing |\n|---|---|---|", flush=True)
-    kinds = list(works(data, store, run))
+    print("| executor | s to start | CPU s | ms a partition of nothing | CPU ms |")
+    print("|---|---|---|---|---|", flush=True)
     for name, asked in asked_for(workers).items():
-        began = time.perf_counter()
+        wall, cpu = time.perf_counter(), _cpu()
         with opened(asked, run, Path()) as inner:
             list(inner.map(nothing, range(2 * workers)))
-            start = time.perf_counter() - began
-            empty = measured(lambda inner=inner: list(inner.map(nothing, range(1000)))).wall
-            print(f"| {name} | {start:.1f} | {empty:.2f} |", flush=True)
+            start = f"{time.perf_counter() - wall:.1f} | {_cpu() - cpu:.1f}"
+            empty = measured(lambda inner=inner: list(inner.map(nothing, range(1000))))
+            print(f"| {name} | {start} | {empty.wall:.2f} | {empty.cpu:.2f} |", flush=True)
             for kind, work in kinds:
                 counting = Counting(inner)
                 cost = measured(lambda: work(counting))  # noqa: B023  # called at once

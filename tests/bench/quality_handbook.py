@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from tasks.features.config import FeaturesConfig
 from tasks.models.base import Conditions, Rows
 from tasks.models.config import ModelConfig
 from tasks.models.metrics import average_precision, rank_rows, roc_auc
+from tasks.models.privacy import Privacy
 from tasks.models.zoo import MODELS
 from tasks.select.config import SelectionConfig
 from tasks.select.select import select
@@ -196,12 +198,14 @@ def parts(fold: Fold, seed: int) -> tuple[Rows, Rows]:
     return fit, held
 
 
-def measure(config: ModelConfig, fold: Fold, seed: int) -> Figures:
-    """Train on one fold and measure on its test days."""
+def measure(config: ModelConfig, fold: Fold, seed: int, epsilon: float | None = None) -> Figures:
+    """Train on one fold, with a budget of differential privacy or none, and measure it."""
     fit, stop = parts(fold, seed)
     test = fold.test
     cpu, wall = time.process_time(), time.perf_counter()
-    scorer = MODELS[config.kind].fit(config, fit, stop, Conditions(seed)).scorer
+    privacy = Privacy(epsilon, 1e-6, 1.0, f"{seed:032}".encode()) if epsilon else None
+    conditions = Conditions(seed, privacy=privacy)
+    scorer = MODELS[config.kind].fit(config, fit, stop, conditions).scorer
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     scores = scorer.score(_matrix(test, fold.features))
     labels, days = test["TX_FRAUD"].to_numpy(), test["TX_DATETIME"].dt.date().to_numpy()
@@ -226,12 +230,18 @@ def main() -> None:
     print(f"Features of each fold: {counts} of {len(names)}\n")
     print("| model | AUC | AP | CP@100 | AP of each fold | CPU s a fold | wall s a fold |")
     print("|---|---|---|---|---|---|---|")
-    for config in _configs(arguments.models):
-        found = [measure(config, each, seed) for each in folds for seed in range(arguments.seeds)]
+    tried = itertools.product(_configs(arguments.models), [None, *arguments.epsilons])
+    for config, epsilon in tried:
+        found = [
+            measure(config, each, seed, epsilon)
+            for each in folds
+            for seed in range(arguments.seeds)
+        ]
         by_fold = np.reshape([f.average_precision for f in found], (len(folds), -1)).mean(axis=1)
         means = np.mean([[getattr(f, name) for name in Figures.__slots__] for f in found], axis=0)
         changed = config.model_dump(exclude_defaults=True, exclude={"kind", "threads"})
         settings = ", ".join(f"{key} {value}" for key, value in changed.items())
+        settings += f" epsilon {epsilon:g}" if epsilon else ""
         figures = " | ".join(f"{v:.4f}" for v in means[:3])
         figures += f" | {' '.join(f'{v:.3f}' for v in by_fold)} | {means[3]:.1f} | {means[4]:.1f}"
         print(f"| {config.kind} {settings} | {figures} |", flush=True)
@@ -262,6 +272,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--features", choices=["ours", "book"], default="ours")
+    parser.add_argument("--epsilons", type=float, nargs="*", default=[], help="budgets, delta 1e-6")
     parser.add_argument("--all", action="store_true", help="leave the selection out")
     parser.add_argument("--models", nargs="+", default=["tabm", "mlp", "xgboost"])
     return parser.parse_args()
