@@ -89,8 +89,7 @@ class Encoding(nn.Module):
         scaled *= scaled.square().mul_(_SMOOTH_CLIP**-2).add_(1).rsqrt_()
         pieces = (filled[:, None] - self.low).mul_(self.inverse_width)
         # Two steps, since clamping between tensors takes several times as long.
-        torch.maximum(pieces, self.least, out=pieces)
-        torch.minimum(pieces, self.most, out=pieces)
+        pieces = torch.minimum(torch.maximum(pieces, self.least), self.most)
         return torch.cat([pieces, scaled[:, None], missing[:, None].to(table.dtype)], dim=1)
 
     def _learn_column(
