@@ -23,7 +23,7 @@ from flows.demo.services import demo_services
 from flows.pipeline import SHIPPED
 from flows.training import Training, train
 
-DATES = ("2010-05-28", "2010-06-22", "2010-07-18", "2010-08-13")
+DATES = ("2010-05-28", "2010-06-22")
 
 
 def trainings(folder: Path, dates: list[dt.date], window: str | None) -> Iterator[Training]:
