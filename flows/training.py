@@ -128,8 +128,8 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     learned, prepared, built = _features(run, pipeline, material, labels, divided)
     joined = join_examples(run, config.event, built.table, divided, prepared.table)
     examples = joined.table
-    whole = reads_layouts(config.model)
-    selection = select(run, config.selection, examples, built.names, whole)
+    whole, delay = reads_layouts(config.model), config.label.delay
+    selection = select(run, config.selection, examples, built.names, whole, delay)
     reference = _reference(pipeline, material)
     if not selection.features:
         publish_unselected(run, pipeline, selection, reference)
@@ -250,11 +250,11 @@ def _measured_on_folds(
     A fold in which no feature beats chance is measured on all candidates.
     """
     config = pipeline.config
-    whole = reads_layouts(config.model)
+    whole, delay = reads_layouts(config.model), config.label.delay
     selected = {
         number: (
             fold,
-            select(run, config.selection, fold, built.names, whole).features or built.names,
+            select(run, config.selection, fold, built.names, whole, delay).features or built.names,
         )
         for number, fold in folds.items()
     }

@@ -25,12 +25,16 @@ class Problem:
         target: their labels.
         groups: (n_features,), the number of the group that each feature is in, from 0.
         config: the test.
+        times: (n_rows,) when each row happened, in microseconds; None where none is later.
+        delay: how long after it a row's label is known, in microseconds.
     """
 
     table: Table
     target: Target
     groups: Positions
     config: SelectionConfig
+    times: Positions | None = None
+    delay: int = 0
 
     @property
     def units(self) -> int:
@@ -47,9 +51,20 @@ class Problem:
         return np.flatnonzero(self.groups == group)
 
     def split(self, share: float) -> tuple[slice, slice]:
-        """Rows before and rows after a share of the time."""
+        """Rows known before, and rows after, a share of the time."""
         at = int(share * len(self.table))
-        return slice(0, at), slice(at, None)
+        return slice(0, self.known_by(at)), slice(at, None)
+
+    def known_by(self, row: int) -> int:
+        """How many of the earlier rows have a label that was known when a row happened.
+
+        Where the delay would leave less than half of them, all of them: rows that span little more
+        than the delay have no part that could be held out otherwise.
+        """
+        if self.times is None or not self.delay or row >= len(self.times):
+            return row
+        known = int(np.searchsorted(self.times, self.times[row] - self.delay, side="right"))
+        return known if known >= row / 2 else row
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,7 @@ class Tested:
         hits: rounds whose luckiest group it exceeded.
         rounds: rounds that were played.
         passed: whether it passed.
+        alone: whether it passed by itself, other features left out of account; None if not tried.
     """
 
     importance: Floats
@@ -69,6 +85,7 @@ class Tested:
     hits: Positions
     rounds: int
     passed: npt.NDArray[np.bool_]
+    alone: npt.NDArray[np.bool_] | None = None
 
 
 def order_rows(

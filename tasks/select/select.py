@@ -40,6 +40,7 @@ def select(
     config: SelectionConfig,
     times: npt.NDArray[np.int64] | None = None,
     whole: bool = False,
+    delay: int = 0,
 ) -> Selection:
     """Select the features that tell the labels better than chance.
 
@@ -51,9 +52,10 @@ def select(
         labels: (n_rows,); integers are classes, floats are numbers to be predicted.
         names: the features, in the order of columns.
         config: the test.
-        times: (n_rows,) when each row happened; None where no row is later than another.
+        times: (n_rows,) when each row happened, in microseconds; None where none is later.
         whole: whether a sequence or an image of which anything is selected is kept with all its
             columns, also those that are the same in every row.
+        delay: how long after it a row's label is known, in microseconds.
 
     Returns:
         A verdict for each candidate, strongest first, ties by name. No feature is selected where
@@ -73,13 +75,18 @@ def select(
     rows = order_rows(table, labels, times)
     rows = rows[sample(target.take(rows), config, draw_lots(len(rows), config.seed))]
     table, target = table[rows], target.take(rows)
+    times = None if times is None else times[rows]
 
     varied = np.array([_varies(column) for column in table.T], bool)
     named = [names[i] for i in columns]
     tried = [i for i, name in enumerate(named) if varied[i] and name not in dropped]
     verdicts = [_untried(name, name in dropped) for i, name in enumerate(named) if i not in tried]
     if tried:
-        verdicts += _try(np.ascontiguousarray(table[:, tried]), target, named, tried, config)
+        table = np.ascontiguousarray(table[:, tried])
+        some = thin(np.arange(len(table)), _RANKED_ROWS)
+        groups = group_correlated(table[some], config.correlated)
+        problem = Problem(table, target, groups, config, times, delay)
+        verdicts += _try(problem, [named[i] for i in tried])
     ranked = rank(mend_layouts([force(verdict, kept) for verdict in verdicts], whole))
     weak = config.if_none == "all" and not any(verdict.selected for verdict in ranked)
     if weak:
@@ -106,18 +113,9 @@ def _untested(
     return Selection(config.method, tuple(spend(ranked, kept, config)), False)
 
 
-def _try(
-    table: Table,
-    target: Target,
-    named: Sequence[str],
-    tried: Sequence[int],
-    config: SelectionConfig,
-) -> list[Verdict]:
-    some = thin(np.arange(len(table)), _RANKED_ROWS)
-    groups = group_correlated(table[some], config.correlated)
-    problem = Problem(table, target, groups, config)
-    tested = METHODS[config.method](problem)
-    return judge([named[i] for i in tried], groups, tested, gather(problem), config)
+def _try(problem: Problem, names: Sequence[str]) -> list[Verdict]:
+    tested = METHODS[problem.config.method](problem)
+    return judge(names, problem.groups, tested, gather(problem, tested), problem.config)
 
 
 def _varies(column: Table) -> bool:

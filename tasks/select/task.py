@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,7 @@ def select(
     examples: Ref[Examples],
     names: Sequence[str],
     whole: bool = False,
+    delay: dt.timedelta = dt.timedelta(0),
 ) -> Selection:
     """Select among features on the examples of the part `fit`, and on no others.
 
@@ -39,7 +41,8 @@ def select(
     table = fit.select(pl.col(names).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
     timed = fit[EVENT_TIME].null_count() == 0
     times = fit[EVENT_TIME].cast(pl.Datetime("us")).cast(pl.Int64).to_numpy() if timed else None
-    return selecting.select(table, fit[_TARGET].to_numpy(), names, config, times, whole)
+    labels, known_after = fit[_TARGET].to_numpy(), delay // dt.timedelta(microseconds=1)
+    return selecting.select(table, labels, names, config, times, whole, known_after)
 
 
 def _target(examples: pl.LazyFrame) -> pl.Expr:

@@ -76,13 +76,10 @@ def _outcome(
     """Whether a feature passes, and why."""
     passed = bool(tested.passed[group])
     reason = _WORDS[config.method][0 if passed else 1]
-    if evidence is None:
-        return passed, reason
-    beside = config.method == "null_importance" and bool(tested.passed.any())
-    if not passed and beside and evidence.beats_shadows[feature]:
-        passed, reason = True, "beats its shadows on folds of the past"
-    stability = evidence.stability[feature]
-    if passed and stability < config.min_stability:
+    if passed and tested.importance[group] <= tested.threshold[group]:
+        reason = f"{reason} by itself"
+    stability = _at(evidence, "stability", feature)
+    if passed and stability is not None and stability < config.min_stability:
         return False, f"{reason}, but every shadow in {stability:.0%} of the folds only"
     return passed, reason
 
@@ -110,4 +107,5 @@ def _grouped(
 
 
 def _at(evidence: Evidence | None, what: str, position: int) -> float | None:
-    return None if evidence is None else float(getattr(evidence, what)[position])
+    found = np.nan if evidence is None else float(getattr(evidence, what)[position])
+    return None if np.isnan(found) else found

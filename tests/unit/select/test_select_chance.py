@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Lasso, LogisticRegression
 
 from tasks.select.chance import bound, cutoff
+from tasks.select.config import SelectionConfig
 from tasks.select.folds import past_folds
+from tasks.select.problem import Problem
+from tasks.select.shuffling import null_importance
 from tasks.select.sparse import _lasso
+from tasks.select.splits import _Cells, passes_alone
 from tasks.select.target import Target
+from tests.bench.selection import problem as known
 
 
 def test_chance_exceeds_the_bound_as_often_as_is_said() -> None:
@@ -63,10 +70,69 @@ def test_the_penalised_fit_is_scikit_learns(linear: bool) -> None:
 
 
 def test_folds_hold_later_rows_out_and_each_row_once() -> None:
-    folds = list(past_folds(101, 4))
+    folds = list(past_folds(chances(101)))
     assert all(before.max() < held.min() for before, held in folds)
     assert np.concatenate([held for _, held in folds]).tolist() == list(range(50, 101))
     assert all(len(before) >= 50 for before, _ in folds)
+
+
+def test_no_row_is_before_a_fold_whose_label_was_not_known_when_it_began() -> None:
+    times = np.arange(100) // 2 * 10
+    for before, held in past_folds(replace(chances(100), times=times, delay=95)):
+        assert times[before].max() + 95 <= times[held].min()
+        assert times[before.max() + 1] + 95 > times[held].min()
+    earlier, later = replace(chances(100), times=times, delay=95).split(0.7)
+    assert times[earlier].max() + 95 <= times[later].min()
+    # Rows that span less than the delay are held out without a gap.
+    short = past_folds(replace(chances(100), times=times, delay=400))
+    assert [len(before) for before, _ in short] == [50, 62, 75, 87]
+
+
+def test_splits_gain_anderson_and_darlings_statistic() -> None:
+    generator = np.random.default_rng(5)
+    table = generator.integers(0, 9, size=(400, 3)).astype(np.float32)
+    labels = (generator.random(400) < 0.3).astype(np.int8)
+    mine = _Cells(table).gains(Target.of(labels))
+    for column, gain in zip(table.T, mine, strict=True):
+        slopes = labels - labels.mean()
+        hessian = labels.var()
+        gains = [
+            slopes[column <= cut].sum() ** 2 / ((column <= cut).sum() * hessian + 1)
+            + slopes[column > cut].sum() ** 2 / ((column > cut).sum() * hessian + 1)
+            for cut in range(8)
+        ]
+        assert gain == pytest.approx(np.mean(gains))
+
+
+def test_gaps_that_tell_the_label_gain_though_values_do_not() -> None:
+    generator = np.random.default_rng(6)
+    table = generator.normal(size=(2000, 12)).astype(np.float32)
+    labels = (generator.random(2000) < 0.2).astype(np.int8)
+    table[(labels == 1) & (generator.random(2000) < 0.3), 4] = np.nan
+    problem = Problem(table, Target.of(labels), np.arange(12), SelectionConfig())
+    assert np.flatnonzero(passes_alone(problem, 0.005, 0.0125)).tolist() == [4]
+    numbers = Target.of(table[:, 7].astype(np.float64) + generator.normal(size=2000))
+    found = passes_alone(replace(problem, target=numbers), 0.005, 0.0125)
+    assert np.flatnonzero(found).tolist() == [7]
+
+
+def test_a_feature_that_only_repeats_a_stronger_one_passes() -> None:
+    table, labels = known(10_000, 50, seed=0)
+    problem = Problem(table, Target.of(labels), np.arange(50), SelectionConfig())
+    assert np.flatnonzero(passes_alone(problem, 0.005, 0.0125)).tolist() == list(range(16))
+
+
+def test_what_matters_only_together_is_found_by_trees() -> None:
+    table = np.random.default_rng(7).normal(size=(4000, 6)).astype(np.float32)
+    labels = (table[:, 0] * table[:, 1] > 0.8).astype(np.int8)
+    problem = Problem(table, Target.of(labels), np.arange(6), SelectionConfig())
+    assert np.flatnonzero(null_importance(problem).passed).tolist() == [0, 1]
+
+
+def chances(rows: int) -> Problem:
+    table = np.zeros((rows, 1), np.float32)
+    labels = Target.of(np.arange(rows) % 2)
+    return Problem(table, labels, np.zeros(1, np.int64), SelectionConfig())
 
 
 def test_losses_are_those_of_the_target() -> None:
