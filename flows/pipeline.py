@@ -123,6 +123,11 @@ def variable(name: str) -> str | None:
     return os.environ.get(name)
 
 
+def variables() -> dict[str, str]:
+    """All environment variables, as a process that is started is given them."""
+    return dict(os.environ)
+
+
 @contextmanager
 def environment(defaults: Mapping[str, str]) -> Iterator[None]:
     """Give variables a value while the block runs, where the environment gives none."""
@@ -133,6 +138,21 @@ def environment(defaults: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name in given:
             os.environ.pop(name, None)
+
+
+@contextmanager
+def told(values: Mapping[str, str]) -> Iterator[None]:
+    """Give variables these values while the block runs, whatever the environment gives."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def load(name: str) -> Pipeline:

@@ -9,11 +9,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-from flows.service.settings import HEARTBEAT_SECONDS
+from flows.service.settings import HEARTBEAT_SECONDS, TAG
 
 _ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 _BEAT = "prefect.flow-run.heartbeat"
 _ANY_RUN = {"prefect.resource.id": "prefect.flow-run.*"}
+# On a server that others use as well, theirs are theirs.
+_OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
 
 
 def _automations() -> tuple[AutomationCore, ...]:
@@ -25,6 +27,7 @@ def _automations() -> tuple[AutomationCore, ...]:
             after={_BEAT},
             expect={_BEAT, *_ENDS},
             match=_ANY_RUN,
+            match_related=_OURS,
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -39,6 +42,7 @@ def _automations() -> tuple[AutomationCore, ...]:
             after={"prefect.flow-run.Pending"},
             expect={"prefect.flow-run.Running", *_ENDS},
             match=_ANY_RUN,
+            match_related=_OURS,
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

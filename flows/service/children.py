@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,11 +23,15 @@ class Child:
         name: what to call it.
         words: the command's words.
         log: file that takes its output.
+        environment: all its variables; None for those of this process.
+        umask: of the files it makes; -1 for this process's.
     """
 
     name: str
     words: Sequence[str]
     log: Path
+    environment: Mapping[str, str] | None = None
+    umask: int = -1
     _process: subprocess.Popen[bytes] | None = None
     _pause: float = _SHORTEST_PAUSE
     _started: float = 0.0
@@ -41,6 +45,8 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                env=self.environment,
+                umask=self.umask,
             )
         self._started = time.monotonic()
 

@@ -37,8 +37,11 @@ def up(folder: Path, host: str, port: int, database: str | None, foreground: boo
     from flows.service import commands
     from flows.service.settings import Listening
 
-    guarded = variable("PREFECT_SERVER_API_AUTH_STRING") is not None
-    commands.up(folder, Listening(host, port, database, guarded), foreground)
+    server, clients = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
+    if variable(server) == "":
+        raise click.UsageError(f"{server} is set and empty: give user:password, or unset it")
+    password, told = variable(server) or "", variable(clients) or ""
+    commands.up(folder, Listening(host, port, database, password, told), foreground)
 
 
 @click.command()

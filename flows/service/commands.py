@@ -1,4 +1,4 @@
-"""What `lamplighter up`, `down`, `deploy` and `status` do."""
+"""What `lamplighter up`, `down` and `deploy` do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows import terminal
 from flows.commands import tell_missing
-from flows.pipeline import environment, load, variable
+from flows.pipeline import load, told, variable
 from flows.service.places import Places, Running, pipeline_files
 from flows.service.settings import Listening
 from tasks.core import lease
@@ -66,7 +66,9 @@ def down(folder: Path) -> None:
 def deploy(folder: Path) -> None:
     """Make the deployments of a folder's pipeline files on the server that is up, or is named."""
     files = pipeline_files(folder.absolute())
-    running = Places(folder.absolute()).running()
+    places = Places(folder.absolute())
+    # After a power failure what a service said of itself is still there, and it is not.
+    running = places.running() if lease.is_held(places.lock) else None
     if running is None and variable("PREFECT_API_URL") is None:
         raise ConfigError(
             "a Prefect server to deploy to",
@@ -88,7 +90,7 @@ def _deploy(files: tuple[Path, ...]) -> None:
 
 
 def _renew(running: Running, files: tuple[Path, ...]) -> None:
-    with environment({"PREFECT_API_URL": running.api_url}):
+    with told({"PREFECT_API_URL": running.api_url}):
         _deploy(files)
 
 
@@ -128,7 +130,8 @@ def _supervise_here(places: Places, listening: Listening, joined: str | None) ->
 
 
 def _check_port(listening: Listening) -> None:
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((listening.host, listening.port))

@@ -22,11 +22,13 @@ from flows.promotion import promote
 from flows.service.automations import keep_automations
 from flows.service.settings import FOR_RUNS, POOL, TAG
 from flows.training import train
+from tasks.core.errors import ConfigError
+from tasks.labels.config import NoLabel
 
 _NIGHT = "night"
-# A run that is still going is not joined by a second one; the next night comes anyway.
+# One run at a time. After an outage several nights are due at once: the others wait, none is lost.
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(
-    limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+    limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE
 )
 
 
@@ -44,12 +46,28 @@ def deploy(files: Iterable[Path]) -> tuple[str, ...]:
     Raises:
         ConfigError: a pipeline file is wrong, or two pipelines have one name.
     """
-    made = [deployment for file in files for deployment in _deployments(load(str(file)))]
+    pipelines = _apart(load(str(file)) for file in files)
+    made = [deployment for pipeline in pipelines for deployment in _deployments(pipeline)]
     _keep_pool()
     keep_automations()
     for deployment in made:
         deployment.apply()
     return tuple(deployment.full_name for deployment in made)
+
+
+def _apart(pipelines: Iterable[Pipeline]) -> tuple[Pipeline, ...]:
+    """The pipelines, no two of one name: the second one's deployments would replace the first's."""
+    found: dict[str, Pipeline] = {}
+    for pipeline in pipelines:
+        if other := found.get(pipeline.name):
+            raise ConfigError(
+                "pipelines of different names in one folder",
+                found=f"two named {pipeline.name}",
+                where=f"{other.file.path}, {pipeline.file.path}",
+                do="Give one of them another name, or move it out of the folder.",
+            )
+        found[pipeline.name] = pipeline
+    return tuple(found.values())
 
 
 def _keep_pool() -> None:
@@ -76,6 +94,8 @@ def _deployments(pipeline: Pipeline) -> Iterator[RunnerDeployment]:
     yield _deployment(train, pipeline, {"pipeline": file, "date": None}, after=due)
     yield _deployment(backfill, pipeline, {"pipeline": file})
     yield _deployment(promote, pipeline, {"pipeline": file})
+    if isinstance(config.label, NoLabel):
+        return  # nothing tells what its nights were worth
     yield _deployment(
         monitor,
         pipeline,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import socket
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -16,7 +19,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 from flows import clock
 from flows.pipeline import load
@@ -25,32 +28,59 @@ from flows.service.settings import TAG
 ATTEMPTS = 3
 _LATEST = dt.timedelta(days=3)
 _RESCUE = "rescue-"
+_GOING = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
 
 
-def rescue(all_here: bool, rescued: set[UUID]) -> Iterator[str]:
-    """Mark runs whose process is gone as crashed, and start anew those that crashed.
+@dataclass(slots=True)
+class Rescue:
+    """What a supervisor has done about runs whose process is gone.
 
     Publishing is idempotent and fenced, so the worst a needless rescue does is to work twice. A
-    run of which `ATTEMPTS` rescues crashed is left to a person.
+    run of which `ATTEMPTS` rescues crashed is left to a person, and so is one that cannot be
+    started anew.
 
     Args:
         all_here: whether every worker of the server is on this machine. Where not, a process
             number says nothing, and a silent run is found by its heartbeats alone.
-        rescued: the runs that need no further look; those that get none any more are added.
-
-    Yields:
-        What was done, a sentence each.
+        done: the runs that need no further look.
     """
-    with get_client(sync_client=True) as client:
-        going = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
-        for run in _runs(client, *going) if all_here else ():
-            if _is_gone(run):
-                client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), True)
-                yield f"{run.name}: its process is gone"
-        for run in _runs(client, StateType.CRASHED):
-            if run.id not in rescued:
-                yield from _start_anew(client, run)
-                rescued.add(run.id)
+
+    all_here: bool
+    done: set[UUID] = field(default_factory=set)
+
+    def look(self) -> Iterator[str]:
+        """Mark runs whose process is gone, and start anew those that crashed.
+
+        Yields:
+            What was done, a sentence each.
+        """
+        with get_client(sync_client=True) as client:
+            for run in _runs(client, *_GOING) if self.all_here else ():
+                if _is_gone(run):
+                    yield from _mark(client, run)
+            for run in _runs(client, StateType.CRASHED):
+                if run.id not in self.done:
+                    yield from self._start_anew(client, run)
+                    self.done.add(run.id)
+
+    def _start_anew(self, client: SyncPrefectClient, run: FlowRun) -> Iterator[str]:
+        try:
+            yield from _start_anew(client, run)
+        except httpx.TransportError:
+            raise  # the server is away: the next look tries again
+        except Exception as error:  # noqa: BLE001  # whatever one run has must not keep the others
+            yield f"{run.name}: could not be run again, start it by hand: {error}"
+
+
+def _mark(client: SyncPrefectClient, run: FlowRun) -> Iterator[str]:
+    """A run that somebody cancelled is cancelled then; another one crashed, and is run again."""
+    now = client.read_flow_run(run.id)
+    if now.state is None or now.state.type not in _GOING:
+        return  # it ended between the two looks
+    told = "Its process is gone."
+    cancelled = now.state.type is StateType.CANCELLING
+    client.set_flow_run_state(run.id, (Cancelled if cancelled else Crashed)(message=told))
+    yield f"{run.name}: its process is gone"
 
 
 def _runs(client: SyncPrefectClient, *states: StateType) -> list[FlowRun]:
@@ -88,8 +118,8 @@ def _parameters(run: FlowRun) -> dict[str, object]:
 def _chain(run: FlowRun) -> tuple[str, int]:
     """The id of the run that crashed first, and the number of the attempt that is next."""
     for tag in run.tags:
-        if tag.startswith(_RESCUE):
-            first, _, attempt = tag.removeprefix(_RESCUE).rpartition("-")
+        first, _, attempt = tag.removeprefix(_RESCUE).rpartition("-")
+        if tag.startswith(_RESCUE) and attempt.isdecimal():
             return first, int(attempt) + 1
     return str(run.id), 1
 
@@ -100,8 +130,8 @@ def _is_recent(run: FlowRun) -> bool:
 
 def _is_gone(run: FlowRun) -> bool:
     """Whether the run had a process on this machine that is no more."""
-    number = (run.infrastructure_pid or "").rpartition(":")[2]
-    if not number.isdecimal():
+    host, _, number = (run.infrastructure_pid or "").rpartition(":")
+    if not number.isdecimal() or host not in ("", socket.gethostname()):
         return False
     try:
         os.kill(int(number), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -30,27 +31,34 @@ class Listening:
         host: address it binds to.
         port: its port.
         database: SQLAlchemy URL of Prefect's database; None for a SQLite file in `.lamplighter/`.
-        guarded: whether the environment has a password for the API.
+        password: `user:password` of the API, as the environment has it; empty where it has none.
+        told: the same, as clients on this machine are told it.
     """
 
     host: str = "127.0.0.1"
     port: int = 4200
     database: str | None = None
-    guarded: bool = False
+    password: str = ""
+    told: str = ""
 
     @property
     def api_url(self) -> str:
         """Address of the API, as this machine reaches it."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}/api"
 
     def check(self) -> None:
         """Hold that whoever can reach the server was meant to.
 
         Raises:
-            ConfigError: it would listen beyond this machine without a password.
+            ConfigError: it would listen beyond this machine without a password; the password is
+                none, or runs would not know it.
         """
-        if self.guarded or _is_loopback(self.host):
+        if self.password or self.told:
+            self._check_password()
+            return
+        if _is_loopback(self.host):
             return
         raise ConfigError(
             "a password for a server that others can reach",
@@ -60,15 +68,29 @@ class Listening:
             "PREFECT_API_AUTH_STRING to the same, or leave --host out.",
         )
 
-    def environment(self, places: Places) -> dict[str, str]:
-        """What the server is told."""
+    def _check_password(self) -> None:
+        user, _, password = self.password.partition(":")
+        if user and password and self.password == self.told:
+            return
+        raise ConfigError(
+            "a user and a password for the API, and the same for its clients",
+            found="a user or a password that is empty"
+            if self.password and not (user and password)
+            else "two that differ, or one of them alone",
+            where="PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING",
+            do="export both as user:password, or unset both.",
+        )
+
+    def environment(self, places: Places, given: Mapping[str, str]) -> dict[str, str]:
+        """All variables of the server, at its first start and at every later one.
+
+        Args:
+            places: the files of the service.
+            given: the variables of the process that starts it.
+        """
         database = {"PREFECT_API_DATABASE_CONNECTION_URL": self.database} if self.database else {}
         return {
             **_QUIET,
-            **database,
-            "PREFECT_HOME": str(places.home),
-            # The page would ask port 4200 whatever the port is.
-            "PREFECT_SERVER_UI_API_URL": "/api",
             # The second version asks a host on the internet.
             "PREFECT_SERVER_UI_V2_ENABLED": "false",
             # A slot of a run that was killed is given back also after the server was.
@@ -76,6 +98,15 @@ class Listening:
                 "prefect.server.concurrency.lease_storage.filesystem"
             ),
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+            # No page of another origin may ask the API with the browser of whoever looks at it.
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.api_url.removesuffix("/api"),
+            **given,
+            **database,
+            "PREFECT_HOME": str(places.home),
+            # Prefect copies its page into its own package, which may belong to somebody else.
+            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(places.home / "ui"),
+            # The page would ask port 4200 whatever the port is.
+            "PREFECT_SERVER_UI_API_URL": "/api",
         }
 
 

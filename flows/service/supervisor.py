@@ -12,13 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
-from uuid import UUID
 
 import httpx
 
 from flows.demo.services import demo_services
 from flows.libraries import configure_libraries
-from flows.pipeline import environment
+from flows.pipeline import environment, told, variables
 from flows.service.children import Child
 from flows.service.places import Places, Running, pipeline_files
 from flows.service.settings import FOR_RUNS, POOL, Listening
@@ -27,6 +26,7 @@ from tasks.core.errors import LamplighterError, SourceUnavailableError
 
 START_SECONDS = 120.0
 _LOOK_SECONDS = 5.0
+_CATCH_UP_SECONDS = 600.0
 _RUNS_AT_ONCE = "4"
 
 log = logging.getLogger("lamplighter")
@@ -51,7 +51,8 @@ def supervise(places: Places, listening: Listening, joined: str | None) -> None:
     with (
         lease.hold(places.lock, f"process {os.getpid()}"),
         contextlib.ExitStack() as stack,
-        environment({**FOR_RUNS, "PREFECT_API_URL": url, "PREFECT_HOME": str(places.home)}),
+        environment(FOR_RUNS),
+        told({"PREFECT_API_URL": url, "PREFECT_HOME": str(places.home)}),
     ):
         for file in files:
             stack.enter_context(demo_services(str(file)))
@@ -64,7 +65,7 @@ def supervise(places: Places, listening: Listening, joined: str | None) -> None:
             children.append(_worker(places))
             places.tell(Running(os.getpid(), url, joined is None))
             log.info("up at %s with %s", url, ", ".join(file.stem for file in files))
-            _watch(children, ending, joined is None)
+            _watch(children, ending, joined is None, files)
         finally:
             places.forget()
             for child in reversed(children):
@@ -74,10 +75,14 @@ def supervise(places: Places, listening: Listening, joined: str | None) -> None:
 
 def _server(places: Places, listening: Listening) -> Child:
     where = ("--host", listening.host, "--port", str(listening.port))
-    server = Child("server", ("server", "start", *where), places.log("server"))
-    with environment(listening.environment(places)):
-        os.umask(0o077)  # its database holds every parameter and log line
-        server.start()
+    server = Child(
+        "server",
+        ("server", "start", *where),
+        places.log("server"),
+        listening.environment(places, variables()),
+        umask=0o077,  # its database holds every parameter and log line
+    )
+    server.start()
     return server
 
 
@@ -120,17 +125,24 @@ def _deploy(files: tuple[Path, ...]) -> None:
         log.info("deployed %s", name)
 
 
-def _watch(children: list[Child], ending: threading.Event, all_here: bool) -> None:
-    from flows.service.rescue import rescue
+def _watch(
+    children: list[Child], ending: threading.Event, all_here: bool, files: tuple[Path, ...]
+) -> None:
+    from flows.service.catching_up import catch_up
+    from flows.service.rescue import Rescue
 
-    rescued: set[UUID] = set()
+    rescue, looked = Rescue(all_here), -_CATCH_UP_SECONDS
     while not ending.wait(_LOOK_SECONDS):
         for child in children:
             if child.keep_alive():
                 log.warning("%s ended and was started again", child.name)
         try:
-            for sentence in rescue(all_here, rescued):
+            for sentence in rescue.look():
                 log.warning("%s", sentence)
+            if time.monotonic() - looked >= _CATCH_UP_SECONDS:
+                looked = time.monotonic()
+                for sentence in catch_up(files):
+                    log.warning("%s", sentence)
         except (httpx.HTTPError, LamplighterError) as error:
             # The server may be on its way up again: the next look comes soon.
             log.warning("runs could not be looked after: %s", error)
