@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-long test-faults soak check docs audit sbom lock clean
+.PHONY: help install demo test test-long test-faults soak check changelog docs audit sbom lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ test-faults: install  ## everything of infra/docs/reliability.md and security.md
 
 soak: install  ## sixty nights with faults, compared with sixty without
 	$(BIN)/python -m tests.faults.soak --nights 60 --seed 0
+
+changelog: install  ## what changed since the last release, from the fragments in changes/
+	$(BIN)/towncrier build --draft --version unreleased
 
 docs: install  ## the documentation as pages, in build/docs
 	$(BIN)/python infra/reference.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,13 @@ def test_hooks_run_what_make_check_runs() -> None:
 def test_the_shell_scripts_can_be_read() -> None:
     done = subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_fragment_of_the_changelog_is_of_a_kind_and_its_links_lead_somewhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    kinds = {kind["directory"] for kind in project["tool"]["towncrier"]["type"]}
+    fragments = sorted((ROOT / "changes").iterdir())
+    assert {path.suffixes[-2].lstrip(".") for path in fragments} <= kinds
+    for path in fragments:
+        links = [link.partition("#")[0] for link in _LINK.findall(path.read_text())]
+        assert all((ROOT / link).exists() for link in links if "://" not in link), path.name

@@ -36,14 +36,12 @@ def changes(old: Signature, new: Signature) -> set[tuple[str, str]]:
     return found
 
 
-def told(version: int, changelog: str) -> Iterator[tuple[str, str]]:
-    """The columns that the changelog names under a version: "- `table`: `column`, `column`"."""
-    section = re.search(
-        rf"^### Contract of the tables, version {version}$(.*?)(?=^##|\Z)", changelog, re.M | re.S
-    )
-    for bullet in re.split(r"^- ", section[1] if section else "", flags=re.M)[1:]:
-        table, *columns = re.findall(r"`(\w+)`", bullet)
-        yield from ((table, column) for column in columns)
+def told(version: int, folder: Path) -> Iterator[tuple[str, str]]:
+    """The columns that fragments of the changelog name under a version: "`table`: `column`, …"."""
+    for path in folder.glob(f"+tables-{version}-*.contract.md"):
+        for bullet in re.split(r"^- ", path.read_text(encoding="utf-8"), flags=re.M):
+            table, *columns = re.findall(r"`(\w+)`", bullet)
+            yield from ((table, column) for column in columns)
 
 
 def test_the_page_on_disk_is_the_contract() -> None:
@@ -58,10 +56,9 @@ def test_the_contract_changes_only_with_its_version_and_the_changelog() -> None:
     released, old = agreed()
     changed = changes(old, signature())
     assert int(VERSION) == released + bool(changed), f"changed since {released}: {sorted(changed)}"
-    named = set(told(released + 1, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
-    assert changed <= named, (
-        f'CHANGELOG.md, under "### Contract of the tables, version {released + 1}", lacks '
-        + "; ".join(f"`{table}`: `{column}`" for table, column in sorted(changed - named))
+    named = set(told(released + 1, ROOT / "changes"))
+    assert changed <= named, f"changes/+tables-{released + 1}-TABLE.contract.md lacks " + "; ".join(
+        f"`{table}`: `{column}`" for table, column in sorted(changed - named)
     )
 
 
@@ -86,14 +83,12 @@ def test_every_kind_of_change_is_noticed(change, found) -> None:
     assert not changes(old, old)
 
 
-def test_the_changelog_is_read_by_version_and_table() -> None:
-    text = (
-        "### Contract of the tables, version 3\n- `a`: `x`, `y`\n  and `z`.\n- `b`: `x`.\n"
-        "### Contract of the tables, version 2\n- `c`: `x`.\n"
-    )
-    assert set(told(3, text)) == {("a", "x"), ("a", "y"), ("a", "z"), ("b", "x")}
-    assert set(told(2, text)) == {("c", "x")}
-    assert not set(told(4, text))
+def test_fragments_are_read_by_version_and_table(tmp_path: Path) -> None:
+    (tmp_path / "+tables-3-a.contract.md").write_text("`a`: `x`, `y`\nand `z`.\n- `b`: `x`.\n")
+    (tmp_path / "+tables-2-c.contract.md").write_text("`c`: `x`.\n")
+    assert set(told(3, tmp_path)) == {("a", "x"), ("a", "y"), ("a", "z"), ("b", "x")}
+    assert set(told(2, tmp_path)) == {("c", "x")}
+    assert not set(told(4, tmp_path))
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
