@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from flows.history import History, inputs
 from flows.pipeline import Pipeline
 from flows.preparing import prepare_on
-from tasks.core.artifacts import Labels, Model, Ref, Shadow, Valid
+from tasks.core.artifacts import Labels, Model, Ref, Valid
+from tasks.core.results import Shadow
 from tasks.core.run import Run
 from tasks.features.task import build_features
 from tasks.models.bundle import open_bundle

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from flows.pipeline import Pipeline
-from tasks.core.artifacts import Passed, Scored
 from tasks.core.commit import last_commit
 from tasks.core.errors import IntegrityError
 from tasks.core.records import Commit
+from tasks.core.results import Passed, Scored
 from tasks.score.circuit import Board, after_night, reach
 
 FACT = "asked"

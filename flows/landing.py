@@ -10,12 +10,13 @@ from typing import Any
 from flows import arrivals, mends, relanding
 from flows.clock import attempt_name
 from flows.pipeline import Pipeline
-from tasks.core.artifacts import Ingested, LedgerLine, Quarantined, Ref, Valid, Validated
+from tasks.core.artifacts import Quarantined, Ref, Valid
 from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import DataError, SourceMissingError
 from tasks.core.keys import code_digest
 from tasks.core.ledger import check_balance
 from tasks.core.records import Commit
+from tasks.core.results import Ingested, LedgerLine, Validated
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.ingest.arrivals import Kept

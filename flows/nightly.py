@@ -22,10 +22,11 @@ from flows.preparing import prepare_on
 from flows.publishing import Night, Outcome, closed_night, publish_night
 from flows.then import aliases_then
 from flows.watching import tell_stopped
-from tasks.core.artifacts import Labels, Passed, Ref, Shadow
+from tasks.core.artifacts import Labels, Ref
 from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, LamplighterError, NoScoresError, SchemaDriftError
 from tasks.core.ledger import check_balance
+from tasks.core.results import Passed, Shadow
 from tasks.core.run import Run
 from tasks.features.task import build_features
 from tasks.models.aliases import Aliases, read_aliases

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from flows.pipeline import Pipeline
-from tasks.core.artifacts import Prepared, PreparedTable, Ref, Valid
+from tasks.core.artifacts import Prepared, Ref, Valid
 from tasks.core.commit import last_commit
 from tasks.core.config import whole_days
 from tasks.core.errors import IntegrityError
+from tasks.core.results import PreparedTable
 from tasks.core.run import Run
 from tasks.core.store import batch_date, table_uri
 from tasks.core.treatments import Learned

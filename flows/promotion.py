@@ -15,7 +15,7 @@ from flows import clock
 from flows.beside import Rows, beside
 from flows.flow_runs import run_name
 from flows.pipeline import Pipeline, load
-from tasks.core.artifacts import Examples, Labels, Model, Ref, Scores, Shadow
+from tasks.core.artifacts import Examples, Labels, Model, Ref, Scores
 from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.config import Config
 from tasks.core.errors import (
@@ -26,6 +26,7 @@ from tasks.core.errors import (
     ModelError,
     ModelMissingError,
 )
+from tasks.core.results import Shadow
 from tasks.core.run import Run
 from tasks.models.aliases import BATCH, Aliases, Order, aliases_uri, find_aliases
 from tasks.models.bundle import open_bundle, version_of

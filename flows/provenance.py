@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from flows.pipeline import Pipeline
-from tasks.core.artifacts import LedgerLine
 from tasks.core.keys import code_digest, run_id
+from tasks.core.results import LedgerLine
 from tasks.core.versions import versions
 from tasks.report.records import Provenance
 

@@ -20,9 +20,10 @@ from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
 from flows.proving import proved_sentence
 from flows.watching import drift_rule
-from tasks.core.artifacts import LedgerLine, Quality, Ref, Report, Scored
+from tasks.core.artifacts import Quality, Ref, Report
 from tasks.core.commit import commit, committed_batches, last_commit, open_run
 from tasks.core.records import Commit
+from tasks.core.results import LedgerLine, Scored
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.core.treatments import Treated

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tasks.core.artifacts import Ingested, Landed, LedgerLine, Quarantined, Ref
+from tasks.core.artifacts import Landed, Quarantined, Ref
 from tasks.core.records import Commit
+from tasks.core.results import Ingested, LedgerLine
 from tasks.core.store import table_uri
 from tasks.ingest.config import SourceConfig
 

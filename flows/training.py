@@ -27,21 +27,13 @@ from flows.training_report import (
     publish_trained,
     publish_unselected,
 )
-from tasks.core.artifacts import (
-    Built,
-    Divided,
-    Examples,
-    Labels,
-    PreparedTable,
-    Ref,
-    Selection,
-    Valid,
-)
+from tasks.core.artifacts import Examples, Labels, Ref, Valid
 from tasks.core.commit import open_run
 from tasks.core.config import whole_days
 from tasks.core.errors import DataError
 from tasks.core.keys import code_digest, run_id
 from tasks.core.ledger import check_balance
+from tasks.core.results import Built, Divided, PreparedTable, Selection
 from tasks.core.run import Run
 from tasks.core.treatments import FeatureState, Learned
 from tasks.core.versions import versions

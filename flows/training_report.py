@@ -12,9 +12,10 @@ from flows.costs import Costs
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
 from flows.proving import proved_sentence
-from tasks.core.artifacts import LedgerLine, Report, Selection
+from tasks.core.artifacts import Report
 from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import DataError, IntegrityError
+from tasks.core.results import LedgerLine, Selection
 from tasks.core.run import Run
 from tasks.core.treatments import Treated
 from tasks.models.aliases import UNSELECTED, find_aliases

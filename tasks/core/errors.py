@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from tasks.core.artifacts import Passed
+    from tasks.core.results import Passed
 
 
 class LamplighterError(Exception):

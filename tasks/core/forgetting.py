@@ -13,12 +13,13 @@ from typing import Any
 
 import polars as pl
 
-from tasks.core.artifacts import LedgerLine, Ref
+from tasks.core.artifacts import Ref
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.keys import canonical_json
 from tasks.core.ledger import to_frame
 from tasks.core.parquet import read_metadata
 from tasks.core.records import Commit
+from tasks.core.results import LedgerLine
 from tasks.core.run import Run
 from tasks.core.store import Store
 

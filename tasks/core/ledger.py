@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from tasks.core.artifacts import LedgerLine
 from tasks.core.errors import LedgerError
+from tasks.core.results import LedgerLine
 
 SCHEMA: dict[str, pl.DataType] = {
     "stage": pl.String(),

@@ -8,10 +8,11 @@ from datetime import date
 
 import polars as pl
 
-from tasks.core.artifacts import Built, Divided, Features, LedgerLine
+from tasks.core.artifacts import Features
 from tasks.core.batches import BATCH_DATE
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.executor import IN_TURN, Executor
+from tasks.core.results import Built, Divided, LedgerLine
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.core.treatments import FeatureState

@@ -10,9 +10,10 @@ from typing import Any
 import polars as pl
 
 from tasks.core import quarantine
-from tasks.core.artifacts import Arrivals, LedgerLine, Quarantined, Ref
+from tasks.core.artifacts import Arrivals, Quarantined, Ref
 from tasks.core.batches import stack
 from tasks.core.ledger import check_balance
+from tasks.core.results import LedgerLine
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.ingest import moves

@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, ExitStack
 import polars as pl
 
 from tasks.core import quarantine
-from tasks.core.artifacts import Ingested, Landed, LedgerLine, Quarantined
+from tasks.core.artifacts import Landed, Quarantined
 from tasks.core.ledger import check_balance
+from tasks.core.results import Ingested, LedgerLine
 from tasks.core.run import OpenTable, Run
 from tasks.core.store import table_uri
 from tasks.ingest.evolving import NewColumns

@@ -13,11 +13,12 @@ from dataclasses import asdict
 from hashlib import scrypt
 from typing import Any
 
-from tasks.core.artifacts import Ingested, Landed, Ref
+from tasks.core.artifacts import Landed, Ref
 from tasks.core.commit import last_commit
 from tasks.core.errors import IntegrityError
 from tasks.core.keys import canonical_json, code_digest
 from tasks.core.records import Commit
+from tasks.core.results import Ingested
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.ingest.asking import Ask

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from tasks.core.artifacts import Ingested, Landed, LedgerLine, Quarantined, Ref
+from tasks.core.artifacts import Landed, Quarantined, Ref
 from tasks.core.batches import stack
 from tasks.core.errors import LedgerError
 from tasks.core.ledger import check_balance
+from tasks.core.results import Ingested, LedgerLine
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.ingest.arrivals import ARRIVED, FATE, HOME, ROW, Feed, Inputs, order, span

@@ -10,8 +10,8 @@ from typing import Any
 import stamina
 from pydantic import SecretStr
 
-from tasks.core.artifacts import Ingested
 from tasks.core.errors import SourceUnavailableError
+from tasks.core.results import Ingested
 from tasks.core.run import Run
 from tasks.ingest import merging
 from tasks.ingest.arrivals import Feed, Inputs, Take

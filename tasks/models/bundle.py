@@ -23,9 +23,10 @@ from typing import Any, Literal, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.core.artifacts import Model, Ref, Selection
+from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.keys import canonical_json, digest_bytes
+from tasks.core.results import Selection
 from tasks.core.run import Run
 from tasks.core.treatments import Learned, Preparation, Stored
 from tasks.models import baseline

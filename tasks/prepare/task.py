@@ -10,12 +10,13 @@ from datetime import date, datetime
 
 import polars as pl
 
-from tasks.core.artifacts import Divided, LedgerLine, Prepared, PreparedTable, Ref, Valid
+from tasks.core.artifacts import Prepared, Ref, Valid
 from tasks.core.batches import BATCH_DATE, alike
 from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import DataError, IntegrityError
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.results import Divided, LedgerLine, PreparedTable
 from tasks.core.run import Run
 from tasks.core.store import batch_date, table_uri
 from tasks.core.treatments import Learned, Treated

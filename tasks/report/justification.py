@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tasks.core.artifacts import Estimate, Scored
+from tasks.core.results import Estimate, Scored
 from tasks.models.records import Metric
 from tasks.report import words
 

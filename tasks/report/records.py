@@ -7,17 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tasks.core.artifacts import (
-    Drift,
-    LedgerLine,
-    Quality,
-    Quarantined,
-    Ref,
-    Report,
-    Scored,
-    Selection,
-)
+from tasks.core.artifacts import Drift, Quality, Quarantined, Ref, Report
 from tasks.core.event import EventConfig
+from tasks.core.results import LedgerLine, Scored, Selection
 from tasks.core.treatments import Treated
 from tasks.models.records import Curve, Metric, Trained
 from tasks.report.config import ReportConfig

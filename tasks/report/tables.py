@@ -10,9 +10,9 @@ import polars as pl
 
 from tasks.core import ledger as ledger_lines
 from tasks.core import quarantine as held_back
-from tasks.core.artifacts import LedgerLine, Selection, Verdict
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest_bytes
+from tasks.core.results import LedgerLine, Selection, Verdict
 from tasks.core.treatments import Treated, step_of
 from tasks.models.records import Curve, Metric, Trial
 from tasks.report import treatments, words

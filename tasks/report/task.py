@@ -8,9 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from tasks.core.artifacts import Ref, Report, Selection
+from tasks.core.artifacts import Ref, Report
 from tasks.core.keys import canonical_json
 from tasks.core.parquet import read_metadata
+from tasks.core.results import Selection
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.report import justification, page, summary, tables, trends, view

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.core.artifacts import LedgerLine, Selection, Verdict
+from tasks.core.results import LedgerLine, Selection, Verdict
 from tasks.models.records import Metric
 from tasks.report import justification, words
 from tasks.report.class_table import OF_ONE_CLASS

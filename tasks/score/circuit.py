@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.core.artifacts import Passed
+from tasks.core.results import Passed
 from tasks.score.config import CircuitConfig
 
 State = Literal["closed", "open", "half-open"]

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tasks.core.artifacts import Estimate
 from tasks.core.event import EVENT_ID
+from tasks.core.results import Estimate
 from tasks.models.base import Vector
 from tasks.models.calibration import Calibration
 from tasks.models.evidence import Evidence

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tasks.core.artifacts import Model, Passed, PassedKind, Ref, Scored
+from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError, ModelTooSlowError, NoScoresError, StoreError
 from tasks.core.keys import digest
+from tasks.core.results import Passed, PassedKind, Scored
 from tasks.core.treatments import Learned
 from tasks.models.aliases import Aliases
 from tasks.models.bundle import Bundle, Facts, Reader, Role, open_bundle, version_of

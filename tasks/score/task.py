@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from tasks.core.artifacts import LedgerLine, Model, Ref, Scored, Scores, Shadow
+from tasks.core.artifacts import Model, Ref, Scores
 from tasks.core.batches import BATCH_DATE
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.event import EVENT_ID
+from tasks.core.results import LedgerLine, Scored, Shadow
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.models.bundle import open_bundle

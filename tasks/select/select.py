@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from tasks.core.artifacts import Selection, Verdict
 from tasks.core.errors import DataError
+from tasks.core.results import Selection, Verdict
 from tasks.select.config import SelectionConfig
 from tasks.select.folds import gather
 from tasks.select.forward import forward

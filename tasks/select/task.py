@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from tasks.core.artifacts import Examples, Ref, Selection
+from tasks.core.artifacts import Examples, Ref
 from tasks.core.event import EVENT_TIME
+from tasks.core.results import Selection
 from tasks.core.run import Run
 from tasks.select import select as selecting
 from tasks.select.config import SelectionConfig

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasks.core.artifacts import Verdict
+from tasks.core.results import Verdict
 from tasks.select.config import SelectionConfig
 from tasks.select.folds import Evidence
 from tasks.select.problem import Positions, Tested

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from tasks.core.artifacts import Verdict
 from tasks.core.errors import ConfigError
 from tasks.core.layout import layouts
+from tasks.core.results import Verdict
 from tasks.select.config import SelectionConfig
 
 

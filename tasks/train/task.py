@@ -10,25 +10,13 @@ import numpy as np
 import polars as pl
 from pydantic import SecretStr
 
-from tasks.core.artifacts import (
-    Divided,
-    Examples,
-    Features,
-    Joined,
-    Labels,
-    LedgerLine,
-    Model,
-    Parts,
-    Prepared,
-    Ref,
-    Scores,
-    Selection,
-)
+from tasks.core.artifacts import Examples, Features, Labels, Model, Parts, Prepared, Ref, Scores
 from tasks.core.batches import BATCH_DATE
 from tasks.core.errors import DataError, LamplighterError, ModelError
 from tasks.core.event import EVENT_ID, EVENT_TIME, EventConfig
 from tasks.core.executor import IN_TURN, Executor
 from tasks.core.keys import digest_bytes
+from tasks.core.results import Divided, Joined, LedgerLine, Selection
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.core.treatments import SET_ASIDE, Learned, Stored

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.core.artifacts import LedgerLine, Quality, Quarantined, Ref
+from tasks.core.artifacts import Quality, Quarantined, Ref
 from tasks.core.errors import GateClosedError
+from tasks.core.results import LedgerLine
 
 
 class ValidationFailedError(GateClosedError):

@@ -10,8 +10,8 @@ import polars as pl
 from expectations.check import REASONS, Surroundings, check, split
 from expectations.suite import ExpectationResult, Suite
 from tasks.core import quarantine
-from tasks.core.artifacts import LedgerLine
 from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.results import LedgerLine
 
 STAGE = "validate"
 HELD_BY_CLOSED_GATE = "the gate closed"

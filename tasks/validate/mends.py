@@ -15,10 +15,10 @@ from typing import Any
 
 import polars as pl
 
-from tasks.core.artifacts import LedgerLine
 from tasks.core.binary import as_json, tell, to_base64
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.quarantine import LINE, SOURCE
+from tasks.core.results import LedgerLine
 from tasks.validate.retype import retype
 
 SCHEMA: dict[str, pl.DataType] = {

@@ -9,16 +9,9 @@ import polars as pl
 
 from expectations.check import Surroundings
 from expectations.suite import Suite
-from tasks.core.artifacts import (
-    Ingested,
-    Landed,
-    Quality,
-    Quarantined,
-    Ref,
-    Valid,
-    Validated,
-)
+from tasks.core.artifacts import Landed, Quality, Quarantined, Ref, Valid
 from tasks.core.quarantine import LINE, SCHEMA, SOURCE
+from tasks.core.results import Ingested, Validated
 from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.task import stage

@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from tasks.core.artifacts import Divided, Parts, Valid
+from tasks.core.artifacts import Parts, Valid
 from tasks.core.commit import open_run
 from tasks.core.event import EventConfig
+from tasks.core.results import Divided
 from tasks.core.store import Store, table_uri
 from tasks.prepare.apply import apply
 from tasks.prepare.config import PrepareConfig

@@ -35,8 +35,9 @@ import polars as pl
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from tasks.core.artifacts import Features, Ref, Selection, Verdict
+from tasks.core.artifacts import Features, Ref
 from tasks.core.commit import commit, last_commit, open_run
+from tasks.core.results import Selection, Verdict
 from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Preparation
 from tasks.models.aliases import BATCH, read_aliases

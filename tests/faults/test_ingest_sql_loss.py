@@ -15,9 +15,9 @@ import pytest
 import stamina
 from pydantic import SecretStr
 
-from tasks.core.artifacts import Ingested
 from tasks.core.commit import open_run
 from tasks.core.errors import SourceUnavailableError
+from tasks.core.results import Ingested
 from tasks.core.store import Store
 from tasks.ingest.sql import read_sql
 from tasks.ingest.sql_config import SqlConfig

@@ -23,10 +23,10 @@ from flows.demo.layout import lay_out_retail
 from flows.demo.services import demo_services
 from flows.pipeline import SHIPPED, environment, load
 from flows.training import train
-from tasks.core.artifacts import LedgerLine
 from tasks.core.commit import committed_batches, last_commit
 from tasks.core.errors import ConfigError
 from tasks.core.ledger import check_balance
+from tasks.core.results import LedgerLine
 from tasks.ingest.masking import Mask, mask_of
 from tests.flows.canaries import found_in
 from tests.flows.conftest import LAST, NIGHT, TRAINED_BY, Shop, _shrink

@@ -4,9 +4,9 @@ import pickle
 
 import pytest
 
-from tasks.core.artifacts import LedgerLine
 from tasks.core.errors import LedgerError
 from tasks.core.ledger import check_balance, to_frame
+from tasks.core.results import LedgerLine
 
 
 def test_a_balanced_ledger_passes() -> None:

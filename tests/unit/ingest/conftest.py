@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from pydantic import SecretStr, TypeAdapter
 
-from tasks.core.artifacts import LedgerLine
 from tasks.core.commit import open_run
+from tasks.core.results import LedgerLine
 from tasks.core.store import Store
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.task import ingest

@@ -10,9 +10,9 @@ import httpx
 import pytest
 import stamina
 
-from tasks.core.artifacts import Ingested
 from tasks.core.commit import commit, open_run
 from tasks.core.errors import SourceError
+from tasks.core.results import Ingested
 from tasks.core.store import Store
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.task import ingest

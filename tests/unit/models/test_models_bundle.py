@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.core.artifacts import Model, Ref, Selection, Verdict
+from tasks.core.artifacts import Model, Ref
 from tasks.core.commit import commit, open_run
 from tasks.core.errors import IntegrityError, ModelError
 from tasks.core.keys import digest_bytes
+from tasks.core.results import Selection, Verdict
 from tasks.core.store import Store
 from tasks.core.treatments import (
     Carry,

@@ -11,11 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.core import ledger
-from tasks.core.artifacts import Divided, Parts, Ref, Valid
+from tasks.core.artifacts import Parts, Ref, Valid
 from tasks.core.batches import in_order
 from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, DataError, SchemaDriftError
 from tasks.core.event import EventConfig
+from tasks.core.results import Divided
 from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Fill, Learned, Preparation

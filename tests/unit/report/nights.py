@@ -8,22 +8,11 @@ from contextlib import AbstractContextManager
 import numpy as np
 import polars as pl
 
-from tasks.core.artifacts import (
-    Drift,
-    Estimate,
-    LedgerLine,
-    Model,
-    Quality,
-    Quarantined,
-    Ref,
-    Scored,
-    Scores,
-    Selection,
-    Verdict,
-)
+from tasks.core.artifacts import Drift, Model, Quality, Quarantined, Ref, Scores
 from tasks.core.commit import open_run
 from tasks.core.event import EventConfig
 from tasks.core.quarantine import SCHEMA as QUARANTINE
+from tasks.core.results import Estimate, LedgerLine, Scored, Selection, Verdict
 from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Carry, Conversion, Fence, Fill, Grouping, Scaling, Treated

@@ -8,8 +8,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from tasks.core.artifacts import LedgerLine, Passed, Scored, Selection
 from tasks.core.event import EventConfig
+from tasks.core.results import LedgerLine, Passed, Scored, Selection
 from tasks.models.base import History
 from tasks.models.records import Curve
 from tasks.report import summary, tables, task, view

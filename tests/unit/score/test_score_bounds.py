@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.artifacts import Passed, Ref
+from tasks.core.artifacts import Ref
 from tasks.core.errors import ModelTooSlowError, NoScoresError
+from tasks.core.results import Passed
 from tasks.models.aliases import Aliases
 from tasks.models.bundle import Member
 from tasks.models.evidence import Evidence

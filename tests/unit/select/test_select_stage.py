@@ -7,8 +7,9 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
-from tasks.core.artifacts import Examples, Selection
+from tasks.core.artifacts import Examples
 from tasks.core.commit import open_run
+from tasks.core.results import Selection
 from tasks.core.store import Store, table_uri
 from tasks.select.task import select
 from tests.unit.select.problems import config, names, problem

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.core.artifacts import Selection, Verdict
 from tasks.core.errors import ConfigError
+from tasks.core.results import Selection, Verdict
 from tasks.select.config import SelectionConfig
 from tasks.select.groups import group_correlated
 from tasks.select.select import select

@@ -12,20 +12,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.core.artifacts import (
-    Examples,
-    Features,
-    Labels,
-    Passed,
-    Prepared,
-    Ref,
-    Selection,
-    Verdict,
-)
+from tasks.core.artifacts import Examples, Features, Labels, Prepared, Ref
 from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import IntegrityError, ModelError, ModelMissingError
 from tasks.core.event import EventConfig
 from tasks.core.keys import digest_bytes
+from tasks.core.results import Passed, Selection, Verdict
 from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.core.treatments import Fence, Fill, Learned, Prediction, Preparation, Stored

@@ -10,10 +10,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.core.artifacts import Landed, Ref, Validated
+from tasks.core.artifacts import Landed, Ref
 from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, GateClosedError
 from tasks.core.ledger import check_balance
+from tasks.core.results import Validated
 from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.validate.config import SuiteSource, ValidationConfig

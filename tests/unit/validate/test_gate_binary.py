@@ -6,9 +6,10 @@ import json
 
 import polars as pl
 
-from tasks.core.artifacts import Ingested, Landed, LedgerLine
+from tasks.core.artifacts import Landed
 from tasks.core.binary import MAX_SHOWN_BYTES
 from tasks.core.commit import open_run
+from tasks.core.results import Ingested, LedgerLine
 from tasks.core.store import Store, table_uri
 from tasks.validate.config import SuiteSource, ValidationConfig
 from tasks.validate.mends import Mended, read_mends

@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 
 from tasks.core import quarantine
-from tasks.core.artifacts import Ingested, Landed, LedgerLine, Quarantined, Ref, Validated
+from tasks.core.artifacts import Landed, Quarantined, Ref
 from tasks.core.commit import open_run
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.ledger import check_balance
+from tasks.core.results import Ingested, LedgerLine, Validated
 from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
 from tasks.validate.config import SuiteSource, ValidationConfig
