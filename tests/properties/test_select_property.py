@@ -60,3 +60,15 @@ def test_any_table_is_judged_whatever_its_order(
     named = [names[i] for i in columns]
     again = select(table[order][:, columns], labels[order], named, config, times[order])
     assert again == selection
+
+
+def test_labels_of_almost_one_value_have_one_order() -> None:
+    """A number so small that float32 has none of it differs from zero by its rank."""
+    table = np.array([[0], [1], [1], [1]], np.float32)
+    labels, times = np.array([0.0, 1e-282, 0.0, 1.0]), np.zeros(4, np.int64)
+    config = SelectionConfig.model_validate(
+        {"method": "forward", "rounds": 10, "folds": 2, "trees": {"trees": 2, "max_bin": 8}}
+    )
+    found = select(table, labels, ["f"], config, times)
+    for order in ([3, 2, 1, 0], [2, 0, 3, 1], [1, 2, 3, 0]):
+        assert select(table[order], labels[order], ["f"], config, times[order]) == found
