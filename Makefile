@@ -22,11 +22,17 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install  ## lay the demo out, train on the past, run the nights
 	$(BIN)/lamplighter demo
 
-# Two processes at once, of about the same length: half of the suite waits for servers and children.
+# Three processes at once, of about the same length: much of the suite waits for servers and children.
+PART_1 := tests/unit tests/properties tests/faults
+PART_2 := $(wildcard tests/flows/test_[n-z]*.py)
+PART_3 := $(wildcard tests/flows/test_[a-m]*.py) tests/browser tests/architecture
+
 test: install  ## the whole suite
-	@$(BIN)/python -m pytest tests/unit tests/properties tests/faults >.test-parts.log 2>&1 & parts=$$!; \
-	$(BIN)/python -m pytest tests/flows tests/browser tests/architecture; flows=$$?; \
-	wait $$parts; code=$$?; cat .test-parts.log; exit $$((flows ? flows : code))
+	@$(BIN)/python -m pytest $(PART_1) >.test-part-1.log 2>&1 & one=$$!; \
+	$(BIN)/python -m pytest $(PART_2) >.test-part-2.log 2>&1 & two=$$!; \
+	$(BIN)/python -m pytest $(PART_3); code=$$?; \
+	wait $$one || code=$$?; wait $$two || code=$$?; \
+	cat .test-part-1.log .test-part-2.log; exit $$code
 
 test-long: install  ## the suite with the fault and scale tests that take minutes
 	$(BIN)/python -m pytest -m "slow or not slow"
@@ -65,4 +71,4 @@ lock: install  ## write constraints.txt from what is installed
 	$(BIN)/python infra/lock.py > constraints.new && mv constraints.new constraints.txt
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) build dist lamplighter-demo .mypy_cache .ruff_cache .pytest_cache .test-parts.log
+	rm -rf $(VENV) build dist lamplighter-demo .mypy_cache .ruff_cache .pytest_cache .test-part-*.log

@@ -173,7 +173,7 @@ def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: 
         assert client.read_flow_run(run.id).parameters == {
             "pipeline": str(service.shop.file),
             "date": str(NIGHT),
-            "options": {"alerts": 7, "as_of": False, "quiet": False},
+            "options": {"alerts": 7, "as_of": False, "compute": None, "quiet": False},
         }
         page.open(f"{address}/runs/flow-run/{run.id}", height=1100)
         eventually("its page", lambda: "Task Runs" in page.text())
@@ -237,6 +237,8 @@ def test_a_rule_starts_a_training_by_an_event_and_its_model_is_the_challenger(
 ) -> None:
     """From the monitoring's rule to the server's automation to a registered model."""
     shop, day = service.shop, str(LAST)
+    with service.client() as client:
+        eventually("the monitoring of earlier nights", lambda: _are_followed(client))
     config = yaml.safe_load(shop.file.read_text())
     config["monitoring"] = {"retrain": {"age": "3d"}}
     config["training"]["promotion"] = {"rule": "manual"}
@@ -263,6 +265,17 @@ def test_a_rule_starts_a_training_by_an_event_and_its_model_is_the_challenger(
     with service.client() as client:
         runs = [each for each in client.read_flow_runs() if each.deployment_id == training.id]
     assert len(runs) == 1, "a challenger on trial is left alone"
+
+
+def _are_followed(client: SyncPrefectClient) -> bool:
+    """Whether each night that was completed has had its monitoring, by the file as it was then."""
+    night, follower = (
+        client.read_deployment_by_name(f"{flow}/retail").id for flow in ("nightly", "monitor")
+    )
+    runs = [run for run in client.read_flow_runs() if run.state]
+    nights = [run for run in runs if run.deployment_id == night and run.state.is_completed()]
+    monitored = [run for run in runs if run.deployment_id == follower]
+    return len(monitored) >= len(nights) and all(run.state.is_final() for run in monitored)
 
 
 def _of(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
