@@ -22,22 +22,24 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install  ## lay the demo out, train on the past, run the nights
 	$(BIN)/lamplighter demo
 
-# Three processes at once, of about the same length: much of the suite waits for servers and children.
+# Four processes at once, of about the same length: much of the suite waits for servers and children.
 PART_1 := tests/unit tests/properties tests/faults
-PART_2 := $(wildcard tests/flows/test_[n-z]*.py)
-PART_3 := $(wildcard tests/flows/test_[a-m]*.py) tests/browser tests/architecture
+PART_2 := $(wildcard tests/flows/test_s*.py)
+PART_3 := $(wildcard tests/flows/test_[n-rt-z]*.py)
+PART_4 := $(wildcard tests/flows/test_[a-m]*.py) tests/browser tests/architecture
 
 test: install  ## the whole suite
 	@$(BIN)/python -m pytest $(PART_1) >.test-part-1.log 2>&1 & one=$$!; \
 	$(BIN)/python -m pytest $(PART_2) >.test-part-2.log 2>&1 & two=$$!; \
-	$(BIN)/python -m pytest $(PART_3); code=$$?; \
-	wait $$one || code=$$?; wait $$two || code=$$?; \
-	cat .test-part-1.log .test-part-2.log; exit $$code
+	$(BIN)/python -m pytest $(PART_3) >.test-part-3.log 2>&1 & three=$$!; \
+	$(BIN)/python -m pytest $(PART_4); code=$$?; \
+	for part in $$one $$two $$three; do wait $$part || code=$$?; done; \
+	cat .test-part-1.log .test-part-2.log .test-part-3.log; exit $$code
 
 test-long: install  ## the suite with the fault and scale tests that take minutes
 	$(BIN)/python -m pytest -m "slow or not slow"
 
-FAULTS := tests/faults $(addprefix tests/flows/test_,bit_flips.py forget.py night_kills.py no_outgoing.py \
+FAULTS := tests/faults $(addprefix tests/flows/test_,backfill_interrupt.py bit_flips.py forget.py night_kills.py no_outgoing.py \
 	prefect.py service.py service_postgresql.py training_kills.py) \
 	tests/unit/flows/test_clock.py
 

@@ -89,14 +89,18 @@ class Tested:
 
 
 def order_rows(
-    table: Table, labels: npt.NDArray[np.generic], times: npt.NDArray[np.int64] | None
+    table: Table,
+    labels: npt.NDArray[np.generic],
+    times: npt.NDArray[np.int64] | None,
+    target: Target,
 ) -> Positions:
-    """Sort rows by time, those of one time by a hash of what they say.
+    """Sort rows by time, those of one time by a hash of what they say, and by what is judged of it.
 
-    Rows that are told apart by neither are alike, so that any order of them is the same.
+    Rows that are told apart by none are alike, so that any order of them is the same. The hash
+    takes labels as float32, in which two that differ by rank may be one.
     """
-    named = _hash_rows(table, labels)
-    return np.lexsort((named,) if times is None else (named, times))
+    keys = (target.values, _hash_rows(table, labels))
+    return np.lexsort(keys if times is None else (*keys, times))
 
 
 def sample(target: Target, config: SelectionConfig, lots: Positions) -> Positions:

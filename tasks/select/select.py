@@ -72,7 +72,7 @@ def select(
     _check(target)
     columns = sorted(range(len(names)), key=names.__getitem__)
     table = np.where(np.isfinite(table), table, np.float32("nan"))[:, columns]
-    rows = order_rows(table, target.values, times)
+    rows = order_rows(table, labels, times, target)
     rows = rows[sample(target.take(rows), config, draw_lots(len(rows), config.seed))]
     table, target = table[rows], target.take(rows)
     times = None if times is None else times[rows]

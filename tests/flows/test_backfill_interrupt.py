@@ -24,6 +24,7 @@ pytestmark = pytest.mark.timeout(900)
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_the_nights_that_run_and_leaves_those_that_are_done(shop: Shop) -> None:
     dates = str(FIRST), str(LAST)
     child = subprocess.Popen(

@@ -28,6 +28,7 @@ def _kill(shop: Shop, count: int) -> dict[str, int]:
     return told
 
 
+@pytest.mark.slow
 def test_a_night_killed_at_any_moment_leaves_old_or_new(shop: Shop) -> None:
     told = _kill(shop, 3)
     assert told["killed"] + told["lived"] == 3

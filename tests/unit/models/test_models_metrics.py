@@ -92,7 +92,7 @@ def test_more_measures_of_decisions_are_those_of_scikit_learn(
     assert [found[cell] for cell in cells] == pytest.approx(list(expected))
 
 
-@given(judged_rows(), st.integers(1, 20), st.floats(0, 1))
+@given(judged_rows(), st.integers(1, 20), st.integers(0, 999).map(lambda n: (2 * n + 1) / 2000))
 @settings(max_examples=200, deadline=None)
 def test_measures_at_a_place_are_those_of_their_definition(
     rows: tuple[np.ndarray, np.ndarray, np.ndarray], count: int, rate: float

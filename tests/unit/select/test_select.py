@@ -132,11 +132,11 @@ def test_a_sample_keeps_the_rarer_class() -> None:
 def test_rows_are_named_by_what_they_say() -> None:
     table = np.array([[0.0, np.nan], [-0.0, np.nan], [1, 2], [2, 1]], np.float32)
     labels = np.array([0, 1, 0, 0], np.int8)
-    order = order_rows(table, labels, None)
+    order = order_rows(table, labels, None, Target.of(labels))
     back = np.array([2, 3, 1, 0])
-    again = order_rows(table[back], labels[back], None)
+    again = order_rows(table[back], labels[back], None, Target.of(labels[back]))
     assert (back[again] == order).all()
-    timed = order_rows(table, labels, np.array([3, 2, 1, 0]))
+    timed = order_rows(table, labels, np.array([3, 2, 1, 0]), Target.of(labels))
     assert timed.tolist() == [3, 2, 1, 0]
 
 
