@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from tasks.core.event import EVENT_ID
+from tasks.core.intervals import wilson
 from tasks.models.base import Vector
 
 EXPLORE = "explore"
-_Z = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +145,8 @@ def off_policy(propensity: Vector, outcomes: Vector, wanted: npt.NDArray[np.bool
 
 
 def _share_of(total: int, hits: int, known: int) -> tuple[float, float, float] | None:
-    """So many of a total as a sample of it has, with Wilson's interval; None without a sample.
-
-    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
-    """
+    """So many of a total as a sample of it has, with a 95% interval; None without a sample."""
     if not known:
         return None
-    share, square = hits / known, _Z * _Z
-    middle = (share + square / (2 * known)) / (1 + square / known)
-    half = (_Z / (1 + square / known)) * math.sqrt(
-        share * (1 - share) / known + square / (4 * known * known)
-    )
-    return total * share, total * max(middle - half, 0.0), total * min(middle + half, 1.0)
+    low, high = wilson(hits / known, known)
+    return total * hits / known, total * low, total * high

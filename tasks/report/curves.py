@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tasks.core.intervals import wilson
 from tasks.models.records import Curve, Metric
 from tasks.report import words
-from tasks.report.intervals import wilson
 from tasks.report.vega import Picture, Spec, axis, color, draw, told_apart
 
 # Precision at the very first rows jumps about; the scale is set by what comes after.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tasks.report.intervals import wilson
+from tasks.core.intervals import wilson
 from tasks.report.vega import Picture, Spec, axis, color, draw, told_apart
 
 Measure = Literal["precision", "recall"]

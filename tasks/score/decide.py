@@ -15,11 +15,10 @@ from tasks.score.config import (
     ThresholdDecision,
     TriageDecision,
 )
-from tasks.score.triage import Slots, draw
+from tasks.score.triage import BY_RULE, Slots, draw
 
 ALERT = "alert"
 PASS = "pass"
-BY_RULE = "rule"
 _ENDS = {"predicted": "score", "low": "interval_low", "high": "interval_high"}
 _ENDS_IN_WORDS = {
     "predicted": "predicted value",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from tasks.models.base import Vector
 from tasks.score.config import TriageDecision
 
+BY_RULE, BY_LOT = "rule", "explore"  # as `queue` of the tables names them
 Mask = npt.NDArray[np.bool_]
 
 
@@ -55,8 +56,8 @@ def draw(
     order = np.lexsort((np.arange(events), -(chances + decision.novelty * novelty)))
     queue, propensity = np.full(events, "", "<U7"), np.zeros(events)
     ruled, rest = order[: slots - lots], order[slots - lots :]
-    queue[ruled], propensity[ruled] = "rule", 1.0
+    queue[ruled], propensity[ruled] = BY_RULE, 1.0
     if lots:
-        queue[generator.choice(rest, lots, replace=False)] = "explore"
+        queue[generator.choice(rest, lots, replace=False)] = BY_LOT
         propensity[rest] = lots / len(rest)
     return Slots(queue, propensity)

@@ -11,6 +11,7 @@ import polars as pl
 from tasks.core.artifacts import Drift, Model, Quality, Quarantined, Ref, Scores
 from tasks.core.commit import open_run
 from tasks.core.event import EventConfig
+from tasks.core.intervals import wilson
 from tasks.core.quarantine import SCHEMA as QUARANTINE
 from tasks.core.results import Estimate, LedgerLine, Scored, Selection, Verdict
 from tasks.core.run import Run
@@ -20,7 +21,6 @@ from tasks.models.base import Epoch, History
 from tasks.models.records import Curve, Metric, PartCount, Trained, TrainingReference, Trial
 from tasks.report.columns import REASONS
 from tasks.report.contract import TABLES
-from tasks.report.intervals import wilson
 from tasks.report.records import (
     Histogram,
     Incident,

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from tasks.core.intervals import wilson
 from tasks.models.records import Curve
 from tasks.report import curves
-from tasks.report.intervals import wilson
 from tests.unit.report import nights
 
 

@@ -6,8 +6,8 @@ import polars as pl
 
 from tasks.core.artifacts import Report
 from tasks.core.commit import commit
+from tasks.core.intervals import wilson
 from tasks.report import task, trends
-from tasks.report.intervals import wilson
 from tasks.report.page import index_page
 from tasks.report.records import NightTables
 from tasks.report.worth import Share, Worth, see_worth
