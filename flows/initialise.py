@@ -16,7 +16,7 @@ from rich.markup import escape
 from expectations.bootstrap import bootstrap
 from expectations.profile import TableProfile
 from flows import guesses, terminal
-from flows.pipeline_config import WEEKDAYS
+from flows.calendar import WEEKDAYS
 from tasks.core.errors import ConfigError
 from tasks.ingest.infer import Inferred, infer
 

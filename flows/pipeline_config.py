@@ -1,84 +1,33 @@
-"""What a pipeline file may say: the stages' configurations, and what they ask of each other."""
+"""What a pipeline file may say."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Self
 from zoneinfo import available_timezones
 
 from cronsim import CronSim, CronSimError
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from flows import pipeline_agreement as agreement
+from flows.calendar import CalendarConfig
 from flows.compute_config import ComputeConfig, LocalCompute
-from tasks.core.config import Config, format_duration, whole_days
+from tasks.core.config import Config, whole_days
 from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
 from tasks.core.retention import RetentionConfig
 from tasks.features.config import FeaturesConfig
-from tasks.features.unseen import early_readers
 from tasks.ingest.config import SourceConfig
-from tasks.labels.config import (
-    Disposition,
-    LabelClass,
-    LabelConfig,
-    LabelValue,
-    NoLabel,
-    OwnColumn,
-)
-from tasks.models.config import (
-    ModelConfig,
-    RanksConfig,
-    TabMConfig,
-    begins_warm,
-    needs_labels,
-    tells_classes,
-)
-from tasks.models.privacy import reasons_against
+from tasks.labels.config import Disposition, LabelConfig, NoLabel
+from tasks.models.config import ModelConfig, TabMConfig
 from tasks.monitor.config import MonitoringConfig
 from tasks.prepare.config import PrepareConfig
 from tasks.report.config import ReportConfig
-from tasks.score.config import (
-    BudgetDecision,
-    CostDecision,
-    DecisionConfig,
-    ScoringConfig,
-    ThresholdDecision,
-    TriageDecision,
-)
+from tasks.score.config import BudgetDecision, DecisionConfig, ScoringConfig
 from tasks.select.config import SelectionConfig
 from tasks.train.config import TrainingConfig
 from tasks.train.tune_config import TuningConfig
 from tasks.validate.config import ValidationConfig
-
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-WEEKDAYS: tuple[Weekday, ...] = (
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-)
-
-
-class CalendarConfig(Config):
-    """The days on which nothing arrives, so that nothing is missing then."""
-
-    closed_weekdays: tuple[Weekday, ...] = Field((), description="Weekdays without data")
-    closed_dates: tuple[dt.date, ...] = Field((), description="Single dates without data")
-
-    def is_open(self, day: dt.date) -> bool:
-        """Whether data are due for a date."""
-        return day not in self.closed_dates and (
-            WEEKDAYS[day.weekday()] not in self.closed_weekdays
-        )
-
-    def open_days(self, first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
-        """The dates from first to last, both included, for which data are due."""
-        span = (first + dt.timedelta(days=i) for i in range((last - first).days + 1))
-        return tuple(filter(self.is_open, span))
 
 
 class PipelineConfig(Config):
@@ -150,36 +99,18 @@ class PipelineConfig(Config):
 
     @field_validator("label")
     @classmethod
-    def _events_do_not_depend_on_it(cls, label: LabelConfig, info: ValidationInfo) -> LabelConfig:
+    def _suits_the_events(cls, label: LabelConfig, info: ValidationInfo) -> LabelConfig:
         event: EventConfig | None = info.data.get("event")
-        if isinstance(label, OwnColumn) and event and label.column in event.columns_of_where:
-            raise _early(label, [("event.where", f"reads the label's column {label.column!r}")])
-        return label
-
-    @field_validator("label")
-    @classmethod
-    def _verdicts_name_events(cls, label: LabelConfig, info: ValidationInfo) -> LabelConfig:
-        event: EventConfig | None = info.data.get("event")
-        if not isinstance(label, Disposition) or event is None:
-            return label
-        if label.table == event.table:
-            raise ValueError("verdicts in the table of the events are labels of kind column")
-        if label.on and len(label.on) != len(event.key):
-            raise ValueError(
-                f"`on` has one column for each of event.key ({', '.join(event.key)}); "
-                f"found {len(label.on)}"
-            )
+        if event is not None:
+            agreement.check_label(label, event)
         return label
 
     @field_validator("prepare")
     @classmethod
     def _is_not_told_the_label(cls, prepare: PrepareConfig, info: ValidationInfo) -> PrepareConfig:
         label: LabelConfig | None = info.data.get("label")
-        if isinstance(label, OwnColumn):
-            does = f"reads the label's column {label.column!r}"
-            readers = [(f"prepare.{place}", does) for place in prepare.readers(label.column)]
-            if readers:
-                raise _early(label, readers)
+        if label is not None:
+            agreement.check_preparation(prepare, label)
         return prepare
 
     @field_validator("features")
@@ -189,93 +120,31 @@ class PipelineConfig(Config):
         event: EventConfig | None = info.data.get("event")
         if label is None or event is None:
             return features
-        column = label.column if isinstance(label, OwnColumn) else None
-        if isinstance(label, NoLabel) and features.reads_labels:
-            raise ValueError("features of past labels need a label")
-        readers = list(early_readers(features, event.table, column, label.delay))
-        if readers:
-            raise _early(label, readers)
-        return features.with_label_delay(label.delay)
+        return agreement.features_for(features, label, event)
 
     @field_validator("selection")
     @classmethod
-    def _select_by_labels(cls, chosen: SelectionConfig, info: ValidationInfo) -> SelectionConfig:
-        if not isinstance(info.data.get("label"), NoLabel) or chosen.method == "none":
-            return chosen
-        if "method" in chosen.model_fields_set:
-            raise ValueError(f"method {chosen.method} needs a label; without one it is none")
-        return chosen.model_copy(update={"method": "none"})
+    def _selects_by_labels(cls, chosen: SelectionConfig, info: ValidationInfo) -> SelectionConfig:
+        label: LabelConfig | None = info.data.get("label")
+        return chosen if label is None else agreement.selection_for(chosen, label)
 
     @field_validator("model")
     @classmethod
-    def _learn_from_labels(cls, chosen: ModelConfig, info: ValidationInfo) -> ModelConfig:
-        if isinstance(info.data.get("label"), LabelValue) and not tells_classes(chosen):
-            raise ValueError(
-                f"a model of kind {chosen.kind} predicts no values; take tabm, xgboost or another "
-                "that learns from labels"
-            )
-        if isinstance(info.data.get("label"), LabelClass) and not tells_classes(chosen):
-            raise ValueError(
-                f"a model of kind {chosen.kind} tells no classes apart; take tabm, xgboost or "
-                "another that learns from labels, or label by {kind: column, negative: [...]}"
-            )
-        if not isinstance(info.data.get("label"), NoLabel) or not needs_labels(chosen):
-            return chosen
-        if chosen.model_fields_set:
-            raise ValueError(
-                f"a model of kind {chosen.kind} needs a label; without one take ranks, isolation, "
-                "neighbours, autoencoder or another of what is usual"
-            )
-        return RanksConfig()
+    def _learns_from_labels(cls, chosen: ModelConfig, info: ValidationInfo) -> ModelConfig:
+        label: LabelConfig | None = info.data.get("label")
+        return chosen if label is None else agreement.model_for(chosen, label)
 
     @field_validator("decision")
     @classmethod
-    def _decide_by_labels(cls, chosen: DecisionConfig, info: ValidationInfo) -> DecisionConfig:
-        unlabelled = isinstance(info.data.get("label"), NoLabel)
-        if unlabelled and isinstance(chosen, (ThresholdDecision, CostDecision, TriageDecision)):
-            raise ValueError(
-                f"{chosen.kind} decides by probabilities, which nothing tells without a label; "
-                "take budget or fdr"
-            )
-        _check_decision(chosen, isinstance(info.data.get("label"), LabelValue))
+    def _decides_by_labels(cls, chosen: DecisionConfig, info: ValidationInfo) -> DecisionConfig:
+        label: LabelConfig | None = info.data.get("label")
+        if label is not None:
+            agreement.check_decision(chosen, label)
         return chosen
 
     @model_validator(mode="after")
-    def _nothing_is_measured_without_labels(self) -> Self:
-        asked = {"training.folds": self.training.folds, "tuning": self.tuning}
-        found = [key for key, value in asked.items() if value is not None]
-        if isinstance(self.label, NoLabel) and found:
-            raise ValueError(f"{' and '.join(found)} measure models, which needs a label")
-        return self
-
-    @model_validator(mode="after")
-    def _warm_starts_have_weights(self) -> Self:
-        if self.training.warm_start and not self.tuning and not begins_warm(self.model):
-            raise ValueError(
-                f"training.warm_start: a model of kind {self.model.kind} begins from no other"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _values_are_measured_as_such(self) -> Self:
-        if not isinstance(self.label, LabelValue):
-            return self
-        told = self.training.model_fields_set & {"cards", "false_alarm_rates", "calibration"}
-        if told:
-            raise ValueError(
-                f"training.{', training.'.join(sorted(told))}: of positives and negatives; a label "
-                "of kind value has none"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _can_keep_a_budget(self) -> Self:
-        if self.training.privacy is None:
-            return self
-        tried = [choice.model({}) for choice in self.tuning.space] if self.tuning else []
-        for model in (self.model, *tried):
-            for reason in reasons_against(model):
-                raise ValueError(f"training.privacy cannot be kept by model.{reason}")
+    def _trains_on_what_it_has(self) -> Self:
+        agreement.check_training(self.training, self.tuning, self.model, self.label)
         return self
 
     @model_validator(mode="after")
@@ -323,29 +192,3 @@ class PipelineConfig(Config):
         except ConfigError as error:
             raise ValueError(f"{error.where}: {error.required} is required. {error.do}") from error
         return self
-
-
-def _check_decision(chosen: DecisionConfig, is_value: bool) -> None:
-    """Hold that a decision suits what is predicted: values, or what is looked for."""
-    if not is_value:
-        if isinstance(chosen, ThresholdDecision) and chosen.value is not None:
-            raise ValueError("a threshold of a `value` needs a label of kind value")
-        return
-    fits = isinstance(chosen, BudgetDecision) or (
-        isinstance(chosen, ThresholdDecision) and chosen.value is not None
-    )
-    if not fits:
-        raise ValueError(
-            f"{chosen.kind} decides by probabilities, which values have not; take budget, or "
-            "threshold with a `value`"
-        )
-    if chosen.review is not None or chosen.missed is not None:
-        raise ValueError("decision.review and missed are costs of positives; values have none")
-
-
-def _early(label: LabelConfig, readers: Sequence[tuple[str, str]]) -> ValueError:
-    found = "; ".join(f"{where} {does}" for where, does in readers)
-    return ValueError(
-        f"a night knows no label before its delay ({format_duration(label.delay)}) has passed, but "
-        f"{found}. Take it out; past labels are told by the family `risk`"
-    )
