@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated
 
 import polars as pl
@@ -39,6 +40,20 @@ def check_row_wise(expression: str) -> str:
     except Exception as error:
         raise ValueError(f"not a SQL expression that Polars reads: {error}") from error
     return expression
+
+
+def widened(rows: pl.DataFrame, expressions: Iterable[str]) -> pl.DataFrame:
+    """The rows, with whole numbers that expressions read as 64 bits.
+
+    Of narrower ones a product wraps around, and so does a difference of unsigned ones.
+    """
+    read = {name for text in expressions for name in pl.sql_expr(text).meta.root_names()}
+    narrow = [
+        name
+        for name, dtype in rows.schema.items()
+        if name in read and dtype.is_integer() and dtype not in (pl.Int64, pl.UInt64)
+    ]
+    return rows.with_columns(pl.col(narrow).cast(pl.Int64))
 
 
 RowExpression = Annotated[str, AfterValidator(check_row_wise)]

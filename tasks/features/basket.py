@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from tasks.core.sql import widened
 from tasks.features.table_config import BasketFamily
 from tasks.features.timeline import Timeline
 
@@ -24,7 +25,8 @@ def basket(family: BasketFamily, timeline: Timeline) -> pl.DataFrame:
         nulls_equal=True,
         maintain_order="left",
     )
-    made = together.select(*_expressions(family, timeline.time), _WANTED)
+    read = widened(together, family.values.values())
+    made = read.select(*_expressions(family, timeline.time), _WANTED)
     return made.filter(_WANTED).drop(_WANTED)
 
 

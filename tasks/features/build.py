@@ -9,6 +9,7 @@ import polars as pl
 
 from tasks.core.errors import ConfigError
 from tasks.core.event import EVENT_TIME, EventConfig
+from tasks.core.sql import widened
 from tasks.core.treatments import FeatureState
 from tasks.features import basket, buckets, events, history, holiday, lookup, own, row, sequence
 from tasks.features.config import FeaturesConfig
@@ -26,7 +27,9 @@ def _of_row(expressions: Callable[[Any], Iterable[pl.Expr]]) -> Builder:
 
 FAMILIES: Mapping[str, Builder] = {
     "columns": _of_row(row.columns),
-    "expressions": _of_row(row.expressions),
+    "expressions": lambda f, t: widened(t.asking, f.expressions.values()).select(
+        row.expressions(f)
+    ),
     "pairs": _of_row(row.pairs),
     "calendar": lambda f, t: t.asking.select(row.calendar(f, t.event.time or "")),
     "holidays": lambda f, t: holiday.holidays(f, t.asking, t.event.time or ""),
@@ -115,7 +118,8 @@ def build_each(config: FeaturesConfig, timeline: Timeline) -> list[pl.DataFrame]
             where="features",
             do="Correct the names in the pipeline file.",
         ) from error
-    return [part.select(pl.all().cast(pl.Float32).fill_nan(None)) for part in parts]
+    single = pl.all().cast(pl.Float32)
+    return [part.select(pl.when(single.is_finite()).then(single)) for part in parts]
 
 
 def join(parts: Sequence[pl.DataFrame], event: EventConfig) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+_MANY = 2**31  # with more of them, numbers of entity and time together may overflow
 
 
 def codes(
@@ -25,6 +26,8 @@ def codes(
         missing |= code < 0
         # Dense, so that the product does not overflow.
         both = _code(pl.Series(both)) * (code.max(initial=0) + 1) + code
+    if both.max(initial=0) > _MANY:
+        both = _code(pl.Series(both))
     both = np.where(missing, -1, both)
     return both[: observed.height], both[observed.height :]
 
@@ -39,7 +42,9 @@ def _code(values: pl.Series) -> Ints:
     if values.dtype == pl.String:
         codes = values.cast(pl.Categorical).to_physical()
     elif values.dtype.is_integer() and _spread(values) < 2 * len(values):
-        codes = values.cast(pl.Int64) - values.cast(pl.Int64).min()
+        # Of UInt64 a number may be beyond Int64, and of Int8 a difference beyond Int8.
+        wide = values if values.dtype == pl.UInt64 else values.cast(pl.Int64)
+        codes = wide - wide.min()
     else:
         codes = values.rank("dense") - 1
     coded: Ints = codes.cast(pl.Int64).fill_null(-1).to_numpy()

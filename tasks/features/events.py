@@ -50,7 +50,9 @@ def _rows(family: EventsFamily, timeline: Timeline, asking: pl.DataFrame) -> pl.
         .sort(family.time, *(name for name in own if name != family.time), nulls_last=True)
     )
     if family.key:
-        ordered = ordered.unique(family.key, keep="first", maintain_order=True)
+        # With its time, or which of two counts would depend on how far back rows are read.
+        names = [*family.key, family.time]
+        ordered = ordered.unique(names, keep="first", maintain_order=True)
     called = {timeline.time: family.time, **family.on}
     rest = [name for name in own if name not in called]
     keys = [

@@ -19,7 +19,7 @@ def holidays(family: HolidaysFamily, rows: pl.DataFrame, time: str) -> pl.DataFr
     """Whether the day is one, and days since the last and to the next one before and after it."""
     column = family.column or time
     prefix = f"{column}." if family.column else ""
-    days = rows[column].cast(pl.Date)
+    days = rows.select(_day(column, rows.schema[column])).to_series()
     known = days.is_not_null().to_numpy()
     numbers = days.cast(pl.Int64).fill_null(0).to_numpy()
     free = _days_off(family, days)
@@ -42,6 +42,11 @@ def holidays(family: HolidaysFamily, rows: pl.DataFrame, time: str) -> pl.DataFr
             for name, values in features.items()
         }
     )
+
+
+def _day(column: str, dtype: pl.DataType) -> pl.Expr:
+    """The date where the time was told: that of its own zone, if it has one."""
+    return pl.col(column).dt.date() if dtype == pl.Datetime else pl.col(column).cast(pl.Date)
 
 
 def _days_off(family: HolidaysFamily, days: pl.Series) -> Days:

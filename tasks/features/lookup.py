@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import polars as pl
 
 from tasks.core.errors import ConfigError, DataError
+from tasks.core.sql import widened
+from tasks.features.codes import Ints
 from tasks.features.table_config import LookupFamily
 from tasks.features.timeline import Timeline
 
 _KNOWN, _UNTIL, _ROW, _AT = "_known_from", "_known_until", "_row", "_at"
+_PLACE, _BEFORE = "_place", "_before"
 
 
 def lookup(family: LookupFamily, timeline: Timeline) -> pl.DataFrame:
@@ -39,7 +43,7 @@ def lookup(family: LookupFamily, timeline: Timeline) -> pl.DataFrame:
         joined = _join(keyed, dimension, family)
     else:
         joined = _join_as_of(keyed, dimension, family, timeline.time)
-    return joined.sort(_ROW).select(_taken(family))
+    return widened(joined.sort(_ROW), family.expressions.values()).select(_taken(family))
 
 
 def _dimension(family: LookupFamily, table: pl.LazyFrame) -> pl.DataFrame:
@@ -76,9 +80,13 @@ def _join_as_of(
     # The join takes unsorted input with no more than a warning, and its default takes rows of
     # the very instant: both would let the future in.
     names = _key_names(family)
-    known = dimension.drop_nulls(_KNOWN).sort(_KNOWN, *sorted(dimension.columns), nulls_last=True)
-    joined = events.with_columns(_instant(time).alias(_AT)).join_asof(
-        known.set_sorted(_KNOWN),
+    known = (
+        dimension.drop_nulls(_KNOWN)
+        .sort(_KNOWN, *sorted(dimension.columns), nulls_last=True)
+        .with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(_PLACE))
+    )
+    newest = events.with_columns(_instant(time).alias(_AT)).join_asof(
+        known.select(*names, _KNOWN, _PLACE).set_sorted(_KNOWN),
         left_on=_AT,
         right_on=_KNOWN,
         by=names,
@@ -87,9 +95,29 @@ def _join_as_of(
         coalesce=False,
         check_sortedness=False,
     )
-    ended = (pl.col(_UNTIL) <= pl.col(_AT)).fill_null(False)
-    of_dimension = [c for c in dimension.columns if c not in names]
-    return joined.with_columns(pl.when(~ended).then(pl.col(c)).alias(c) for c in of_dimension)
+    valid = newest.drop(_KNOWN).with_columns(_valid(newest, known, names))
+    return valid.join(known.drop(names), on=_PLACE, how="left")
+
+
+def _valid(newest: pl.DataFrame, known: pl.DataFrame, names: list[str]) -> pl.Series:
+    """The place of the newest row that has not ended: where the last one has, of those before."""
+    until = known[_UNTIL].cast(pl.Int64).fill_null(np.iinfo(np.int64).max).to_numpy()
+    before = known.select(pl.col(_PLACE).shift(1, fill_value=-1).over(names)).to_series()
+    longer = _longer(before.to_numpy().copy(), until)
+    places: Ints = newest[_PLACE].fill_null(-1).to_numpy().copy()
+    at = newest[_AT].cast(pl.Int64).to_numpy()
+    there = np.flatnonzero(places >= 0)
+    while len(there := there[(places[there] >= 0) & (until[places[there]] <= at[there])]):
+        places[there] = longer[places[there]]
+    return pl.Series(_PLACE, places)
+
+
+def _longer(before: Ints, until: Ints) -> Ints:
+    """For each row the last before it of its key that ends later; -1 where none does."""
+    rows = np.arange(len(before))
+    while len(rows := rows[(before[rows] >= 0) & (until[before[rows]] <= until[rows])]):
+        before[rows] = before[before[rows]]
+    return before
 
 
 def _taken(family: LookupFamily) -> Iterator[pl.Expr]:

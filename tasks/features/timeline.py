@@ -11,6 +11,7 @@ import polars as pl
 
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.event import EventConfig
+from tasks.core.sql import widened
 from tasks.features.codes import Bools, Floats
 from tasks.features.observations import past
 from tasks.features.past import Past
@@ -71,13 +72,14 @@ class Timeline:
     def holds(self, condition: str) -> Bools:
         """Whether each row meets a SQL condition; what is missing does not."""
         taken = pl.sql_expr(condition).fill_null(False).alias("taken")
-        holds: Bools = self.rows.with_columns(taken)["taken"].to_numpy()
+        holds: Bools = widened(self.rows, [condition]).with_columns(taken)["taken"].to_numpy()
         return holds
 
     def values(self, expression: str) -> Floats:
         """A SQL expression of each row; NaN where it is missing."""
         value = pl.sql_expr(expression).cast(pl.Float64).alias("value")
-        values: Floats = self.rows.with_columns(value)["value"].to_numpy().astype(np.float64)
+        computed = widened(self.rows, [expression]).with_columns(value)["value"]
+        values: Floats = computed.to_numpy().astype(np.float64)
         return values
 
     def check_order(self) -> None:

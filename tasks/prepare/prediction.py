@@ -99,7 +99,8 @@ def predict(treatment: Prediction, content: bytes | None, schema: Schema) -> Eff
 
 
 def _number(column: str, schema: Schema) -> pl.Expr:
-    return known(column, schema[column]).cast(pl.Float32)
+    single = known(column, schema[column]).cast(pl.Float32)
+    return pl.when(single.is_finite()).then(single)
 
 
 def _matrix(table: pl.DataFrame) -> Matrix:

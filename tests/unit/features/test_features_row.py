@@ -126,10 +126,12 @@ def test_a_lookup_takes_the_newest_row_known_strictly_before(
         known = [
             p
             for p in products.to_dicts()
-            if p["code"] == line["product"] and p["listed_at"] < line["at"]
+            if p["code"] == line["product"]
+            and p["listed_at"] < line["at"]
+            and (p["ends_at"] is None or p["ends_at"] > line["at"])
         ]
         newest = max(known, key=lambda p: p["listed_at"], default=None)
-        if newest is None or (newest["ends_at"] and newest["ends_at"] <= line["at"]):
+        if newest is None:
             assert feature["products.list_price"] is None
             assert feature["products.age_hours"] is None
             continue
