@@ -20,6 +20,7 @@ from flows.notices import Notice, notify
 from flows.pipeline import Pipeline, load
 from flows.promotion import by_labels, promote_better
 from flows.provenance import provenance
+from flows.service import identity
 from flows.training import train as train_flow
 from flows.watching import drifted
 from tasks.core.artifacts import Labels, Ref, Scores
@@ -52,7 +53,7 @@ def monitor(pipeline: str, date: dt.date | None = None, train: bool = False) -> 
     """Measure the published scores against the labels known by the end of a date.
 
     Where a rule of `monitoring.retrain` asks for a training, the result says why, and a Prefect
-    server hears of it: the deployment `train/NAME` is started by that event.
+    server hears of it: the deployment `train/PIPELINE@NAME` is started by that event.
 
     Args:
         pipeline: name or file of the pipeline.
@@ -254,10 +255,13 @@ def _tell(pipeline: Pipeline, day: dt.date, reasons: tuple[Reason, ...]) -> None
 
 def _ask_for_training(pipeline: Pipeline, day: dt.date, reasons: tuple[Reason, ...]) -> None:
     """Tell the Prefect server; the deployment's trigger does the rest."""
+    service = identity.of_pipeline(pipeline.folder)
+    if service is None:
+        return  # nothing was deployed that could hear it
     emit_event(
         TRAINING_DUE,
         resource={
-            "prefect.resource.id": f"lamplighter.pipeline.{pipeline.name}",
+            "prefect.resource.id": service.resource(pipeline.name),
             "prefect.resource.name": pipeline.name,
         },
         payload={"date": str(day), "reasons": [asdict(reason) for reason in reasons]},

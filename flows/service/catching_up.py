@@ -24,6 +24,7 @@ from prefect.exceptions import ObjectNotFound
 from flows import clock
 from flows.nightly import nightly
 from flows.pipeline import Pipeline, load
+from flows.service.identity import Identity
 from tasks.core.commit import committed_batches
 from tasks.core.errors import LamplighterError
 
@@ -34,7 +35,7 @@ _DAY = dt.timedelta(days=1)
 _GOING = (StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED, StateType.CANCELLING)
 
 
-def catch_up(files: Iterable[Path]) -> Iterator[str]:
+def catch_up(files: Iterable[Path], identity: Identity) -> Iterator[str]:
     """Start the nights that are missing behind the last one published, and are past their time.
 
     A date is asked for `ATTEMPTS` times, an hour apart, and is left to a person then. Nothing is
@@ -43,6 +44,7 @@ def catch_up(files: Iterable[Path]) -> Iterator[str]:
 
     Args:
         files: the pipeline files.
+        identity: of their folder.
 
     Yields:
         What was done, a sentence each.
@@ -52,21 +54,23 @@ def catch_up(files: Iterable[Path]) -> Iterator[str]:
         for file in files:
             try:
                 pipeline = load(str(file))
-                yield from _ask(client, pipeline, now)
+                yield from _ask(client, pipeline, identity, now)
             except (LamplighterError, ObjectNotFound) as error:
                 yield f"{file.name}: missing nights were not looked for: {error}"
 
 
-def _ask(client: SyncPrefectClient, pipeline: Pipeline, now: dt.datetime) -> Iterator[str]:
-    missing = missing_nights(pipeline, now)
+def _ask(
+    client: SyncPrefectClient, pipeline: Pipeline, identity: Identity, now: dt.datetime
+) -> Iterator[str]:
+    missing, called = missing_nights(pipeline, now), identity.deployment(pipeline.name)
     if not missing:
         return
-    deployment = client.read_deployment_by_name(f"{nightly.name}/{pipeline.name}")
+    deployment = client.read_deployment_by_name(f"{nightly.name}/{called}")
     if not any(each.active for each in deployment.schedules) or _is_going(client, deployment, now):
         return
     for day, attempt in missing.items():
         # The server answers with the run that has the key already: no attempt is made twice.
-        key = f"catch-up-{pipeline.name}-{day}-{attempt}"
+        key = f"catch-up-{called}-{day}-{attempt}"
         run = client.create_flow_run_from_deployment(
             deployment.id,
             parameters={**deployment.parameters, "date": str(day)},

@@ -13,9 +13,16 @@ in_folder = click.option(
     help="Folder of the pipeline files; default: here.",
 )
 
+called = click.option(
+    "--name",
+    help="What the service is called from now on, on a server that other folders use as well: its "
+    "work pool, and PIPELINE@NAME its deployments; default: the folder's name and four digits.",
+)
+
 
 @click.command()
 @in_folder
+@called
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=4200, show_default=True, help="Its port."
@@ -28,7 +35,9 @@ in_folder = click.option(
     "seen by others.",
 )
 @click.option("--foreground", is_flag=True, help="Stay, and end with this command.")
-def up(folder: Path, host: str, port: int, database: str | None, foreground: bool) -> None:
+def up(
+    folder: Path, name: str | None, host: str, port: int, database: str | None, foreground: bool
+) -> None:
     """Start a Prefect server and a worker, and deploy every pipeline file here.
 
     Where PREFECT_API_URL is set that server is joined and none is started.
@@ -41,7 +50,7 @@ def up(folder: Path, host: str, port: int, database: str | None, foreground: boo
     if variable(server) == "":
         raise click.UsageError(f"{server} is set and empty: give user:password, or unset it")
     password, told = variable(server) or "", variable(clients) or ""
-    commands.up(folder, Listening(host, port, database, password, told), foreground)
+    commands.up(folder, name, Listening(host, port, database, password, told), foreground)
 
 
 @click.command()
@@ -55,11 +64,15 @@ def down(folder: Path) -> None:
 
 @click.command()
 @in_folder
-def deploy(folder: Path) -> None:
-    """Make the deployments of the pipeline files here: nightly, train, backfill, monitor."""
+@called
+def deploy(folder: Path, name: str | None) -> None:
+    """Make the deployments of the pipeline files here: nightly, train, backfill, monitor.
+
+    Those of files that are no longer here are taken away.
+    """
     from flows.service import commands
 
-    commands.deploy(folder)
+    commands.deploy(folder, name)
 
 
 COMMANDS = (up, down, deploy)

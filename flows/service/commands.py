@@ -13,6 +13,7 @@ from pathlib import Path
 from flows import terminal
 from flows.commands import tell_missing
 from flows.pipeline import load, told, variable
+from flows.service.identity import Identity, establish, find
 from flows.service.places import Places, Running, pipeline_files
 from flows.service.settings import Listening
 from tasks.core import lease
@@ -22,22 +23,23 @@ _DOWN_SECONDS = 90.0
 _SHOWN_LINES = 12
 
 
-def up(folder: Path, listening: Listening, foreground: bool) -> None:
+def up(folder: Path, name: str | None, listening: Listening, foreground: bool) -> None:
     """Bring a folder's service up, or renew the deployments of one that is up."""
     places, joined = Places(folder.absolute()), variable("PREFECT_API_URL")
     files = pipeline_files(places.folder)
     for file in files:
         tell_missing(load(str(file)))  # a mistake in a file is told before anything is started
     running = places.running() if lease.is_held(places.lock) else None
+    identity = _identity(places, name, running)
     if running:
-        _renew(running, files)
+        _renew(running, files, identity)
         _tell(running, places, "is up already; its deployments are renewed")
         return
     if joined is None:
         listening.check()
         _check_port(listening)
     if foreground:
-        _supervise_here(places, listening, joined)
+        _supervise_here(places, identity, listening, joined)
         return
     _tell(_start(places, listening, joined), places, "is up")
 
@@ -63,7 +65,7 @@ def down(folder: Path) -> None:
     terminal.out.print("down; what was done and what is scheduled is kept")
 
 
-def deploy(folder: Path) -> None:
+def deploy(folder: Path, name: str | None) -> None:
     """Make the deployments of a folder's pipeline files on the server that is up, or is named."""
     files = pipeline_files(folder.absolute())
     places = Places(folder.absolute())
@@ -76,22 +78,39 @@ def deploy(folder: Path) -> None:
             where=str(folder.absolute()),
             do="lamplighter up, or export PREFECT_API_URL=http://HOST:4200/api",
         )
+    identity = _identity(places, name, running)
     if running is not None:
-        _renew(running, files)
+        _renew(running, files, identity)
     else:
-        _deploy(files)
+        _deploy(files, identity, own_server=False)
 
 
-def _deploy(files: tuple[Path, ...]) -> None:
+def _identity(places: Places, name: str | None, running: Running | None) -> Identity:
+    """The folder's, by another name if one is given: but not while its worker takes runs by it."""
+    known = find(places)
+    if running and known and name not in (None, known.name):
+        raise ConfigError(
+            "a service that is down while it is given another name",
+            found=f"one that is up as {known.name}",
+            where=str(places.folder),
+            do=f"lamplighter down, then lamplighter up --name {name}",
+        )
+    return establish(places, name)
+
+
+def _deploy(files: tuple[Path, ...], identity: Identity, own_server: bool) -> None:
     from flows.service.deployments import deploy
 
-    for name in deploy(files):
+    done = deploy(files, identity, own_server)
+    for name in done.made:
         terminal.out.print(f"  {name}")
+    for name in done.removed:
+        terminal.out.print(f"  removed {name}: no pipeline file stands for it")
 
 
-def _renew(running: Running, files: tuple[Path, ...]) -> None:
+def _renew(running: Running, files: tuple[Path, ...], identity: Identity) -> None:
     with told({"PREFECT_API_URL": running.api_url}):
-        _deploy(files)
+        _deploy(files, identity, running.own_server)
 
 
 def _start(places: Places, listening: Listening, joined: str | None) -> Running:
@@ -122,11 +141,13 @@ def _start(places: Places, listening: Listening, joined: str | None) -> Running:
     return running
 
 
-def _supervise_here(places: Places, listening: Listening, joined: str | None) -> None:
+def _supervise_here(
+    places: Places, identity: Identity, listening: Listening, joined: str | None
+) -> None:
     from flows.service.supervisor import logging_to, supervise
 
     with logging_to(sys.stderr):
-        supervise(places, listening, joined)
+        supervise(places, identity, listening, joined)
 
 
 def _check_port(listening: Listening) -> None:
@@ -149,6 +170,8 @@ def _tell(running: Running, places: Places, what: str) -> None:
     terminal.out.print(f"[bold]lamplighter {what}[/]")
     terminal.out.print(f"  UI        {running.ui_url}", soft_wrap=True)
     terminal.out.print(f"  API       {running.api_url}", soft_wrap=True)
+    if known := find(places):
+        terminal.out.print(f"  pool      {known.name}", soft_wrap=True)
     terminal.out.print(f"  state     {places.state}", soft_wrap=True)
     terminal.out.print(
         "Start a run there under Deployments, or wait for the night. Then: lamplighter down",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
-from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
@@ -20,7 +21,10 @@ from flows.nightly import nightly
 from flows.pipeline import Pipeline, load
 from flows.promotion import promote
 from flows.service.automations import keep_automations
-from flows.service.settings import FOR_RUNS, POOL, TAG
+from flows.service.identity import AT, Identity
+from flows.service.pool import keep_pool
+from flows.service.settings import FOR_RUNS, TAG
+from flows.service.stale import owned, remove
 from flows.training import train
 from tasks.core.errors import ConfigError
 from tasks.labels.config import NoLabel
@@ -32,27 +36,44 @@ _ONE_AT_A_TIME = ConcurrencyLimitConfig(
 )
 
 
-def deploy(files: Iterable[Path]) -> tuple[str, ...]:
-    """Make or renew the pool, the automations and the deployments; doing it again changes nothing.
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The full names of the deployments that were made, and of those that were taken away."""
 
-    A schedule that somebody paused in the UI stays paused.
+    made: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def deploy(files: Iterable[Path], identity: Identity, own_server: bool) -> Deployed:
+    """Have a server hold the deployments of these files, and of this folder no other.
+
+    Doing it again changes nothing. A schedule that somebody paused in the UI stays paused.
 
     Args:
-        files: the pipeline files.
-
-    Returns:
-        The deployments' full names.
+        files: the pipeline files of the folder.
+        identity: of the folder.
+        own_server: whether the server is the folder's.
 
     Raises:
-        ConfigError: a pipeline file is wrong, or two pipelines have one name.
+        ConfigError: a pipeline file is wrong, two pipelines have one name, or another folder has
+            the work pool.
     """
     pipelines = _apart(load(str(file)) for file in files)
-    made = [deployment for pipeline in pipelines for deployment in _deployments(pipeline)]
-    _keep_pool()
-    keep_automations()
-    for deployment in made:
-        deployment.apply()
-    return tuple(deployment.full_name for deployment in made)
+    with get_client(sync_client=True) as client:
+        keep_pool(client, identity)
+        found = owned(client, identity, own_server)
+        paused = _paused(found)
+        made = [each for one in pipelines for each in _deployments(one, identity, paused)]
+        keep_automations()
+        for deployment in made:
+            deployment.apply()
+        names = tuple(deployment.full_name for deployment in made)
+        flows = {each.id: client.read_flow(each.flow_id).name for each in found}
+        stale = {f"{flows[each.id]}/{each.name}": each for each in found}
+        for name in names:
+            stale.pop(name, None)
+        remove(client, stale.values(), identity)
+    return Deployed(names, tuple(stale))
 
 
 def _apart(pipelines: Iterable[Pipeline]) -> tuple[Pipeline, ...]:
@@ -70,78 +91,70 @@ def _apart(pipelines: Iterable[Pipeline]) -> tuple[Pipeline, ...]:
     return tuple(found.values())
 
 
-def _keep_pool() -> None:
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_work_pool(POOL)
-        except ObjectNotFound:
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+def _paused(found: Iterable[DeploymentResponse]) -> frozenset[str]:
+    """The pipelines whose nights somebody paused."""
+    return frozenset(
+        each.name.partition(AT)[0]
+        for each in found
+        if any(schedule.slug == _NIGHT and not schedule.active for schedule in each.schedules)
+    )
 
 
-def _deployments(pipeline: Pipeline) -> Iterator[RunnerDeployment]:
+def _deployments(
+    pipeline: Pipeline, identity: Identity, paused: Container[str] = ()
+) -> Iterator[RunnerDeployment]:
     config, file = pipeline.config, str(Path(pipeline.file.path).absolute())
+    deployment = partial(_deployment, pipeline, identity)
     # An active schedule in what is applied would wake one that somebody paused.
-    active = not _is_paused(f"{nightly.name}/{pipeline.name}")
+    active = pipeline.name not in paused
     night = Cron(config.schedule, timezone=config.timezone, slug=_NIGHT, active=active)
-    yield _deployment(nightly, pipeline, {"pipeline": file, "date": None}, night)
+    yield deployment(nightly, {"pipeline": file, "date": None}, night)
     due = DeploymentEventTrigger(
-        name=f"{pipeline.name}: train when due",
+        name=f"{identity.deployment(pipeline.name)}: train when due",
         expect={TRAINING_DUE},
-        match={"prefect.resource.id": f"lamplighter.pipeline.{pipeline.name}"},
+        match={"prefect.resource.id": identity.resource(pipeline.name)},
         # By what was known on the date that was looked at, which a run by hand may have named.
         parameters={"date": {"__prefect_kind": "jinja", "template": "{{ event.payload.date }}"}},
     )
-    yield _deployment(train, pipeline, {"pipeline": file, "date": None}, after=due)
-    yield _deployment(backfill, pipeline, {"pipeline": file})
-    yield _deployment(promote, pipeline, {"pipeline": file})
+    yield deployment(train, {"pipeline": file, "date": None}, after=due)
+    yield deployment(backfill, {"pipeline": file})
+    yield deployment(promote, {"pipeline": file})
     if isinstance(config.label, NoLabel):
         return  # nothing tells what its nights were worth
-    yield _deployment(
-        monitor,
-        pipeline,
-        {"pipeline": file, "date": None},
-        after=_after(nightly.name, pipeline.name),
-    )
-
-
-def _is_paused(deployment: str) -> bool:
-    with get_client(sync_client=True) as client:
-        try:
-            found = client.read_deployment_by_name(deployment)
-        except ObjectNotFound:
-            return False
-    return any(each.slug == _NIGHT and not each.active for each in found.schedules)
+    after = _after(nightly.name, identity.deployment(pipeline.name))
+    yield deployment(monitor, {"pipeline": file, "date": None}, after=after)
 
 
 def _deployment(
-    flow: object,
     pipeline: Pipeline,
+    identity: Identity,
+    flow: object,
     parameters: dict[str, str | None],
     schedule: Schedule | None = None,
     after: DeploymentEventTrigger | None = None,
 ) -> RunnerDeployment:
     return RunnerDeployment.from_flow(
         flow,  # type: ignore[arg-type]  # a Flow of any signature
-        name=pipeline.name,
+        name=identity.deployment(pipeline.name),
         schedule=schedule,
         parameters=parameters,
         triggers=[after] if after else [],
         tags=[TAG],
         concurrency_limit=_ONE_AT_A_TIME,
-        work_pool_name=POOL,
+        work_pool_name=identity.name,
         job_variables={"env": FOR_RUNS, "working_dir": str(pipeline.folder)},
         # Found from a wheel and from a checkout alike, whatever folder the worker runs in.
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
 
 
-def _after(flow: str, pipeline: str) -> DeploymentEventTrigger:
-    """When a flow's run for a pipeline was completed."""
+def _after(flow: str, deployment: str) -> DeploymentEventTrigger:
+    """When a run of a deployment of a flow was completed."""
     return DeploymentEventTrigger(
-        name=f"{pipeline}: monitor after {flow}",
+        name=f"{deployment}: monitor after {flow}",
         expect={"prefect.flow-run.Completed"},
         match_related=[
             {"prefect.resource.role": "flow", "prefect.resource.name": flow},
-            {"prefect.resource.role": "deployment", "prefect.resource.name": pipeline},
+            {"prefect.resource.role": "deployment", "prefect.resource.name": deployment},
         ],
     )

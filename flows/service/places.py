@@ -10,6 +10,7 @@ from pathlib import Path
 from tasks.core.errors import ConfigError
 from tasks.core.files import write_over
 
+PIPELINES = "pipelines"  # the folder beside the state that may hold the files as well
 _KEYS = ("name", "sources", "event")
 
 
@@ -88,7 +89,7 @@ def pipeline_files(folder: Path) -> tuple[Path, ...]:
     Raises:
         ConfigError: there is none.
     """
-    files = tuple(file for place in (folder, folder / "pipelines") for file in _files(place))
+    files = tuple(file for place in (folder, folder / PIPELINES) for file in _files(place))
     if not files:
         raise ConfigError(
             "a pipeline file (*.yaml with name, sources and event)",

@@ -16,14 +16,14 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
-    FlowRunFilterTags,
+    WorkPoolFilter,
+    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Crashed
 
 from flows import clock
 from flows.pipeline import load
-from flows.service.settings import TAG
 
 ATTEMPTS = 3
 _LATEST = dt.timedelta(days=3)
@@ -40,12 +40,12 @@ class Rescue:
     started anew.
 
     Args:
-        all_here: whether every worker of the server is on this machine. Where not, a process
-            number says nothing, and a silent run is found by its heartbeats alone.
+        pool: the service's work pool. Its workers are all on this machine, where process numbers
+            say something.
         done: the runs that need no further look.
     """
 
-    all_here: bool
+    pool: str
     done: set[UUID] = field(default_factory=set)
 
     def look(self) -> Iterator[str]:
@@ -55,13 +55,20 @@ class Rescue:
             What was done, a sentence each.
         """
         with get_client(sync_client=True) as client:
-            for run in _runs(client, *_GOING) if self.all_here else ():
+            for run in self._runs(client, *_GOING):
                 if _is_gone(run):
                     yield from _mark(client, run)
-            for run in _runs(client, StateType.CRASHED):
+            for run in self._runs(client, StateType.CRASHED):
                 if run.id not in self.done:
                     yield from self._start_anew(client, run)
                     self.done.add(run.id)
+
+    def _runs(self, client: SyncPrefectClient, *states: StateType) -> list[FlowRun]:
+        wanted = FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))
+        )
+        ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[self.pool]))
+        return client.read_flow_runs(flow_run_filter=wanted, work_pool_filter=ours)
 
     def _start_anew(self, client: SyncPrefectClient, run: FlowRun) -> Iterator[str]:
         try:
@@ -81,14 +88,6 @@ def _mark(client: SyncPrefectClient, run: FlowRun) -> Iterator[str]:
     cancelled = now.state.type is StateType.CANCELLING
     client.set_flow_run_state(run.id, (Cancelled if cancelled else Crashed)(message=told))
     yield f"{run.name}: its process is gone"
-
-
-def _runs(client: SyncPrefectClient, *states: StateType) -> list[FlowRun]:
-    wanted = FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[TAG]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))),
-    )
-    return client.read_flow_runs(flow_run_filter=wanted)
 
 
 def _start_anew(client: SyncPrefectClient, run: FlowRun) -> Iterator[str]:

@@ -9,7 +9,6 @@ from ipaddress import ip_address
 from flows.service.places import Places
 from tasks.core.errors import ConfigError
 
-POOL = "lamplighter"
 TAG = "lamplighter"
 HEARTBEAT_SECONDS = 30
 

@@ -19,8 +19,9 @@ from flows.demo.services import demo_services
 from flows.libraries import configure_libraries
 from flows.pipeline import environment, told, variables
 from flows.service.children import Child
+from flows.service.identity import Identity, establish
 from flows.service.places import Places, Running, pipeline_files
-from flows.service.settings import FOR_RUNS, POOL, Listening
+from flows.service.settings import FOR_RUNS, Listening
 from tasks.core import lease
 from tasks.core.errors import LamplighterError, SourceUnavailableError
 
@@ -32,11 +33,12 @@ _RUNS_AT_ONCE = "4"
 log = logging.getLogger("lamplighter")
 
 
-def supervise(places: Places, listening: Listening, joined: str | None) -> None:
+def supervise(places: Places, identity: Identity, listening: Listening, joined: str | None) -> None:
     """Hold the service until the process is told to end.
 
     Args:
         places: its files.
+        identity: which service it is.
         listening: where its own server listens.
         joined: address of the API of another server; then none is started.
 
@@ -61,11 +63,11 @@ def supervise(places: Places, listening: Listening, joined: str | None) -> None:
             if joined is None:
                 children.append(_server(places, listening))
             _wait_for_server(url, children)
-            _deploy(files)
-            children.append(_worker(places))
+            _deploy(files, identity, joined is None)
+            children.append(_worker(places, identity))
             places.tell(Running(os.getpid(), url, joined is None))
             log.info("up at %s with %s", url, ", ".join(file.stem for file in files))
-            _watch(children, ending, joined is None, files)
+            _watch(children, ending, identity, files)
         finally:
             places.forget()
             for child in reversed(children):
@@ -86,8 +88,17 @@ def _server(places: Places, listening: Listening) -> Child:
     return server
 
 
-def _worker(places: Places) -> Child:
-    words = ("worker", "start", "--pool", POOL, "--type", "process", "--limit", _RUNS_AT_ONCE)
+def _worker(places: Places, identity: Identity) -> Child:
+    words = (
+        "worker",
+        "start",
+        "--pool",
+        identity.name,
+        "--type",
+        "process",
+        "--limit",
+        _RUNS_AT_ONCE,
+    )
     worker = Child("worker", words, places.log("worker"))
     worker.start()
     return worker
@@ -117,21 +128,24 @@ def _is_healthy(url: str) -> bool:
         return False
 
 
-def _deploy(files: tuple[Path, ...]) -> None:
+def _deploy(files: tuple[Path, ...], identity: Identity, own_server: bool) -> None:
     # Prefect reads its settings when it is imported, so that comes after they are made.
     from flows.service.deployments import deploy
 
-    for name in deploy(files):
+    done = deploy(files, identity, own_server)
+    for name in done.made:
         log.info("deployed %s", name)
+    for name in done.removed:
+        log.info("removed %s, which no pipeline file stands for", name)
 
 
 def _watch(
-    children: list[Child], ending: threading.Event, all_here: bool, files: tuple[Path, ...]
+    children: list[Child], ending: threading.Event, identity: Identity, files: tuple[Path, ...]
 ) -> None:
     from flows.service.catching_up import catch_up
     from flows.service.rescue import Rescue
 
-    rescue, looked = Rescue(all_here), -_CATCH_UP_SECONDS
+    rescue, looked = Rescue(identity.name), -_CATCH_UP_SECONDS
     while not ending.wait(_LOOK_SECONDS):
         for child in children:
             if child.keep_alive():
@@ -141,7 +155,7 @@ def _watch(
                 log.warning("%s", sentence)
             if time.monotonic() - looked >= _CATCH_UP_SECONDS:
                 looked = time.monotonic()
-                for sentence in catch_up(files):
+                for sentence in catch_up(files, identity):
                     log.warning("%s", sentence)
         except (httpx.HTTPError, LamplighterError) as error:
             # The server may be on its way up again: the next look comes soon.
@@ -182,9 +196,9 @@ def main() -> None:
     configure_libraries()
     with logging_to(sys.stderr):
         try:
-            supervise(
-                Places(Path(folder)), Listening(host, int(port), database or None), joined or None
-            )
+            places = Places(Path(folder))
+            listening = Listening(host, int(port), database or None)
+            supervise(places, establish(places), listening, joined or None)
         except LamplighterError as error:
             log.error("%s\n%s", type(error).__name__, error)
             sys.exit(error.exit_code)

@@ -85,6 +85,9 @@ def _lead_nowhere(folder: Path) -> None:
 def _serve_a_night(folder: Path) -> None:
     from prefect.client.orchestration import get_client
 
+    from flows.service.identity import find
+    from flows.service.places import Places
+
     def lamplighter(*words: str) -> None:
         command = [sys.executable, "-c", "from flows.cli import main; main()", *words]
         subprocess.run([*command, "--folder", str(folder)], check=True, cwd=ROOT, env=BARE)
@@ -92,7 +95,10 @@ def _serve_a_night(folder: Path) -> None:
     lamplighter("up", "--port", "4200")
     try:
         with get_client(sync_client=True) as client:
-            deployment = client.read_deployment_by_name("nightly/retail")
+            found = find(Places(folder))
+            assert found is not None
+            name = f"nightly/{found.deployment('retail')}"
+            deployment = client.read_deployment_by_name(name)
             run = client.create_flow_run_from_deployment(
                 deployment.id, parameters={"date": str(NIGHT)}
             )

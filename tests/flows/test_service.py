@@ -2,96 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 import yaml
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.service.places import Places
 from tasks.core import lease
 from tasks.models.aliases import read_aliases
 from tests.browser import chromium
 from tests.flows.conftest import LAST, NIGHT, Shop
+from tests.flows.serving import Service, eventually, finished, free_port, lamplighter, process_of
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
-PATIENCE_SECONDS = 240.0
 FLOWS = ("nightly", "train", "backfill", "monitor", "promote")
 
 # Servers and workers take their time to start on a busy machine.
 pytestmark = pytest.mark.timeout(900)
-
-
-def lamplighter(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
-    )
-
-
-def eventually(what: str, found: Callable[[], Any]) -> Any:
-    """The first true answer of a question asked again and again."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(PrefectHTTPStatusError, OSError):
-            if answer := found():
-                return answer
-        time.sleep(0.2)
-    raise AssertionError(f"{what}: not within {PATIENCE_SECONDS:.0f} s")
-
-
-@dataclass(frozen=True)
-class Service:
-    """A shop whose service is up."""
-
-    shop: Shop
-    port: int
-
-    @property
-    def places(self) -> Places:
-        return Places(self.shop.folder)
-
-    @contextlib.contextmanager
-    def client(self) -> Iterator[SyncPrefectClient]:
-        with (
-            temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{self.port}/api"}),
-            get_client(sync_client=True) as client,
-        ):
-            yield client
-
-    def start(self, client: SyncPrefectClient, flow: str = "nightly", **parameters: Any) -> UUID:
-        deployment = client.read_deployment_by_name(f"{flow}/retail")
-        run = eventually(
-            "a run that is taken",
-            lambda: client.create_flow_run_from_deployment(deployment.id, parameters=parameters),
-        )
-        return UUID(str(run.id))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -99,23 +35,19 @@ def service(trained_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("service") / "demo"
     shutil.copytree(trained_shop.folder, folder)
     port = free_port()
+    service = Service(Shop(folder), port)
     done = lamplighter("up", "--folder", str(folder), "--port", str(port))
     assert done.returncode == 0, done.stdout + done.stderr
     try:
-        yield Service(Shop(folder), port)
+        yield service
     finally:
         lamplighter("down", "--folder", str(folder))
 
 
-def _is_done(client: SyncPrefectClient, run: UUID) -> FlowRun | None:
-    found = client.read_flow_run(run)
-    return found if found.state and found.state.is_final() else None
-
-
 def test_up_makes_every_deployment_with_its_schedule(service: Service) -> None:
     with service.client() as client:
-        found = {flow: client.read_deployment_by_name(f"{flow}/retail") for flow in FLOWS}
-        pool = client.read_work_pool("lamplighter")
+        found = {flow: service.deployment(client, flow) for flow in FLOWS}
+        pool = client.read_work_pool(service.identity.name)
     assert pool.type == "process"
     schedules = [each.schedule for each in found["nightly"].schedules]
     assert [(s.cron, s.timezone) for s in schedules] == [("30 3 * * *", "Europe/London")]
@@ -130,13 +62,13 @@ def _module(flow: str) -> str:
 
 def test_up_again_changes_nothing_and_keeps_what_was_paused(service: Service) -> None:
     with service.client() as client:
-        before = client.read_deployment_by_name("nightly/retail")
+        before = service.deployment(client, "nightly")
         client.update_deployment_schedule(before.id, before.schedules[0].id, active=False)
         automations = sorted(each.name for each in client.read_automations())
         done = lamplighter("up", "--folder", str(service.shop.folder))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "is up already" in done.stdout
-        after = client.read_deployment_by_name("nightly/retail")
+        after = service.deployment(client, "nightly")
         assert after.id == before.id
         assert [schedule.active for schedule in after.schedules] == [False]
         assert sorted(each.name for each in client.read_automations()) == automations
@@ -144,7 +76,7 @@ def test_up_again_changes_nothing_and_keeps_what_was_paused(service: Service) ->
 
 def test_the_form_refuses_what_lies_beyond_its_limits(service: Service) -> None:
     with service.client() as client:
-        deployment = client.read_deployment_by_name("nightly/retail")
+        deployment = service.deployment(client, "nightly")
         with pytest.raises(PrefectHTTPStatusError, match="409"):
             client.create_flow_run_from_deployment(
                 deployment.id, parameters={"options": {"alerts": 0}}
@@ -156,7 +88,7 @@ def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: 
     if program is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     with service.client() as client, chromium.launch(program) as page:
-        deployment = client.read_deployment_by_name("nightly/retail")
+        deployment = service.deployment(client, "nightly")
         address = f"http://127.0.0.1:{service.port}"
         page.open(f"{address}/deployments/deployment/{deployment.id}/run", height=1100)
         eventually("the form", lambda: "Alerts at most" in page.text())
@@ -169,7 +101,7 @@ def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: 
         page.screenshot(tmp_path / "form.png")
         page.press("Submit")
         run = eventually("a run", lambda: _newest(client, deployment.id))
-        eventually("its end", lambda: _is_done(client, run.id))
+        eventually("its end", lambda: finished(client, run.id))
         assert client.read_flow_run(run.id).parameters == {
             "pipeline": str(service.shop.file),
             "date": str(NIGHT),
@@ -197,11 +129,11 @@ def _newest(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
 def test_killed_with_its_worker_and_the_server_a_night_is_complete_once(service: Service) -> None:
     with service.client() as client:
         run = service.start(client, date=str(NIGHT))
-        process = eventually("its process", lambda: _process_of(client, run))
-        for pid in (*_children(service, "worker"), process, *_children(service, "server")):
+        process = eventually("its process", lambda: process_of(client, run))
+        for pid in (*service.children("worker"), process, *service.children("server")):
             os.kill(pid, signal.SIGKILL)
         again = eventually("its rescue", lambda: _rescue_of(client, run))
-        done = eventually("its end", lambda: _is_done(client, again.id))
+        done = eventually("its end", lambda: finished(client, again.id))
         assert done.state.is_completed()
         assert client.read_flow_run(run).state.is_crashed()
     rescued = service.shop.tables()
@@ -209,27 +141,9 @@ def test_killed_with_its_worker_and_the_server_a_night_is_complete_once(service:
     assert service.shop.tables() == rescued
 
 
-def _process_of(client: SyncPrefectClient, run: UUID) -> int | None:
-    found = client.read_flow_run(run)
-    running = found.state is not None and found.state.is_running()
-    return int(found.infrastructure_pid) if running and found.infrastructure_pid else None
-
-
 def _rescue_of(client: SyncPrefectClient, run: UUID) -> FlowRun | None:
     tag = f"rescue-{run}-1"
     return next((each for each in client.read_flow_runs() if tag in each.tags), None)
-
-
-def _children(service: Service, command: str) -> list[int]:
-    """The processes of a `prefect` command of this service."""
-    running = service.places.running()
-    assert running is not None
-    found = subprocess.run(
-        ["pgrep", "-g", str(running.pid), "-f", f"prefect --no-prompt {command} start"],
-        capture_output=True,
-        text=True,
-    )
-    return [int(word) for word in found.stdout.split()]
 
 
 def test_a_rule_starts_a_training_by_an_event_and_its_model_is_the_challenger(
@@ -238,7 +152,7 @@ def test_a_rule_starts_a_training_by_an_event_and_its_model_is_the_challenger(
     """From the monitoring's rule to the server's automation to a registered model."""
     shop, day = service.shop, str(LAST)
     with service.client() as client:
-        eventually("the monitoring of earlier nights", lambda: _are_followed(client))
+        eventually("the monitoring of earlier nights", lambda: _are_followed(service, client))
     config = yaml.safe_load(shop.file.read_text())
     config["monitoring"] = {"retrain": {"age": "3d"}}
     config["training"]["promotion"] = {"rule": "manual"}
@@ -248,18 +162,18 @@ def test_a_rule_starts_a_training_by_an_event_and_its_model_is_the_challenger(
         shop.run()
     with service.client() as client:
         looked = service.start(client, "monitor", date=day)
-        done = eventually("the monitoring's end", lambda: _is_done(client, looked))
+        done = eventually("the monitoring's end", lambda: finished(client, looked))
         assert done.state.is_completed(), done.state.message
-        training = client.read_deployment_by_name("train/retail")
+        training = service.deployment(client, "train")
         run = eventually("a training", lambda: _of(client, training.id))
         assert run.parameters["date"] == day
-        ended = eventually("its end", lambda: _is_done(client, run.id))
+        ended = eventually("its end", lambda: finished(client, run.id))
         assert ended.state.is_completed(), ended.state.message
         after = read_aliases(shop.store, "retail")
         assert after.champion == before.champion
         assert after.challenger is not None
         again = service.start(client, "monitor", date=day)
-        eventually("the next monitoring's end", lambda: _is_done(client, again))
+        eventually("the next monitoring's end", lambda: finished(client, again))
     record = json.loads((shop.store.root / f"commits/retail/due-{day}.json").read_text())
     assert [reason["rule"] for reason in record["facts"]["reasons"]] == ["age"]
     with service.client() as client:
@@ -267,11 +181,9 @@ def test_a_rule_starts_a_training_by_an_event_and_its_model_is_the_challenger(
     assert len(runs) == 1, "a challenger on trial is left alone"
 
 
-def _are_followed(client: SyncPrefectClient) -> bool:
+def _are_followed(service: Service, client: SyncPrefectClient) -> bool:
     """Whether each night that was completed has had its monitoring, by the file as it was then."""
-    night, follower = (
-        client.read_deployment_by_name(f"{flow}/retail").id for flow in ("nightly", "monitor")
-    )
+    night, follower = (service.deployment(client, flow).id for flow in ("nightly", "monitor"))
     runs = [run for run in client.read_flow_runs() if run.state]
     nights = [run for run in runs if run.deployment_id == night and run.state.is_completed()]
     monitored = [run for run in runs if run.deployment_id == follower]
@@ -280,6 +192,60 @@ def _are_followed(client: SyncPrefectClient) -> bool:
 
 def _of(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
     return next((r for r in client.read_flow_runs() if r.deployment_id == deployment), None)
+
+
+@pytest.fixture
+def neighbour(service: Service, trained_shop: Shop, tmp_path: Path) -> Iterator[Service]:
+    """A folder of the same name, with a pipeline of the same name, that joins the same server."""
+    folder = tmp_path / "demo"
+    shutil.copytree(trained_shop.folder, folder)
+    joined = Service(Shop(folder), service.port)
+    done = joined.lamplighter("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    try:
+        yield joined
+    finally:
+        joined.lamplighter("down")
+
+
+def test_folders_that_share_a_server_have_nothing_else_in_common(
+    service: Service, neighbour: Service
+) -> None:
+    """Not runs, not triggers; and what one of them takes away is its own."""
+    pipeline, here = neighbour.shop.file, neighbour.identity.deployment
+    with service.client() as client:
+        ours = _deployed(client, service)
+        run = neighbour.start(client, date=str(NIGHT))
+        ended = eventually("its end", lambda: finished(client, run))
+        assert ended.state.is_completed(), ended.state.message
+        assert ended.work_pool_name == neighbour.identity.name
+        assert (neighbour.shop.store.root / f"commits/retail/{NIGHT}.json").is_file()
+        follower = neighbour.deployment(client, "monitor")
+        eventually("its monitoring", lambda: _of(client, follower.id))
+        of_ours = service.deployment(client, "monitor").id
+        assert not [run for run in client.read_flow_runs() if _is_after(run, ended, of_ours)]
+        pipeline.write_text(pipeline.read_text().replace("name: retail", "name: wholesale"))
+        renewed = neighbour.lamplighter("up")
+        assert f"removed nightly/{here('retail')}" in renewed.stdout, renewed.stderr
+        assert _deployed(client, neighbour) == {f"{f}/{here('wholesale')}" for f in FLOWS}
+        assert _deployed(client, service) == ours
+        told = [each.name for each in client.read_automations()]
+    assert f"{here('retail')}: train when due" not in told
+    assert f"{service.identity.deployment('retail')}: train when due" in told
+
+
+def _deployed(client: SyncPrefectClient, service: Service) -> set[str]:
+    """The full names of the deployments in the pool of a service."""
+    flows = {flow.id: flow.name for flow in client.read_flows()}
+    found = client.read_deployments()
+    pool = service.identity.name
+    return {f"{flows[each.flow_id]}/{each.name}" for each in found if each.work_pool_name == pool}
+
+
+def _is_after(run: FlowRun, night: FlowRun, deployment: UUID) -> bool:
+    """Whether a run of a deployment came behind a night."""
+    assert night.end_time is not None
+    return run.deployment_id == deployment and (run.created or night.end_time) >= night.end_time
 
 
 def test_down_leaves_no_process_and_up_again_has_the_runs(service: Service) -> None:

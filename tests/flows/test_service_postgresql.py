@@ -13,11 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.service.identity import find
 from flows.service.places import Places
 from tests.flows import postgres_server
 from tests.flows.canaries import found_in
 from tests.flows.conftest import NIGHT, Shop
-from tests.flows.test_service import COMMAND, ROOT, free_port
+from tests.flows.serving import COMMAND, ROOT, free_port
 
 PASSWORD = "someone:canary-api-4f7d2a"
 
@@ -67,7 +68,7 @@ def test_a_guarded_service_on_postgresql(shop: Shop, database: str) -> None:
         refused = httpx.post(f"{api}/flow_runs/filter", json={})
         assert refused.status_code == 401
         with httpx.Client(base_url=api, auth=tuple(PASSWORD.split(":")), timeout=60) as client:
-            first = _start(client)
+            first = _start(client, shop)
             running = _eventually(lambda: _process(client, first))
             os.kill(running, signal.SIGKILL)
             _eventually(lambda: _rescued(client, first))
@@ -81,8 +82,11 @@ def test_a_guarded_service_on_postgresql(shop: Shop, database: str) -> None:
         assert not found_in(shop.folder, secret)
 
 
-def _start(client: httpx.Client) -> str:
-    deployment = client.get("deployments/name/nightly/retail").raise_for_status().json()
+def _start(client: httpx.Client, shop: Shop) -> str:
+    identity = find(Places(shop.folder))
+    assert identity is not None
+    name = f"deployments/name/nightly/{identity.deployment('retail')}"
+    deployment = client.get(name).raise_for_status().json()
     asked = {"parameters": {"date": str(NIGHT)}, "state": {"type": "SCHEDULED"}}
     run = client.post(f"deployments/{deployment['id']}/create_flow_run", json=asked)
     return str(run.raise_for_status().json()["id"])

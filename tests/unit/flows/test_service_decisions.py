@@ -21,6 +21,7 @@ from flows.pipeline import SHIPPED, load, told, variables
 from flows.service import automations, deployments, rescue
 from flows.service.catching_up import ATTEMPTS, due_at, missing_nights
 from flows.service.children import Child
+from flows.service.identity import Identity, establish
 from flows.service.places import Places
 from flows.service.settings import Listening
 from tasks.core.commit import commit, open_run
@@ -100,19 +101,17 @@ def test_two_pipelines_of_one_name_are_refused(tmp_path: Path) -> None:
     copy = tmp_path / "backup.yaml"
     copy.write_bytes((tmp_path / "retail.yaml").read_bytes())
     with pytest.raises(ConfigError, match=r"retail\.yaml, .*backup\.yaml"):
-        deployments.deploy([tmp_path / "retail.yaml", copy])
+        deployments.deploy([tmp_path / "retail.yaml", copy], establish(Places(tmp_path)), True)
 
 
 @pytest.mark.parametrize(
     ("name", "monitored"), [("intrusion", True), ("intrusion-unlabelled", False)]
 )
-def test_only_what_has_labels_is_monitored(
-    name: str, monitored: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deployments, "_is_paused", lambda _: False)
-    made = [each.full_name for each in deployments._deployments(load(name))]
-    assert (f"monitor/{name}" in made) is monitored
-    assert f"nightly/{name}" in made
+def test_only_what_has_labels_is_monitored(name: str, monitored: bool, tmp_path: Path) -> None:
+    identity = Identity("here", "1f", tmp_path)
+    made = [each.full_name for each in deployments._deployments(load(name), identity)]
+    assert (f"monitor/{name}@here" in made) is monitored
+    assert f"nightly/{name}@here" in made
 
 
 def test_automations_look_at_our_runs_alone() -> None:
@@ -128,7 +127,8 @@ class _Server:
         self.created: list[str] = []
         self.set: list[tuple[str, StateType]] = []
 
-    def read_flow_runs(self, flow_run_filter: Any) -> list[FlowRun]:
+    def read_flow_runs(self, flow_run_filter: Any, work_pool_filter: Any) -> list[FlowRun]:
+        assert work_pool_filter.name.any_ == ["here"]
         wanted = flow_run_filter.state.type.any_
         return [run for run in self.runs.values() if run.state and run.state.type in wanted]
 
@@ -172,7 +172,7 @@ def test_a_run_that_cannot_be_started_again_keeps_no_other_from_it(
     ]  # fmt: skip
     server = _Server(*runs)
     with _answering(server, monkeypatch):
-        looking = rescue.Rescue(all_here=True)
+        looking = rescue.Rescue("here")
         said = list(looking.look())
         assert server.created == ["b"]
         assert "could not be run again" in said[0]
@@ -191,7 +191,7 @@ def test_a_run_without_a_process_becomes_what_it_was_about_to(
     server = _Server(run)
     monkeypatch.setattr(server, "read_flow_run", lambda _: run.model_copy(update={"state": now}))
     with _answering(server, monkeypatch):
-        list(rescue.Rescue(all_here=True).look())
+        list(rescue.Rescue("here").look())
     assert server.set == ([("night", becomes)] if becomes else [])
 
 
