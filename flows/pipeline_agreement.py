@@ -126,7 +126,12 @@ def check_training(
     found = [key for key, value in asked.items() if value is not None]
     if isinstance(label, NoLabel) and found:
         raise ValueError(f"{' and '.join(found)} measure models, which needs a label")
-    if training.warm_start and not tuning and not begins_warm(model):
+    if training.warm_start and tuning:
+        raise ValueError(
+            "training.warm_start beside tuning: a search takes other settings, whose weights are "
+            "of another shape than the champion's; take one of the two out"
+        )
+    if training.warm_start and not begins_warm(model):
         raise ValueError(f"training.warm_start: a model of kind {model.kind} begins from no other")
     told = training.model_fields_set & {"cards", "false_alarm_rates", "calibration"}
     if isinstance(label, LabelValue) and told:

@@ -27,6 +27,7 @@ def prepare_on(
     learned: Learned,
     events: Sequence[Ref[Valid]],
     dates: tuple[dt.date, dt.date],
+    name: str = "part-0",
 ) -> tuple[PreparedTable, tuple[Ref[Prepared], ...]]:
     """Prepare the rows of some dates, and what features look back on from there.
 
@@ -39,6 +40,7 @@ def prepare_on(
         learned: the treatments.
         events: the valid rows, one table a date, of all dates that are looked at.
         dates: the first and the last date.
+        name: what to call the table of more than one date; that of one is named by what made it.
 
     Returns:
         The table that holds the dates, and all tables that features read, the newest last.
@@ -46,7 +48,7 @@ def prepare_on(
     config, (first, last) = pipeline.config, dates
     if first < last:
         reach = (first - whole_days(config.features.lookback), last)
-        made = prepare(run, config.preparation, learned, config.event, events, reach, dates)
+        made = prepare(run, config.preparation, learned, config.event, events, reach, dates, name)
         return made, (made.table,)
     known = {batch_date(ref): ref for ref in sorted(events, key=batch_date)}
     called = _names(run, pipeline, learned, known)

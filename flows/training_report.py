@@ -177,5 +177,7 @@ def _warnings(trained: Trained, selection: Selection, standing: Standing) -> Ite
         yield f"The champion stays, this model challenges it: {standing.order.why}"
     if trained.failure:
         yield f"The deep model failed: {trained.failure}"
+    if trained.not_begun:
+        yield f"training.warm_start: no training began from the champion: {trained.not_begun}"
     if selection.for_want_of_better:
         yield "No feature beat chance; the model is fitted on all candidates"

@@ -132,10 +132,28 @@ class Divided:
         parts: the part of each.
         fitted_before: the time before which all of the fitted part lies and none of the others;
             None where parts are not divided by time.
+        judged_within: the times of the first and the last event of a block that judges, where the
+            fitted part may lie on both sides of it: nothing is learned from any row between them.
     """
 
     parts: Ref[Parts]
     fitted_before: dt.datetime | None = None
+    judged_within: tuple[dt.datetime, dt.datetime] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One fold of a cross-validation.
+
+    Args:
+        number: from 1.
+        divided: its events.
+        dates: the first and the last batch date of those that it fits or judges.
+    """
+
+    number: int
+    divided: Divided
+    dates: tuple[dt.date, dt.date]
 
 
 @dataclass(frozen=True, slots=True)

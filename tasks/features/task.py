@@ -35,10 +35,14 @@ def build_features(
     dates: tuple[date, date],
     states: Sequence[FeatureState] = (),
     executor: Executor = IN_TURN,
+    name: str = "part-0",
 ) -> Built:
-    """Build the features of the events whose batch dates lie within two dates, both included."""
+    """Build the features of the events whose batch dates lie within two dates, both included.
+
+    `name` is what to call the file.
+    """
     timeline, plain = plain_features(Source(run, config, event, inputs, dates), executor)
-    return _write(run, timeline, with_learned(config, timeline, plain, states), dates)
+    return _write(run, timeline, with_learned(config, timeline, plain, states), dates, name)
 
 
 @stage("learn_features")
@@ -59,13 +63,15 @@ def learn_features(
     return learn(config, seen, plain.filter(is_fitted.filter(timeline.wanted)))
 
 
-def _write(run: Run, timeline: Timeline, features: pl.DataFrame, dates: tuple[date, date]) -> Built:
+def _write(
+    run: Run, timeline: Timeline, features: pl.DataFrame, dates: tuple[date, date], name: str
+) -> Built:
     event = timeline.event
     events = timeline.asking.select(identity(event))
     table = run.write_table(
         Features,
         pl.concat([events, features], how="horizontal"),
-        table_uri("features", run.pipeline, event.table, run.batch),
+        table_uri("features", run.pipeline, event.table, run.batch, f"{name}.parquet"),
     )
     within = int(timeline.rows[BATCH_DATE].is_between(*dates).sum())
     ledger = LedgerLine(

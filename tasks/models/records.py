@@ -137,6 +137,7 @@ class Trained:
         history: of the model; of the fallback where the model failed.
         failure: why there is no deep model in the bundle; empty where there is one.
         trials: of the tuning that chose the model's settings; none where nothing was tuned.
+        not_begun: why it did not begin from the champion, though asked to; empty where it tried.
     """
 
     model: Ref[Model]
@@ -149,3 +150,4 @@ class Trained:
     history: History
     failure: str = ""
     trials: tuple[Trial, ...] = ()
+    not_begun: str = ""

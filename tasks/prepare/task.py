@@ -43,14 +43,16 @@ def fit_preparation(
     """Learn the treatments from the rows of training time, and of no other.
 
     Rows that are no labelled event are learned from as well, unless they came after the fitted
-    part; the events of the other parts never are. `label` names the label's column, if it is one:
-    no rule by type treats it.
+    part or lie within the block that judges; the events of the other parts never are. `label` names
+    the label's column, if it is one: no rule by type treats it.
     """
     found = _tables(run, event, tables)
     rows = ordered(found, (min(found.parts), max(found.parts)), event, config).lazy()
     kept = rows.filter(pl.col(REASON).is_null()).drop(REASON)
     if divided.fitted_before is not None and event.time is not None:
         kept = kept.filter(pl.col(event.time) < divided.fitted_before)
+    if divided.judged_within is not None and event.time is not None:
+        kept = kept.filter(~pl.col(event.time).is_between(*divided.judged_within))
     judged = run.scan(divided.parts).filter(pl.col(_PART) != _FIT).select(EVENT_ID)
     seen = kept.with_columns(event.id()).join(
         judged, on=EVENT_ID, how="anti", maintain_order="left"

@@ -200,7 +200,8 @@ class TrainingConfig(Config):
     warm_start: bool = Field(
         False,
         description="Train from the champion's weights as well, where configuration and features "
-        "are the same and the split is by time, and keep the better of both; costs two trainings",
+        "are the same, and keep the better of both; costs two trainings. Needs a split by time, "
+        "and no tuning",
     )
     privacy: PrivacyConfig | None = Field(
         None, description="Train the deep model with differential privacy; empty: without"
@@ -211,6 +212,11 @@ class TrainingConfig(Config):
     def _is_one_training(self) -> Self:
         if self.privacy and self.warm_start:
             raise ValueError("privacy and warm_start: two trainings on the same rows tell twice")
+        if self.warm_start and not isinstance(self.split, TimeSplit):
+            raise ValueError(
+                f"warm_start with a split of kind {self.split.kind}: the champion may have seen "
+                "the rows that are to judge; take kind time, or warm_start out"
+            )
         return self
 
     @property

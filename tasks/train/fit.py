@@ -146,30 +146,50 @@ def fit_member(
     return Member(config, fitted.scorer, calibrated, fitted.history)
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The chosen model and the fallback beside it.
+
+    Args:
+        model: None where its training failed; the fallback itself where that was chosen.
+        fallback: XGBoost, or an isolation forest where there are no labels.
+        failure: why there is no model; empty where there is one.
+    """
+
+    model: Member | None
+    fallback: Member
+    failure: str = ""
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Each of them once, the model first."""
+        if self.model is None or self.model is self.fallback:
+            return (self.fallback,)
+        return self.model, self.fallback
+
+
 def fit_both(
     config: ModelConfig,
     divided: Divided,
     conditions: Conditions,
     training: TrainingConfig = AS_USUAL,
-) -> tuple[Member | None, Member, str]:
+) -> Pair:
     """Fit the chosen model and the fallback.
 
-    Returns:
-        The model, or None where its training failed; the fallback; why it failed, or nothing.
-        The fallback is XGBoost, or an isolation forest where there are no labels; a pipeline that
-        chose it has one model in both places.
+    Raises:
+        ModelError: the fallback cannot be fitted.
     """
     last: ModelConfig = XGBoostConfig(threads=config.threads)
     if divided.rows["fit"].target.kind == "none":
         last = IsolationConfig()
     if config.kind == last.kind:
         member = fit_member(config, divided, conditions, training)
-        return member, member, ""
+        return Pair(member, member)
     fallback = fit_member(last, divided, Conditions(conditions.seed), training)
     try:
-        return fit_member(config, divided, conditions, training), fallback, ""
+        return Pair(fit_member(config, divided, conditions, training), fallback)
     except ModelError as error:
-        return None, fallback, str(error)
+        return Pair(None, fallback, str(error))
 
 
 def with_evidence(member: Member, divided: Divided) -> Member:

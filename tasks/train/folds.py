@@ -1,4 +1,8 @@
-"""Fold labelled events: each fold judges some of them and may be fitted on some of the others."""
+"""Fold labelled events: each fold judges some of them and may be fitted on some of the others.
+
+Whatever is learned of events is learned by the parts of a fold, so folds are made of events, before
+anything is learned of them.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,65 @@ from collections.abc import Iterator
 import polars as pl
 
 from tasks.core.event import EVENT_ID, EVENT_TIME
-from tasks.train.config import BlockFolds, FoldsConfig, GroupFolds, RandomFolds
-from tasks.train.split import check_times, in_hash_order, strata_of
+from tasks.train.config import (
+    BlockFolds,
+    FoldsConfig,
+    GroupFolds,
+    RandomFolds,
+    TrainingConfig,
+)
+from tasks.train.split import (
+    EMBARGO,
+    PART,
+    assign_within,
+    check_times,
+    in_hash_order,
+    strata_of,
+)
 
 FIT, TEST, PURGED = "fit", "test", "purged"
 _PLACE = "_place"
+
+
+def fold_parts(
+    events: pl.DataFrame, config: TrainingConfig, delay: dt.timedelta
+) -> Iterator[pl.DataFrame]:
+    """The part of each event in each fold, as `assign_parts` gives that in the training.
+
+    Args:
+        events: the training's own parts, one row per event with the columns of splits and folds.
+        config: the folds, and the split of what a fold fits on.
+        delay: how long after its event a label is known.
+
+    Yields:
+        The events with their part: fit, stop and calibrate, test for those that judge the fold,
+        and embargo for those in none of them.
+    """
+    if config.folds is None:
+        return
+    barred = events.filter(pl.col(PART) == EMBARGO)
+    known = events.filter(pl.col(PART) != EMBARGO).drop(PART)
+    for roles in assign_folds(known, config.folds, delay, config.seed):
+        fitted = assign_within(known.filter(roles == FIT), config.split, config.seed)
+        part = pl.when(roles == TEST).then(pl.lit(TEST)).otherwise(pl.lit(EMBARGO)).alias(PART)
+        others = known.with_columns(part).filter(roles != FIT)
+        yield pl.concat([fitted, *(each.select(fitted.columns) for each in (others, barred))])
+
+
+def fitted_before(divided: pl.DataFrame) -> dt.datetime | None:
+    """The time of the first event after the last fitted one; None where there is none."""
+    times = divided[EVENT_TIME]
+    last = times.filter(divided[PART] == FIT).max()
+    after = times.filter(times > last).min()
+    return after if isinstance(after, dt.datetime) else None
+
+
+def judged_within(divided: pl.DataFrame) -> tuple[dt.datetime, dt.datetime]:
+    """The times of the first and the last event that judges."""
+    time = pl.col(EVENT_TIME)
+    judged = divided.filter(pl.col(PART) == TEST)
+    first, last = judged.select(time.min().alias("first"), time.max().alias("last")).row(0)
+    return first, last
 
 
 def assign_folds(

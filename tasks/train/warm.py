@@ -8,9 +8,26 @@ from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.run import Run
 from tasks.models.base import Conditions, History
-from tasks.models.bundle import Member, open_bundle
+from tasks.models.bundle import Facts, Member, open_bundle
 from tasks.train.config import TrainingConfig
 from tasks.train.fit import Divided, fit_member
+
+
+def in_order(
+    run: Run, config: TrainingConfig, features: tuple[str, ...], champion: Ref[Model] | None
+) -> tuple[str, ...]:
+    """The features in the champion's order, where a training may begin from it and they are its.
+
+    A selection names the strongest first, which differs from one training to the next; weights
+    belong to columns by their place.
+    """
+    if not config.warm_start or champion is None:
+        return features
+    try:
+        before = open_bundle(run.store, champion).facts.features
+    except (ModelError, StoreError):
+        return features
+    return before if sorted(before) == sorted(features) else features
 
 
 def warmer(
@@ -21,7 +38,7 @@ def warmer(
     divided: Divided,
     conditions: Conditions,
     cold: Member,
-) -> Member:
+) -> tuple[Member, str]:
     """The model trained from the champion's weights, where it wins against one from fresh weights.
 
     It wins with a higher stop metric. Where the champion is of another configuration, of other
@@ -38,21 +55,38 @@ def warmer(
         divided: the examples, split by time.
         conditions: the seed.
         cold: the model trained from fresh weights.
+
+    Returns:
+        The better of both, and why no training began from the champion; empty where one did.
     """
     try:
         bundle = open_bundle(run.store, champion)
         before = bundle.read("model")
-        classes = divided.rows["fit"].target.classes
-        same = (bundle.facts.features, bundle.facts.classes) == (tuple(features), classes)
-        judged_from = divided.first("stop")
-        unseen = judged_from and bundle.facts.fitted_until < str(judged_from)
-        if before.config != cold.config or not same or not unseen:
-            return cold
+        if before.config != cold.config:
+            return cold, "the champion has other settings"
+        if unlike := _unlike(bundle.facts, features, divided):
+            return cold, unlike
         start = Conditions(conditions.seed, None, before.scorer.save())
         warm = fit_member(cold.config, divided, start, config)
-    except (ModelError, StoreError):
-        return cold
-    return warm if _reached(warm.history) > _reached(cold.history) else cold
+    except (ModelError, StoreError) as error:
+        return cold, error.found
+    return (warm if _reached(warm.history) > _reached(cold.history) else cold), ""
+
+
+def _unlike(before: Facts, features: Sequence[str], divided: Divided) -> str:
+    """Why a champion may not teach on these examples; empty where it may."""
+    if before.features != tuple(features):
+        changed = sorted({*before.features} ^ {*features})
+        return f"the champion has other features: {', '.join(changed)} in one of both alone"
+    if before.classes != divided.rows["fit"].target.classes:
+        return "the champion tells other classes apart"
+    judged_from = divided.first("stop")
+    if judged_from is None or before.fitted_until >= str(judged_from):
+        return (
+            f"the champion was fitted on rows up to {before.fitted_until}, and those that decide "
+            f"when to stop begin on {judged_from}"
+        )
+    return ""
 
 
 def _reached(history: History) -> float:

@@ -56,12 +56,29 @@ def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, told: s
 
 
 def test_a_warm_start_is_refused_where_a_model_begins_from_no_other(tmp_path: Path) -> None:
-    changed = {"model": {"kind": "xgboost"}, "training.warm_start": True}
+    changed: dict[str, object] = {"model": {"kind": "xgboost"}, "training.warm_start": True}
     with pytest.raises(ConfigError, match="a model of kind xgboost begins from no other"):
         load(str(_pipeline(tmp_path, changed)))
     assert load(
         str(_pipeline(tmp_path, changed | {"model": {"kind": "ranks", "members": MEMBERS}}))
     )
+
+
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ({"tuning": {"trials": 2, "space": [{"kind": "mlp"}]}}, "beside tuning"),
+        ({"training.split": {"kind": "random"}}, "a split of kind random"),
+        ({"training.split": {"kind": "group", "by": "Country"}}, "a split of kind group"),
+    ],
+)
+def test_a_warm_start_is_refused_where_it_would_be_skipped(
+    tmp_path: Path, beside: dict[str, object], told: str
+) -> None:
+    changed = {"model": {"kind": "mlp"}, "training.warm_start": True}
+    assert load(str(_pipeline(tmp_path, changed)))
+    with pytest.raises(ConfigError, match=told):
+        load(str(_pipeline(tmp_path, changed | beside)))
 
 
 @pytest.mark.parametrize("kind", ["isolation", "autoencoder", "ranks"])

@@ -33,9 +33,9 @@ from tasks.score.task import score
 from tasks.train.config import BlockFolds, RandomSplit, SplitConfig, TimeSplit, TrainingConfig
 from tasks.train.task import (
     divide_events,
-    fold_examples,
+    divide_folds,
     join_examples,
-    measure_folds,
+    measure_fold,
     register,
     train,
 )
@@ -396,12 +396,16 @@ BEFORE, SAME = dt.date(2010, 12, 1), dt.date(2011, 1, 1)
 def test_a_warm_start_is_kept_where_it_wins_and_has_seen_nothing_that_judges(
     store: Store, first: dt.date, split: SplitConfig, width: int, taken: bool
 ) -> None:
-    """The champion learned from ten times the rows: it wins wherever it may take part."""
+    """The champion learned from ten times the rows: it wins wherever it may take part.
+
+    Its selection named the same features in another order.
+    """
+    other = dataclasses.replace(selection(), verdicts=selection().verdicts[::-1])
     model = SMALL.model_copy(update={"width": width})
     with open_run(store, "retail", BATCH, "champion") as run:
         config = CONFIG.model_copy(update={"split": split})
         examples = examples_of(run, config, *events(5000, first, 30, seed=1), first)
-        champion = train(run, model, config, examples, selection(), LEARNED, REFERENCE)
+        champion = train(run, model, config, examples, other, LEARNED, REFERENCE)
         commit(run, {})
     with open_run(store, "retail", BATCH, "warm") as run:
         features, labels = events(5000, SAME, 30, seed=1)
@@ -411,7 +415,8 @@ def test_a_warm_start_is_kept_where_it_wins_and_has_seen_nothing_that_judges(
             train(run, SMALL, c, examples, selection(), LEARNED, REFERENCE, champion.model)
             for c in (CONFIG, CONFIG.model_copy(update={"warm_start": True}))
         )
-    assert (begun.version != cold.version) == taken
+        assert bundle.load(run, begun.model).facts.features == NAMES[::-1]
+    assert (begun.not_begun == "") == taken
     reached = [max(e.stop_metric for e in t.history.epochs) for t in (cold, begun)]
     assert (reached[1] > reached[0]) == taken
 
@@ -424,21 +429,59 @@ def rare(rows: int, places: set[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def test_a_fold_that_lacks_a_class_is_left_out_and_named(store: Store) -> None:
-    """Before anything is fitted; here the rows that stop the first fold hold no positive."""
+    """Before anything is learned; here the rows that stop the first fold hold no positive."""
     few = {*range(0, 500, 50), *range(700, 3000, 40)}
     config = CONFIG.model_copy(update={"folds": BlockFolds(folds=3)})
+    features, labels = rare(3000, few)
+    dates = dt.date(2011, 1, 1), dt.date(2011, 1, 30)
     with open_run(store, "retail", BATCH, "folds") as run:
-        examples = examples_of(run, config, *rare(3000, few))
-        folds, left_out = fold_examples(run, config, examples, dt.timedelta(0))
-        assert list(folds) == [2, 3]
+        known = run.write_table(Labels, labels, table_uri("labels", "retail", "lines", BATCH))
+        divided = divide_events(run, config, known, dates, dt.timedelta(0))
+        folds, left_out = divide_folds(run, config, divided, dt.timedelta(0))
+        assert [fold.number for fold in folds] == [2, 3]
+        assert [fold.dates[0] for fold in folds] == [dates[0], dates[0]]
+        assert folds[0].dates[1] < folds[1].dates[1] == dates[1]
         (told,) = left_out
         assert told.startswith("Fold 1 is not measured: required positive and negative examples")
         assert "'stop'; found 0 positive of " in told
-        chosen = {number: (fold, NAMES) for number, fold in folds.items()}
-        metrics, failed = measure_folds(run, SMALL, config, chosen, "run")
-        assert {m.split for m in metrics} == {"fold_2", "fold_3", "folds"}
-        assert failed == ()
+        prepared = features.select("InvoiceNo")
+        uris = (table_uri(layer, "retail", "lines", BATCH) for layer in ("prepared", "features"))
+        rows = run.write_table(Prepared, prepared, next(uris))
+        built = run.write_table(Features, features, next(uris))
+        joined = join_examples(run, EVENT, built, folds[0].divided, rows, "fold-2").table
+        own = 2, joined, NAMES
+        metrics = measure_fold(run, SMALL, config, own, "run")
+        assert {m.split for m in metrics} == {"fold_2"}
         wild = SMALL.model_copy(update={"learning_rate": 1e30, "gradient_clip": 1e30})
-        metrics, failed = measure_folds(run, wild, config, chosen, "wild")
-    assert metrics == ()
-    assert [each[:6] for each in failed] == ["Fold 2", "Fold 3"]
+        with pytest.raises(ModelError, match="not finite"):
+            measure_fold(run, wild, config, own, "wild")
+
+
+@pytest.mark.parametrize("past_only", [True, False])
+def test_a_fold_s_other_events_are_named_so_that_nothing_is_learned_of_them(
+    store: Store, past_only: bool
+) -> None:
+    """Those that judge, those too near to them, and those of the training's own embargo."""
+    split, delay = TimeSplit(embargo=dt.timedelta(days=3)), dt.timedelta(days=2)
+    config = CONFIG.model_copy(
+        update={"split": split, "folds": BlockFolds(folds=3, past_only=past_only)}
+    )
+    labels = events(3000, dt.date(2011, 1, 1), 30, seed=1)[1]
+    with open_run(store, "retail", BATCH, "folds") as run:
+        known = run.write_table(Labels, labels, table_uri("labels", "retail", "lines", BATCH))
+        dates = dt.date(2011, 1, 1), dt.date(2011, 1, 30)
+        divided = divide_events(run, config, known, dates, delay)
+        folds, _ = divide_folds(run, config, divided, delay)
+        assert len(folds) == 3
+        for fold in folds:
+            parts = run.scan(fold.divided.parts).collect()
+            assert sorted(parts["event_id"]) == sorted(labels["event_id"])
+            times = {part: parts.filter(part=part)["event_time"] for part in parts["part"].unique()}
+            assert times["embargo"].len() > 100
+            judged = times["test"].min(), times["test"].max()
+            near = [(t + delay >= judged[0]) & (t - delay <= judged[1]) for t in [times["fit"]]]
+            assert not near[0].any()
+            assert times["fit"].max() < fold.divided.fitted_before <= times["stop"].min()
+            assert fold.divided.judged_within == judged
+            if past_only:
+                assert fold.divided.fitted_before <= judged[0]
