@@ -22,9 +22,10 @@ from tasks.ingest.flaws import FlawError
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.incremental import Watermark
 from tasks.ingest.json_text import MISSING
+from tasks.ingest.link_header import next_link
 from tasks.ingest.pace import Pace
 from tasks.ingest.pinned import PinnedNetwork
-from tasks.ingest.receiving import UNCHANGED, Body, receive
+from tasks.ingest.receiving import LINES, UNCHANGED, Body, receive
 from tasks.ingest.statuses import TRY_AGAIN, check_status, is_passing, redirect, retry_after
 from tasks.ingest.templates import expand, redact
 from tasks.ingest.transport import Answer, Transport
@@ -54,9 +55,12 @@ class Page:
 
     @property
     def next_link(self) -> str | None:
-        """The address that its Link header names as the next page's."""
-        links = httpx.Response(httpx.codes.OK, headers=self.headers).links
-        return links.get("next", {}).get("url")
+        """The address that its Link header names as the next page's.
+
+        Raises:
+            ValueError: what it names cannot be told.
+        """
+        return next_link(self.headers)
 
     def at(self, pointer: str) -> object:
         """What a JSON pointer leads to in it; MISSING where there is nothing."""
@@ -127,6 +131,20 @@ class Fetcher:
         except FlawError as flaw:
             found = str(flaw)
         raise SourceUnavailableError("a whole answer", found=found, where=shown, do=TRY_AGAIN)
+
+    def check_quiet(self, last: Page) -> None:
+        """Hold that nothing came later than the end of an answer that only its length told.
+
+        Raises:
+            SourceError: something did.
+        """
+        if last.body.format in LINES and not self._source.has_total and self._deadline.has_stray():
+            raise SourceError(
+                "nothing behind the end of an answer",
+                found="bytes that came later: its length was told too short",
+                where=last.shown,
+                do=TRY_AGAIN,
+            )
 
     def _attempt(self, ask: Ask, shown: str, condition: Mapping[str, str]) -> Page:
         url = ask.url

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from tasks.core.errors import SourceMissingError
+from tasks.core.errors import SourceError, SourceMissingError, SourceUnavailableError
 from tasks.ingest.bodies import Documents, read_table
 from tasks.ingest.counting import Count, refused
 from tasks.ingest.fetching import Fetcher, Page, open_fetcher
@@ -72,6 +72,7 @@ def read_http(
             raise refused(f"at most {source.max_pages} pages", "more", page)
         yield from taking.finish(page)
         doubts.check_end(walk)
+        fetcher.check_quiet(page)
 
 
 def _fetch_if_changed(fetcher: Fetcher, walk: Walk, memory: Memory) -> Page:
@@ -132,7 +133,7 @@ class _Taking:
 class _Doubts:
     """Asks again for pages that may have come empty, or as the last, by mistake.
 
-    Where a total is declared nothing is in doubt.
+    Where a total is declared, whether it is the true one alone is in doubt.
 
     Args:
         fetcher: what fetches.
@@ -141,8 +142,8 @@ class _Doubts:
 
     def __init__(self, fetcher: Fetcher, source: HttpConfig) -> None:
         self._fetcher, self._source = fetcher, source
-        has_end = source.has_total or source.pagination.kind == "none"
-        self._are_some = source.confirm_end and not has_end
+        self._are_some = source.confirm_end and source.pagination.kind != "none"
+        self._is_end_told = source.has_total
 
     def settle(self, walk: Walk, step: Step) -> bool:
         """Take note of a page; whether there is another.
@@ -152,7 +153,8 @@ class _Doubts:
         """
         ask = walk.ask
         goes_on = walk.advance(step)
-        if self._are_some and not (step.count and goes_on):
+        in_doubt = self._are_some and not self._is_end_told
+        if in_doubt and not (step.count and goes_on):
             again = self._fetcher.fetch(ask)
             found = self._count(again)
             if found != step.count or (not goes_on and walk.advance(replace(step, page=again))):
@@ -174,8 +176,12 @@ class _Doubts:
             return
         try:
             page = self._fetcher.fetch(beyond)
-        except SourceMissingError:
-            return
+        except SourceUnavailableError:
+            raise
+        except SourceError as error:
+            if self._is_end_told or isinstance(error, SourceMissingError):
+                return
+            raise
         found = self._count(page)
         if found:
             raise refused("no records behind the last page", str(found), page)

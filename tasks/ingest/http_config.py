@@ -117,6 +117,12 @@ class HttpConfig(TextFormat, Incremental):
         description="Header with the number of records there are; it is held to",
         examples=["X-Total-Count", "Content-Range"],
     )
+    errors: tuple[Pointer, ...] = Field(
+        ("/error", "/errors"),
+        description="JSON pointers to what tells of an error in an answer of status 200: one that "
+        "has anything there but null, false, 0 or nothing is asked for again, then refused, as is "
+        "one whose /ok or /success is false; an empty list believes every such answer",
+    )
     pagination: Pagination = Field(
         default_factory=NoPages, description="How further pages are asked for"
     )
@@ -146,8 +152,10 @@ class HttpConfig(TextFormat, Incremental):
     )
     confirm_end: bool = Field(
         True,
-        description="Whether, where no total is declared, the last page is asked for again: a "
-        "page that by mistake comes empty, or without the way to the next, then ends nothing",
+        description="Whether the end is doubted: where no total is declared, the last page is "
+        "asked for again, as one that by mistake comes empty, or without the way to the next, "
+        "ends nothing; and behind the last numbered page there may be no records, whatever total "
+        "is declared",
     )
     conditional: bool = Field(
         False,

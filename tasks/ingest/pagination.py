@@ -88,6 +88,7 @@ class NumberedWalk:
         self._left: int | None = None
         self._stride: int | None = None
         self._size: int | None = None
+        self._beyond: int | None = None
         self._asks: dict[int, Ask] = {}
 
     @property
@@ -112,13 +113,18 @@ class NumberedWalk:
         self._stride = step.count or None
         self._left = None if step.total is None else step.total - step.taken
         is_last = not step.count or (step.total is not None and step.taken >= step.total)
+        following = self._next + 1 if self._is_by_page else step.taken
         if not is_last:
-            self._next = self._next + 1 if self._is_by_page else step.taken
+            self._next = following
+        elif step.count:
+            self._beyond = following
+        else:
+            stride = 1 if self._is_by_page else self._size or self._how.size
+            self._beyond = self._next + stride if stride else None
         return not is_last
 
     def beyond(self) -> Ask | None:
-        stride = 1 if self._is_by_page else self._size or self._how.size
-        return self._at(self._next + stride) if stride else None
+        return None if self._beyond is None else self._at(self._beyond)
 
     def _check_even(self, step: Step) -> None:
         """Where pages change their size, a page's number means other records than it should."""
@@ -179,7 +185,7 @@ class LinkWalk(_Unforeseen):
     def advance(self, step: Step) -> bool:
         page = step.page
         self._seen |= {page.url, self.ask.url}
-        found = page.next_link if self._how.next is None else page.at(self._how.next)
+        found = self._next(page)
         if found is None or found is MISSING or found == "":
             return False
         link = join(page.url, found) if isinstance(found, str) else None
@@ -191,6 +197,14 @@ class LinkWalk(_Unforeseen):
             raise _astray("a new address on each page", "one that was followed already", page)
         self.ask = Ask(link, self.ask.body)
         return True
+
+    def _next(self, page: Page) -> object:
+        if self._how.next is not None:
+            return page.at(self._how.next)
+        try:
+            return page.next_link
+        except ValueError as error:
+            raise _astray("a Link header that tells the next page", str(error), page) from None
 
 
 def walk_for(how: AnyPagination, start: Start) -> Walk:

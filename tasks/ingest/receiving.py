@@ -16,6 +16,7 @@ from tasks.ingest.content_coding import decode
 from tasks.ingest.flaws import FlawError
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.json_text import Document
+from tasks.ingest.told_errors import check_told
 from tasks.ingest.transport import Answer
 
 UNCHANGED: Final = "unchanged"
@@ -47,7 +48,7 @@ _BY_ENDING: Final = {
 }
 _COMPRESSED: Final = {".gz", ".bz2", ".xz", ".zst", ".zip"}
 _PAGES_FOR_PEOPLE: Final = {"text/html", "application/xhtml+xml"}
-_LINES: Final = {"ndjson", "csv", "tsv"}
+LINES: Final = {"ndjson", "csv", "tsv"}
 _PARQUET_MARK: Final = b"PAR1"
 
 
@@ -82,12 +83,14 @@ def receive(answer: Answer, source: HttpConfig, shown: str, folder: Path) -> Bod
         SourceError: it is larger than allowed.
     """
     kind = format_of(answer, source)
-    if kind in _LINES and not source.has_total and not _has_end(answer.headers):
+    if kind in LINES and not source.has_total and not _has_end(answer.headers):
         raise FlawError("neither a length nor chunks: its end cannot be told from a cut")
     chunks = _whole(answer, source.max_page_bytes, shown)
     try:
         if kind == "json":
-            return Body(kind, Document(b"".join(chunks)))
+            document = Document(b"".join(chunks))
+            check_told(document, source)
+            return Body(kind, document)
         return _store(kind, chunks, folder)
     except ValueError as error:
         found = str(error)
@@ -121,8 +124,7 @@ def _ending(path: str) -> str:
 
 def _has_end(headers: httpx.Headers) -> bool:
     """Whether an answer's end can be told from a lost connection."""
-    told = ("content-length", "transfer-encoding", "content-encoding")
-    return any(name in headers for name in told)
+    return "content-length" in headers or "transfer-encoding" in headers
 
 
 def _whole(answer: Answer, limit: int, shown: str) -> Iterator[bytes]:
@@ -143,10 +145,12 @@ def _whole(answer: Answer, limit: int, shown: str) -> Iterator[bytes]:
                 do="Ask for smaller pages, or raise max_page_bytes.",
             )
         yield chunk
-    length = answer.headers.get("content-length", "")
-    has_length = length.isdecimal() and "transfer-encoding" not in answer.headers
-    if has_length and answer.wire.has_more_than(int(length)):
-        raise FlawError(f"more bytes than the Content-Length of {length} that it told")
+    length, chunked = answer.headers.get("content-length"), "transfer-encoding" in answer.headers
+    if length is not None and chunked:
+        raise FlawError("both a Content-Length and chunks: its end cannot be told")
+    if answer.wire.has_more():
+        told = f"the Content-Length of {length} that it told" if length else "its last chunk"
+        raise FlawError(f"more bytes than {told}")
 
 
 def _store(kind: str, chunks: Iterator[bytes], folder: Path) -> Body:

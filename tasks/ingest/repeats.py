@@ -29,6 +29,7 @@ class Repeats:
         self._has_keys = self._has_pages and bool(source.key) and source.repeated_keys == "refuse"
         self._contents: set[str] = set()
         self._single, self._same_singles = "", 0
+        self._before: list[object] = []
         self._keys: list[pl.DataFrame] = []
         self._rows = 0
         self._next_check_rows = _FIRST_CHECK_ROWS
@@ -52,6 +53,7 @@ class Repeats:
             content = page.body.digest or _digest(page.at(self._source.records))
             if count > 1 or self._source.key or self._is_one_too_many(content):
                 self._note(content, page.shown)
+            self._check_overlap(page)
             return False
         if page.body.document is None:
             return False
@@ -99,14 +101,32 @@ class Repeats:
         pages = found.filter(found[_KEY].is_duplicated())[SOURCE].unique(maintain_order=True)
         if pages.is_empty():
             return
-        raise SourceError(
+        raise _overlap(
             f"each record, by its key {', '.join(self._source.key)}, on one page",
-            found=f"a record that is also on {pages[0]}",
-            where=pages[1],
-            do="Nothing of it was taken: where pages overlap, others may have been passed over. "
-            "Run again; have the API sort by something that does not change. If it gives several "
-            "versions of a record, set repeated_keys: keep.",
+            f"a record that is also on {pages[0]}",
+            pages[1],
         )
+
+    def _check_overlap(self, page: Page) -> None:
+        """Hold that a page, where there are no keys, does not begin as the page before ends.
+
+        Raises:
+            SourceError: it does.
+        """
+        records = page.at(self._source.records)
+        if self._source.repeated_keys == "keep" or not isinstance(records, list):
+            return
+        before, self._before = self._before, records
+        if len(records) > 1 and any(
+            before[at:] == records[: len(before) - at]
+            for at in range(len(before))
+            if before[at] == records[0]
+        ):
+            raise _overlap(
+                "other records at the start of each page",
+                "those that end the page before",
+                page.shown,
+            )
 
     def _is_one_too_many(self, content: str) -> bool:
         """Whether a record without a key, alone on its page, came on too many pages in a row.
@@ -127,6 +147,17 @@ class Repeats:
                 "API.",
             )
         self._contents.add(content)
+
+
+def _overlap(required: str, found: str, where: str) -> SourceError:
+    return SourceError(
+        required,
+        found=found,
+        where=where,
+        do="Nothing of it was taken: where pages overlap, others may have been passed over. Run "
+        "again; have the API sort by something that does not change. If it gives several versions "
+        "of a record, or equal ones, set repeated_keys: keep.",
+    )
 
 
 def _digest(records: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import selectors
 import socket
 import ssl
 import threading
@@ -13,8 +14,12 @@ from typing import Any
 
 import httpcore
 
+from tasks.ingest.framing import Framing, framing_of
+
 _HEAD_END = b"\r\n\r\n"
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d")
+_ANSWER = b"HTTP/"  # some servers say so that they close a connection that nobody uses
+_GRACE_SECONDS = 0.05
 
 
 class Deadline:
@@ -27,6 +32,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._ends = time.monotonic() + seconds
         self._ended = threading.Event()
+        self.was_late = False  # whether a connection that is gone had bytes behind an answer
         self._streams: weakref.WeakSet[WatchedStream] = weakref.WeakSet()
         self._lock = threading.Lock()
 
@@ -54,6 +60,13 @@ class Deadline:
         with self._lock:
             self._streams.add(stream)
 
+    def has_stray(self) -> bool:
+        """Whether bytes came on any connection behind the end of its last answer."""
+        self.wait(_GRACE_SECONDS)
+        with self._lock:
+            streams = list(self._streams)
+        return self.was_late or any(stream.has_stray() for stream in streams)
+
     def wait(self, seconds: float) -> None:
         """Let some time pass, or all that is left."""
         self._ended.wait(max(0.0, min(seconds, self.left)))
@@ -73,7 +86,7 @@ class Deadline:
 class WatchedStream(httpcore.NetworkStream):
     """A connection whose every wait ends with the deadline, however little comes at a time.
 
-    It counts what came since the last request, so that bytes behind the end of an answer, which an
+    It follows what came since the last request, so that bytes behind the end of an answer, which an
     HTTP client passes over in silence, are noticed: its length was told too short.
 
     Args:
@@ -83,22 +96,24 @@ class WatchedStream(httpcore.NetworkStream):
 
     def __init__(self, inner: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._inner, self._deadline = inner, deadline
-        self._head, self._in_body, self._body_bytes = b"", False, 0
+        self._begin()
         deadline.watch(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         content = self._inner.read(max_bytes, self._deadline.cap(timeout))
-        if self._in_body:
-            self._body_bytes += len(content)
-        else:
+        if not self._in_body:
             self._read_head(content)
+        elif self._framing:
+            self._framing.add(content)
         return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._head, self._in_body, self._body_bytes = b"", False, 0
+        self._begin()
         self._inner.write(buffer, self._deadline.cap(timeout))
 
     def close(self) -> None:
+        if self._framing and self._framing.is_over and not self._deadline.is_over:
+            self._deadline.was_late |= self._has_waiting(_GRACE_SECONDS)
         self._inner.close()
 
     def abort(self) -> None:
@@ -117,13 +132,31 @@ class WatchedStream(httpcore.NetworkStream):
         return WatchedStream(secure, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+        found = self._inner.get_extra_info(info)
+        if info == "is_readable" and found:  # the connection will not be used again
+            self._deadline.was_late |= self._has_waiting()
+        return found
 
-    def has_more_than(self, length: int) -> bool:
-        """Whether more came behind the head of the last answer than a body of this length."""
-        if not self._in_body:
+    def has_more(self) -> bool:
+        """Whether more came than the content of the last answer, which was read to its end.
+
+        It would be taken for the answer to the next request, so that the connection is ended.
+        """
+        self._is_judged = True
+        if not self._framing:
             return False
-        return self._body_bytes > length or self._has_waiting()
+        has_more = self._framing.has_more or self._has_waiting()
+        if has_more:
+            self.abort()
+        return has_more
+
+    def has_stray(self) -> bool:
+        """Whether something came after that was asked."""
+        return self._is_judged and self._has_waiting()
+
+    def _begin(self) -> None:
+        self._head, self._in_body, self._is_judged = b"", False, False
+        self._framing: Framing | None = None
 
     def _read_head(self, content: bytes) -> None:
         self._head += content
@@ -132,13 +165,21 @@ class WatchedStream(httpcore.NetworkStream):
             if _INTERIM.match(head):
                 self._head = rest
             else:
-                self._in_body, self._body_bytes, self._head = True, len(rest), b""
+                self._in_body, self._head = True, b""
+                self._framing = framing_of(head)
+                if self._framing:
+                    self._framing.add(rest)
 
-    def _has_waiting(self) -> bool:
+    def _has_waiting(self, patience_seconds: float = 0.0) -> bool:
         """Whether bytes wait to be read; the end of the connection is none."""
         plain = self._inner.get_extra_info("socket")
-        if isinstance(plain, ssl.SSLSocket) or not self._inner.get_extra_info("is_readable"):
+        if isinstance(plain, ssl.SSLSocket):
             return False
-        with contextlib.suppress(OSError):
-            return bool(plain.recv(1, socket.MSG_PEEK))
+        with contextlib.suppress(OSError, ValueError):
+            with selectors.DefaultSelector() as selector:
+                selector.register(plain, selectors.EVENT_READ)
+                if not selector.select(patience_seconds):
+                    return False
+            found = plain.recv(len(_ANSWER), socket.MSG_PEEK)
+            return bool(found) and found != _ANSWER
         return False

@@ -35,8 +35,9 @@ class Answer:
         headers: more headers.
         length: the Content-Length to claim; None for the true one.
         drop_after: bytes after which the connection is cut.
-        wire: all that is sent, status line and headers too, before the connection is closed.
-        drip_seconds: the pause after each byte of the body, or of the wire.
+        wire: all that is sent, status line and headers too, before the connection is closed; as
+            one, or in pieces.
+        drip_seconds: the pause after each byte of the body, or of the wire, or after its pieces.
     """
 
     content: Any = None
@@ -44,7 +45,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None
     drop_after: int | None = None
-    wire: bytes | None = None
+    wire: bytes | list[bytes] | None = None
     drip_seconds: float | None = None
 
 
@@ -60,14 +61,14 @@ class Api:
     asked: list[Request] = field(default_factory=list)
 
 
-def drip(sink: BinaryIO, content: bytes, pause_seconds: float | None) -> None:
-    """Send bytes, one by one where there is a pause between them, while somebody listens."""
+def drip(sink: BinaryIO, content: bytes | list[bytes], pause_seconds: float | None) -> None:
+    """Send pieces, or bytes one by one, with a pause between them, while somebody listens."""
     with contextlib.suppress(OSError):
         if pause_seconds is None:
-            sink.write(content)
+            sink.write(content if isinstance(content, bytes) else b"".join(content))
             return
         for index in range(len(content)):
-            sink.write(content[index : index + 1])
+            sink.write(content[index] if isinstance(content, list) else content[index : index + 1])
             time.sleep(pause_seconds)
 
 

@@ -106,7 +106,7 @@ def test_one_page_of_plain_records_is_enough(api: Api, land: Land) -> None:
 def test_a_declared_total_ends_the_walk_and_is_held_to(api: Api, land: Land) -> None:
     api.script = _by_page
     source = _source(api, pagination={"kind": "page"}, total="/total")
-    assert land(source).rows.height == 7
+    assert land({**source, "confirm_end": False}).rows.height == 7
     assert len(api.asked) == 3
     api.script = lambda request: Answer({"items": _by_page(request).content["items"], "total": 9})
     with pytest.raises(SourceError, match="9 records"):

@@ -32,6 +32,15 @@ def _parquet(frame: pl.DataFrame) -> bytes:
     return sink.getvalue()
 
 
+def _chunks(body: bytes) -> bytes:
+    return b"%x;name=value\r\n%b\r\n0\r\nTrailer: x\r\n\r\n" % (len(body), body)
+
+
+def _chunked(body: bytes, headers: str = "") -> bytes:
+    head = f"HTTP/1.1 200 OK\r\n{headers}Transfer-Encoding: chunked\r\n\r\n"
+    return head.encode() + _chunks(body)
+
+
 @pytest.fixture
 def api() -> Iterator[Api]:
     with serve() as running, stamina.set_testing(True, attempts=3, cap=True):
@@ -100,6 +109,10 @@ def test_a_content_encoding_is_undone(coding: str, body: bytes, api: Api, land: 
         (Answer(CSV, length=len(b"id,name\n1,n1\n")), "more bytes"),
         (Answer(CSV, length=len(CSV) + 1), "RemoteProtocolError"),
         (Answer(wire=b"HTTP/1.0 200 OK\r\n\r\n" + CSV), "told from a cut"),
+        (Answer(wire=b"HTTP/1.0 200 OK\r\nContent-Encoding: identity\r\n\r\n" + CSV), "a cut"),
+        (Answer(wire=_chunked(CSV[:13]) + _chunks(CSV[13:])), "more bytes than its last chunk"),
+        (Answer(wire=_chunked(CSV) + _chunked(CSV)), "more bytes than its last chunk"),
+        (Answer(wire=_chunked(CSV[:13], f"Content-Length: {len(CSV)}\r\n")), "both a"),
         (Answer(CSV, headers={"Content-Type": "text/html"}), "text/html"),
         (Answer(CSV, headers={"Content-Type": "application/json"}), "application/json"),
     ],
@@ -243,3 +256,30 @@ def test_reading_fast_never_takes_what_reading_exactly_would_not(
     landing = land(_source(api, schema=schema))
     assert landing.held["line"].to_list() == [1]
     assert [str(value) for value in landing.rows.row(0)[:4]] == ["2", "b", "5.0", "0.10"]
+
+
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+def test_bytes_that_come_later_than_the_told_length_are_noticed(
+    connection: str, api: Api, land: Land
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\nConnection: {connection}\r\nContent-Length: 13\r\n\r\n"
+    api.script = lambda _: Answer(wire=[head.encode() + CSV[:13], CSV[13:]], drip_seconds=0.02)
+    with pytest.raises(SourceError, match="came later"):
+        land(_source(api, format="csv"))
+
+
+@pytest.mark.parametrize("told", [{"error": "busy"}, {"errors": [{"code": 7}]}, {"success": False}])
+def test_an_error_that_an_answer_tells_beside_records_is_one(
+    told: dict[str, Any], api: Api, land: Land
+) -> None:
+    api.script = lambda _: Answer({"items": RECORDS[:3], **(told if len(api.asked) < 2 else {})})
+    source = _source(api, records="/items")
+    assert land(source).rows.height == 3
+    api.script = lambda _: Answer({"items": RECORDS[:3], **told})
+    with pytest.raises(SourceUnavailableError, match="with an error at '/"):
+        land(source)
+    assert land({**source, "errors": []}).rows.height == 3
+    api.script = lambda _: Answer({"items": RECORDS, "error": None, "errors": [], "ok": True})
+    assert land(source).rows.height == 7
+    api.script = lambda _: Answer({"errors": RECORDS})
+    assert land(_source(api, records="/errors")).rows.height == 7

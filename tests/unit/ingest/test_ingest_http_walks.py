@@ -128,6 +128,82 @@ def test_a_missing_page_behind_the_last_is_an_end(api: Api, land: Land) -> None:
     assert land(_source(api, pagination={"kind": "page"})).rows.height == 7
 
 
+@pytest.mark.parametrize("pagination", [{"kind": "page"}, {"kind": "offset", "size": 3}])
+def test_a_total_that_is_one_of_a_page_is_refused(
+    pagination: dict[str, Any], api: Api, land: Land
+) -> None:
+    def script(request: Request) -> Answer:
+        start = int(request.params.get("offset", 3 * (int(request.params.get("page", "1")) - 1)))
+        return Answer({"items": RECORDS[start : start + 3], "total": 3})
+
+    api.script = script
+    with pytest.raises(SourceError, match="no records behind the last page"):
+        land(_source(api, pagination=pagination, total="/total"))
+
+
+def test_an_error_behind_the_declared_end_is_the_end(api: Api, land: Land) -> None:
+    def script(request: Request) -> Answer:
+        page = int(request.params["page"])
+        content = {"items": RECORDS[3 * page - 3 : 3 * page], "total": 7}
+        return Answer(content) if content["items"] else Answer({"error": "none"}, status=400)
+
+    api.script = script
+    assert land(_source(api, pagination={"kind": "page"}, total="/total")).rows.height == 7
+
+
+def test_a_page_that_begins_as_the_one_before_ends_is_refused(api: Api, land: Land) -> None:
+    """As where a record was put before the others on the way, of a source without a key."""
+
+    def script(request: Request) -> Answer:
+        start = 2 * (int(request.params["page"]) - 1)
+        return Answer({"items": RECORDS[start : start + 3]})
+
+    api.script = script
+    source = _source(api, pagination={"kind": "page"})
+    with pytest.raises(SourceError, match="those that end the page before"):
+        land(source)
+    assert land({**source, "repeated_keys": "keep"}).rows.height == 10
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<?page={}>; REL="Next"',
+        '<?page={}>; rel="last next"',
+        '<?page=1>; rel=first,, <?page={}>; title="a, b; c"; rel=next',
+        "<?page={}&fields=a;b,c>; rel='next'",
+        '<?page={}>; rel="next"; rel="last"',
+    ],
+)
+def test_a_link_header_is_read_by_its_grammar(link: str, api: Api, land: Land) -> None:
+    def script(request: Request) -> Answer:
+        page = int(request.params.get("page", "1"))
+        headers = {"Link": link.format(page + 1)} if page < 3 else {}
+        return Answer({"items": RECORDS[3 * page - 3 : 3 * page]}, headers=headers)
+
+    api.script = script
+    assert land(_source(api, pagination={"kind": "link"})).rows.height == 7
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '/items?page=2; rel="next"',
+        '</items?page=2; rel="next"',
+        '<?page=2>; rel="next" <?page=3>; rel="last"',
+        '<?page=2>; rel="next", <?page=3>; rel="next"',
+        '<>; rel="next"',
+        '<?page=2>; rel="next',
+    ],
+)
+def test_a_link_header_that_says_nothing_for_sure_is_refused(
+    link: str, api: Api, land: Land
+) -> None:
+    api.script = lambda _: Answer({"items": RECORDS}, headers={"Link": link})
+    with pytest.raises(SourceError, match="a Link header"):
+        land(_source(api, pagination={"kind": "link"}))
+
+
 @pytest.mark.parametrize("text", ["7", "items 0-2/7", "0-2/7"])
 def test_a_total_in_a_header_is_held_to(text: str, api: Api, land: Land) -> None:
     def script(request: Request) -> Answer:
@@ -137,7 +213,7 @@ def test_a_total_in_a_header_is_held_to(text: str, api: Api, land: Land) -> None
 
     api.script = script
     source = _source(api, pagination={"kind": "page"}, total_header="x-total-count")
-    assert land(source).rows.height == 7
+    assert land({**source, "confirm_end": False}).rows.height == 7
     assert len(api.asked) == 3
     api.script = _by_page({})
     with pytest.raises(SourceError, match="found: nothing"):
@@ -370,7 +446,7 @@ def test_a_token_that_ends_on_the_way_is_renewed_for_each_page(api: Api, land: L
     oauth = {"token_url": f"{api.url}/token", "client_id": "me", "client_secret": "${KEY}"}
     source = _source(api, auth={"oauth2": oauth}, pagination={"kind": "page"}, total="/total")
     assert land(source, {"KEY": "canary-1"}).rows.height == 7
-    assert tokens == ["t0", "t1", "t2"]
+    assert tokens == ["t0", "t1", "t2", "t3"]
 
 
 def test_certificates_are_looked_for_where_they_are_declared(land: Land, folder: Any) -> None:
