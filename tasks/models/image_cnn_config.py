@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.models.training_config import Augmentation, SupervisedTraining
+from tasks.models.training_config import LEAST_STEPS, Augmentation, SupervisedTraining
 
 
 class ImageCnnConfig(SupervisedTraining):
     """Convolutions over images, and the flat features beside them."""
+
+    usual_epochs: ClassVar[int] = 15
 
     kind: Literal["image_cnn"] = "image_cnn"
     width: int = Field(32, ge=1, le=1024, description="Channels of the first stage; they double")
@@ -21,7 +23,12 @@ class ImageCnnConfig(SupervisedTraining):
     augmentation: Augmentation = Field(
         Augmentation(), description="How images are changed while they are learned from"
     )
-    epochs: int = Field(15, ge=1, description="Passes over the training rows at most")
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        description="Passes over the training rows at most; empty: 15, or with few rows as many "
+        f"as make {LEAST_STEPS:,} steps, in 15 epochs",
+    )
     batch_rows: int = Field(128, ge=1, description="Rows in one step of the optimiser")
     learning_rate: float = Field(1e-2, gt=0, description="Peak of the learning-rate schedule")
     schedule: Literal["coslog4", "cosine", "one_cycle", "plateau", "constant"] = Field(

@@ -56,7 +56,7 @@ class PrivateSteps:
         self.sample_rate = min(1.0, config.batch_rows / rows)
         self.steps_per_epoch = math.ceil(1 / self.sample_rate)
         self.noise_multiplier = _noise(
-            privacy, self.sample_rate, config.epochs * self.steps_per_epoch
+            privacy, self.sample_rate, config.most_epochs * self.steps_per_epoch
         )
         self.generator = torch.Generator().manual_seed(self.seed("noise"))
         self._of_row = _OfRow(module, loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,12 +10,34 @@ from torch import Tensor
 
 from tasks.core.errors import ConfigError
 from tasks.models.base import Matrix, Target
-from tasks.models.training_config import SupervisedTraining
+from tasks.models.training_config import LEAST_STEPS, SupervisedTraining
+
+Draw = Callable[[torch.Generator], Tensor]
 
 
-def balanced_draw(
-    config: SupervisedTraining, target: Target, labels: Matrix
-) -> Callable[[torch.Generator], Tensor] | None:
+def often_enough(config: SupervisedTraining, rows: int, draw: Draw | None) -> Draw | None:
+    """How an epoch's rows are drawn: several times over, where once would make too few steps.
+
+    A dozen passes over a thousand rows are fifty steps, after which a network knows next to
+    nothing. An epoch stays what patience and the schedule are told in.
+
+    Args:
+        config: its `batch_rows`, and its `epochs`, which leave it at once where they are set.
+        rows: training rows.
+        draw: how they are drawn once; None for each row once.
+    """
+    steps = config.most_epochs * math.ceil(rows / config.batch_rows)
+    turns = 1 if config.epochs else max(1, round(LEAST_STEPS / steps))
+    if turns == 1:
+        return draw
+
+    def once(generator: torch.Generator) -> Tensor:
+        return torch.randperm(rows, generator=generator) if draw is None else draw(generator)
+
+    return lambda generator: torch.cat([once(generator) for _ in range(turns)])
+
+
+def balanced_draw(config: SupervisedTraining, target: Target, labels: Matrix) -> Draw | None:
     """How an epoch's rows are drawn: with replacement, each class its equal share; None for all.
 
     Args:

@@ -16,7 +16,7 @@ from tasks.models.encoding import Encoding
 from tasks.models.inputs import Inputs
 from tasks.models.losses import Criterion, mixed_loss
 from tasks.models.network import Body, Network, NetworkScorer, build
-from tasks.models.sampling import balanced_draw
+from tasks.models.sampling import balanced_draw, often_enough
 from tasks.models.stopping import STOP_NAMES, stop_metric
 from tasks.models.training import Objective, begin_from, train_network
 
@@ -75,7 +75,7 @@ def fit_network(
             reached,
             len(labels),
             STOP_NAMES[fit.target.kind],
-            balanced_draw(config, fit.target, fit.labels),
+            often_enough(config, len(labels), balanced_draw(config, fit.target, fit.labels)),
         )
         history = train_network(network, objective, config, conditions)
         return Fitted(NetworkScorer(network, inputs, config), history)

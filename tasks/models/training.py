@@ -156,7 +156,7 @@ class _Training:
         self.module.train()
         self.descent.wake()
         for batch in batches[progress.step :]:
-            self._step(batch, (number - 1 + progress.step / len(batches)) / self.config.epochs)
+            self._step(batch, (number - 1 + progress.step / len(batches)) / self.config.most_epochs)
             if not self._looked() and self.shard.is_alone:
                 break
         self._look()
@@ -230,8 +230,8 @@ class _Training:
             progress.ended = f"no better {self.objective.stop_name} for {config.patience} epochs"
         if 0 < _DIVERGED * progress.epochs[0].loss < epoch.loss:
             progress.ended = f"the loss of epoch {epoch.number} is {epoch.loss:.3g}: it diverged"
-        if not progress.ended and epoch.number == config.epochs:
-            progress.ended = f"all {config.epochs} epochs"
+        if not progress.ended and epoch.number == config.most_epochs:
+            progress.ended = f"all {config.most_epochs} epochs"
 
     def _keep(self) -> None:
         """Write the state to the checkpoint; of a finished training only what it found."""

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveFloat
 
 from tasks.core.config import Config
 
+LEAST_STEPS = 2000  # of the optimiser, where the number of epochs is left open
+
 
 class NetworkTraining(Config):
     """How a network is trained, whatever its shape."""
 
-    epochs: int = Field(12, ge=1, description="Passes over the training rows at most")
+    usual_epochs: ClassVar[int] = 12
+
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        description="Passes over the training rows at most; empty: 12, or with few rows as many "
+        f"as make {LEAST_STEPS:,} steps, in 12 epochs",
+    )
     patience: int = Field(
         5, ge=1, description="Epochs without a better stop metric before training stops"
     )
@@ -66,6 +75,11 @@ class NetworkTraining(Config):
     checkpoint_seconds: float = Field(
         60.0, ge=0, description="Time between the states from which a killed training goes on"
     )
+
+    @property
+    def most_epochs(self) -> int:
+        """Epochs at most."""
+        return self.epochs or self.usual_epochs
 
 
 class SupervisedTraining(NetworkTraining):

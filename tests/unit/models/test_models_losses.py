@@ -13,7 +13,7 @@ from tasks.models.base import BINARY, Conditions, Target
 from tasks.models.config import MlpConfig
 from tasks.models.devices import own_randomness
 from tasks.models.losses import Criterion, mixed_loss
-from tasks.models.sampling import balanced_draw
+from tasks.models.sampling import balanced_draw, often_enough
 from tasks.models.training_config import Augmentation, SupervisedTraining
 from tasks.models.zoo import MODELS
 from tests.unit.models.test_models_training import FIT, SMALL, STOP
@@ -140,6 +140,39 @@ def test_a_balanced_epoch_has_every_class_in_equal_shares() -> None:
     assert balanced_draw(SupervisedTraining(), CLASSES, labels) is None
     with pytest.raises(ConfigError, match="natural"):
         balanced_draw(config, VALUE, labels)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows", "turns"),
+    [
+        ({}, 1000, 42),  # 12 epochs of 4 steps are 48 of 2,000
+        ({}, 42_000, 1),
+        ({"batch_rows": 20}, 1000, 3),
+        ({"epochs": 12}, 1000, 1),  # said by the user, and taken at the word
+    ],
+)
+def test_few_rows_are_passed_over_until_there_are_enough_steps(
+    settings: dict[str, int], rows: int, turns: int
+) -> None:
+    config = SupervisedTraining.model_validate(settings)
+    draw = often_enough(config, rows, None)
+    assert (draw is None) == (turns == 1)
+    if draw is not None:
+        drawn = draw(torch.Generator().manual_seed(0))
+        assert torch.equal(torch.bincount(drawn), torch.full((rows,), turns))
+        assert not torch.equal(drawn[:rows], drawn[rows : 2 * rows])
+
+
+def test_rows_in_equal_shares_are_drawn_anew_in_each_pass() -> None:
+    config = SupervisedTraining(sampling="balanced")
+    labels = (torch.arange(2000) < 100).float().numpy()
+    once = balanced_draw(config, BINARY, labels)
+    draw = often_enough(config, 2000, once)
+    assert once is not None
+    assert draw is not None
+    drawn = draw(torch.Generator().manual_seed(0))
+    assert len(drawn) == 21 * 2000
+    assert (drawn < 100).sum() == len(drawn) // 2
 
 
 @pytest.mark.parametrize(
