@@ -27,30 +27,31 @@ _WAIT_SECONDS = 60.0
 Step = tuple[str, Callable[[], object]]
 
 
-def follow_night(pipeline: Pipeline, day: dt.date, page: str) -> tuple[str, ...]:
-    """Do what follows a published night.
+def follow_night(pipeline: Pipeline, day: dt.date) -> tuple[str, ...]:
+    """Do what follows a published night; what could not be done, one sentence each."""
+    step: Step = ("Nobody was told of drift", partial(tell_drift, pipeline, day))
+    told = _after_night(pipeline, day, [step])
+    # The page over all nights shows what the last night says of itself: it comes last.
+    return (*told, *_try([_index(pipeline)]))
 
-    Args:
-        pipeline: the pipeline.
-        day: the night.
-        page: of the night, for those who are told of its drift; empty where nobody is.
 
-    Returns:
-        What could not be done, one sentence each.
-    """
+def follow_night_of_range(pipeline: Pipeline, day: dt.date) -> tuple[str, ...]:
+    """The same of a night in a range; what concerns them all follows its end."""
+    return _after_night(pipeline, day, [])
+
+
+def _after_night(pipeline: Pipeline, day: dt.date, also: Sequence[Step]) -> tuple[str, ...]:
     steps: tuple[Step, ...] = (
         ("The night was not compared with the one before", partial(keep_changes, pipeline, [day])),
-        *([("Nobody was told of drift", partial(tell_drift, pipeline, day, page))] if page else []),
+        *also,
         ("What has aged was not taken away", partial(pruning.after_night, pipeline)),
         _delta(pipeline),
     )
     told = tuple(_try(steps))
-    noted = _note(pipeline, str(day), str(day), ("night.parquet", "report.html"), told)
-    # The page over all nights shows what the last night says of itself: it comes last.
-    return (*told, *noted, *_try([_index(pipeline)]))
+    return (*told, *_note(pipeline, str(day), str(day), ("night.parquet", "report.html"), told))
 
 
-def follow_backfill(pipeline: Pipeline, days: Sequence[dt.date]) -> tuple[str, ...]:
+def follow_range(pipeline: Pipeline, days: Sequence[dt.date]) -> tuple[str, ...]:
     """Do what follows a range of nights; what could not be done, one sentence each."""
     steps: tuple[Step, ...] = (
         ("Nights were not compared with those before", partial(keep_changes, pipeline, days)),

@@ -13,7 +13,7 @@ from prefect import flow
 from pydantic import Field
 
 from flows import arrivals
-from flows.afterwards import follow_backfill
+from flows.afterwards import follow_range
 from flows.compute_config import ComputeConfig
 from flows.flow_runs import run_name
 from flows.history import history
@@ -49,6 +49,9 @@ class BackfillOptions(Config):
     force: bool = Field(False, description="Run the dates that are published as well")
     parallel: int = Field(1, ge=1, le=64, description="Dates at once, a process each")
     as_of: bool = Field(False, description="Score each date with the champion it had then")
+    ask_again: bool = Field(
+        False, description="Ask models as well that were too slow when a date was run before"
+    )
     compute: ComputeConfig | None = COMPUTE
 
 
@@ -88,15 +91,17 @@ def backfill(
         if not options.force and str(day) not in stale and _is_published(loaded, day)
     )
     due = [day for day in days if day not in skipped]
-    nights = {}
+    nights: dict[dt.date, Night] = {}
     try:
         for night in _nights(loaded, pipeline, due, options):
-            nights[night.batch_date] = night
+            nights[dt.date.fromisoformat(night.batch_date)] = night
             tell(f"{len(nights)} of {len(due)} nights, {night.batch_date} the last")
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(_stopped(loaded, days, options)) from interrupt
-    told = follow_backfill(loaded, due) if due else ()
-    return Backfill(tuple(nights[str(day)] for day in due), skipped, told)
+    finally:
+        # Nights that are done are on the page over all nights, whatever ended the range.
+        told = follow_range(loaded, sorted(nights)) if due else ()
+    return Backfill(tuple(nights[day] for day in due), skipped, told)
 
 
 def _stopped(pipeline: Pipeline, days: Sequence[dt.date], options: BackfillOptions) -> str:
@@ -110,7 +115,9 @@ def _nights(
     loaded: Pipeline, pipeline: str, due: Sequence[dt.date], options: BackfillOptions
 ) -> Iterator[Night]:
     """The nights as they are done; the first that fails ends it, and those that are done stay."""
-    asked = NightOptions(as_of=options.as_of, quiet=True, compute=options.compute)
+    asked = NightOptions(
+        as_of=options.as_of, ask_again=options.ask_again, in_range=True, compute=options.compute
+    )
     if options.parallel == 1 or len(due) < 2:
         # Tasks rather than subflows: each subflow would cost a second of heartbeat at its end.
         yield from (nightly.fn(pipeline, day, asked) for day in due)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from itertools import islice
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -15,17 +13,11 @@ from flows.pipeline import Pipeline
 from tasks.core.commit import last_commit
 from tasks.core.errors import IntegrityError
 from tasks.core.records import Commit
-from tasks.core.results import Passed, Scored
+from tasks.core.results import Passed
 from tasks.score.circuit import Board, after_night, reach
 
-FACT = "asked"
+FACT = "asked"  # of a night's record: which models scored, and which gave no scores
 _YEAR_DAYS = 366
-
-
-def fact(scored: Scored) -> dict[str, Any]:
-    """What a night's commit record keeps of the models that were asked."""
-    passed = [asdict(each) for each in scored.passed]
-    return {"scored": f"{scored.model_version}/{scored.role}", "passed": passed}
 
 
 def board(pipeline: Pipeline, day: dt.date) -> Board:

@@ -76,13 +76,15 @@ def schema(subject: str) -> None:
     terminal.out.file.write(json.dumps(content, indent=2) + "\n")
 
 
-def run_night(name: str, date: dt.date | None, as_json: bool) -> None:
+def run_night(name: str, date: dt.date | None, asked: Mapping[str, bool], as_json: bool) -> None:
     """Run one night."""
     load(name)  # a mistake in the file is told before seconds go into imports
     from flows.nightly import nightly
+    from flows.options import NightOptions
     from flows.summaries import tell_night
 
-    night = call(nightly, (name, date), f"{name} {date or 'last night'}", as_json)
+    options = NightOptions.model_validate(asked)
+    night = call(nightly, (name, date, options), f"{name} {date or 'last night'}", as_json)
     if as_json:
         terminal.print_json(asdict(night))
     else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from prefect import flow
 
-from flows import afterwards, arrivals, circuits, clock, delta
+from flows import afterwards, arrivals, clock, delta
+from flows.asked import Asked, asked
 from flows.beside import Rows, beside
 from flows.compute import computing
 from flows.costs import Costs, counting
@@ -24,16 +25,23 @@ from flows.then import aliases_then
 from flows.watching import tell_stopped
 from tasks.core.artifacts import Labels, Ref
 from tasks.core.commit import open_run
-from tasks.core.errors import ConfigError, LamplighterError, NoScoresError, SchemaDriftError
+from tasks.core.errors import (
+    ConfigError,
+    LamplighterError,
+    ModelTooSlowError,
+    NoScoresError,
+    SchemaDriftError,
+)
 from tasks.core.ledger import check_balance
 from tasks.core.results import Passed, Shadow
 from tasks.core.run import Run
 from tasks.features.task import build_features
 from tasks.models.aliases import Aliases, read_aliases
+from tasks.models.bundle import version_of
 from tasks.monitor.task import measure_drift
 from tasks.score.asking import Unscored
 from tasks.score.config import ScoringConfig
-from tasks.score.ladder import BROKEN, Footing, footings, without_scores
+from tasks.score.ladder import BROKEN, Footing, footings, from_the_top, without_scores
 from tasks.score.task import score
 
 _DAY = dt.timedelta(days=1)
@@ -62,27 +70,42 @@ def nightly(
         open_run(loaded.store, loaded.name, str(day), clock.attempt_name()) as run,
     ):
         try:
-            aliases, not_then = _aliases(loaded, day, options)
+            serving = _serving(loaded, day, options)
             arrivals.take_night(loaded, day, loaded.config.sources)
             past = history(loaded, day, day - _DAY)
             with computing(loaded, run) as computed:
-                night = _night(run, computed, day, past, aliases, not_then, costs)
+                night = _night(run, computed, day, past, serving, costs)
         except Exception as error:
             if isinstance(error, LamplighterError):
                 publish_stopped(run, loaded, error, costs)
             tell_stopped(loaded, day, error)
             raise
-    beside = afterwards.follow_night(loaded, day, "" if options.quiet else night.report)
+    follow = afterwards.follow_night_of_range if options.in_range else afterwards.follow_night
+    beside = follow(loaded, day)
     stale = arrivals.stale_nights(loaded, arrivals.all_kept(loaded))
     return replace(night, stale=tuple(stale), warnings=(*night.warnings, *beside))
 
 
-def _aliases(pipeline: Pipeline, day: dt.date, options: NightOptions) -> tuple[Aliases, list[str]]:
-    """Which models serve, and what of that is not as it was asked for."""
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """Which models serve, and how they are asked.
+
+    Args:
+        aliases: the models.
+        options: what was asked for.
+        why_not: why they are not those of then, which were asked for; empty where they are.
+    """
+
+    aliases: Aliases
+    options: NightOptions
+    why_not: str = ""
+
+
+def _serving(pipeline: Pipeline, day: dt.date, options: NightOptions) -> _Serving:
     if not options.as_of:
-        return read_aliases(pipeline.store, pipeline.name), []
+        return _Serving(read_aliases(pipeline.store, pipeline.name), options)
     aliases, why_not = aliases_then(pipeline, day)
-    return aliases, [why_not] if why_not else []
+    return _Serving(aliases, options, why_not)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +118,7 @@ class _Tonight:
     past: History
     landing: Landing
     labels: Ref[Labels] | None
+    asked: Asked
 
     @property
     def rows(self) -> Rows:
@@ -109,31 +133,53 @@ def _night(
     pipeline: Pipeline,
     day: dt.date,
     past: History,
-    aliases: Aliases,
-    not_then: Sequence[str],
+    serving: _Serving,
     costs: Costs,
 ) -> Night:
+    aliases, options = serving.aliases, serving.options
     landing = land(run, pipeline, list(pipeline.config.sources), past.events)
     labels = past_labels(run, pipeline, past, landing.validated.tables, day)
-    tonight = _Tonight(run, pipeline, day, past, landing, labels)
-    shadow, failure = _challenger(tonight, aliases)
-    outcome = _climb(tonight, aliases, shadow)
-    not_scored = [f"The challenger did not score: {failure}"] if failure else []
-    warnings = (*outcome.scored.warnings, *not_then, *not_scored)
-    outcome = replace(outcome, scored=replace(outcome.scored, warnings=warnings))
+    inputs_read = {**past.inputs, **landing.inputs}
+    unasked = asked(pipeline, day, inputs_read, options.ask_again)
+    tonight = _Tonight(run, pipeline, day, past, landing, labels, unasked)
+    challenger = _challenger(tonight, aliases)
+    outcome = _climb(tonight, aliases, challenger.shadow)
+    scored = outcome.scored
+    not_scored = f"The challenger did not score: {challenger.failure}" if challenger.failure else ""
+    warnings = filter(None, (*scored.warnings, serving.why_not, not_scored))
+    outcome = replace(
+        outcome,
+        scored=replace(scored, warnings=tuple(warnings)),
+        as_of=options.as_of,
+        slow_challengers=challenger.too_slow,
+    )
     check_balance(outcome.ledger)
     return publish_night(run, pipeline, outcome, costs)
 
 
-def _challenger(tonight: _Tonight, aliases: Aliases) -> tuple[Shadow | None, str]:
+@dataclass(frozen=True, slots=True)
+class _Challenged:
+    """What the challenger made of the night, or why it made nothing; `too_slow` by version."""
+
+    shadow: Shadow | None = None
+    failure: str = ""
+    too_slow: Mapping[str, str] = field(default_factory=dict)
+
+
+def _challenger(tonight: _Tonight, aliases: Aliases) -> _Challenged:
     """What the challenger scores in the shadow; whatever befalls it is told, and stops nothing."""
-    if aliases.challenger is None:
-        return None, ""
+    model = aliases.challenger
+    if model is None:
+        return _Challenged()
+    version = version_of(model)
+    if why := tonight.asked.slow_challengers.get(version):
+        return _Challenged(failure=why, too_slow={version: why})
     try:
-        rows = tonight.rows
-        return beside(tonight.run, tonight.pipeline, aliases.challenger, "challenger", rows), ""
+        return _Challenged(beside(tonight.run, tonight.pipeline, model, "challenger", tonight.rows))
     except (LamplighterError, *BROKEN) as error:
-        return None, str(getattr(error, "found", error)) or type(error).__name__
+        why = str(getattr(error, "found", error)) or type(error).__name__
+        slow = isinstance(error, ModelTooSlowError)
+        return _Challenged(failure=why, too_slow={version: why} if slow else {})
 
 
 def _climb(tonight: _Tonight, aliases: Aliases, shadow: Shadow | None) -> Outcome:
@@ -165,8 +211,7 @@ def _first(
         NoScoresError: none does.
     """
     passed: list[Passed] = []
-    resting = circuits.resting(tonight.pipeline, tonight.day)
-    for footing in footings(tonight.pipeline.store, aliases, passed, resting):
+    for footing in footings(tonight.pipeline.store, aliases, passed, tonight.asked.unasked):
         try:
             outcome = _outcome(tonight, footing, limits, shadow)
         except NoScoresError as error:
@@ -177,7 +222,8 @@ def _first(
             passed.append(without_scores(footing.rungs[0], "failed", error.found))
         else:
             scored = outcome.scored
-            return replace(outcome, scored=replace(scored, passed=(*passed, *scored.passed)))
+            above = from_the_top(aliases, (*passed, *scored.passed))
+            return replace(outcome, scored=replace(scored, passed=above))
     raise NoScoresError(passed)
 
 

@@ -32,7 +32,13 @@ class NightOptions(Config):
         False, description="Score with the champion that the date had, in place of today's"
     )
 
-    quiet: bool = Field(False, description="Tell nobody of the night's drift")
+    ask_again: bool = Field(
+        False, description="Ask models as well that were too slow when the date was run before"
+    )
+
+    in_range: bool = Field(
+        False, description="Leave the page over all nights and drift's notices to the range's end"
+    )
 
     compute: ComputeConfig | None = COMPUTE
 

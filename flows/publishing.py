@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 
-from flows import circuits, clock
+from flows import asked, clock
 from flows.changes import definitions
 from flows.costs import Costs
 from flows.explored import UNIT as REALISED
@@ -52,6 +52,8 @@ class Outcome:
         treated: the treatments of columns.
         ledger: every stage's lines, in the order the stages ran.
         drift: how far the night is from the training.
+        as_of: whether the champion of then was asked for.
+        slow_challengers: versions that were too slow to score beside the champion, with why.
     """
 
     landing: Landing
@@ -61,6 +63,8 @@ class Outcome:
     treated: tuple[Treated, ...]
     ledger: tuple[LedgerLine, ...]
     drift: Measured
+    as_of: bool = False
+    slow_challengers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -109,14 +113,14 @@ def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) 
     # Who cannot be told depends on where a run runs: that is for its record, not for the page.
     warnings = (*outcome.scored.warnings, *told, *pipeline.unheard())
     night = _night(run, outcome, made, page, warnings)
-    publish_run(run, _record(pipeline, night, made, costs))
+    publish_run(run, _record(pipeline, outcome, night, made, costs))
     _put_up(run, made)
     held = [ref.uri for ref in outcome.landing.held]
     arrivals = dict(outcome.landing.arrivals)
     facts = commit_facts(made, "night", outcome.ledger)
     beside = {"held": held, "arrivals": arrivals, "definitions": definitions(pipeline)}
-    beside[circuits.FACT] = circuits.fact(outcome.scored)
-    commit(run, {**facts, **beside})
+    told_of = asked.fact(pipeline, outcome.inputs, outcome.scored, outcome.slow_challengers)
+    commit(run, {**facts, **beside, asked.FACT: told_of})
     return night
 
 
@@ -144,7 +148,18 @@ def _warnings(run: Run, pipeline: Pipeline, outcome: Outcome) -> tuple[str, ...]
         *(f"History lacks {gap}" for gap in outcome.gaps),
         *([f"Drift was not measured: {drift.failure}"] if drift.failure else []),
         *([f"Far from its training: {found}"] if is_far else []),
+        *_hindsight(run.batch, outcome.facts),
     )
+
+
+def _hindsight(day: str, facts: Facts) -> Iterator[str]:
+    """That a night's model learned from it, or from later dates."""
+    if day < facts.unseen_from:
+        last = dt.date.fromisoformat(facts.unseen_from) - dt.timedelta(days=1)
+        yield (
+            f"Scored in hindsight: the model was fitted on dates up to {last}, and this night is "
+            "no later; the option as_of asks the champion of then"
+        )
 
 
 def _report(
@@ -169,6 +184,7 @@ def _report(
         drift=outcome.drift.table,
         proof=proved_sentence(pipeline),
         exploration=explored_sentence(pipeline, made.batch_date),
+        as_of=outcome.as_of,
         config=pipeline.config.report,
     )
 
@@ -205,7 +221,9 @@ def _checks_failed(run: Run, quality: Ref[Quality]) -> Iterator[str]:
         yield f"{row['table']}: {row['expectation']}({row['columns']}), {row['severity']}: {found}"
 
 
-def _record(pipeline: Pipeline, night: Night, made: Provenance, costs: Costs) -> RunRecord:
+def _record(
+    pipeline: Pipeline, outcome: Outcome, night: Night, made: Provenance, costs: Costs
+) -> RunRecord:
     return RunRecord(
         provenance=made,
         kind="night",
@@ -218,6 +236,7 @@ def _record(pipeline: Pipeline, night: Night, made: Provenance, costs: Costs) ->
         rows_scored=night.scored,
         alerts=night.alerts,
         score_source=night.score_source,
+        as_of=outcome.as_of,
         reason=night.degraded,
         warnings=night.warnings,
         watts_per_core=pipeline.config.monitoring.watts_per_core,

@@ -63,7 +63,7 @@ def tell_drifts(pipeline: Pipeline, days: Sequence[dt.date]) -> tuple[str, ...]:
     return failures(notify(pipeline, days[-1], [Notice("drift", title, told, page)]))
 
 
-def tell_drift(pipeline: Pipeline, day: dt.date, page: str) -> tuple[str, ...]:
+def tell_drift(pipeline: Pipeline, day: dt.date) -> tuple[str, ...]:
     """Tell of a night that drifted strongly, as far as one night may.
 
     Returns:
@@ -74,5 +74,6 @@ def tell_drift(pipeline: Pipeline, day: dt.date, page: str) -> tuple[str, ...]:
     if found is None or not found.is_grave(drift_rule(pipeline)):
         return ()
     title = f"{pipeline.name}, {day}: far from its training"
+    page = table_uri("reports", pipeline.name, "report", str(day), "report.html")
     notice = Notice("drift", title, f"{found}.", page)
     return failures(notify(pipeline, day, [notice]))

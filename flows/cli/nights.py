@@ -9,6 +9,12 @@ import click
 
 from flows.cli.arguments import Date, as_json, on_date
 
+_AGAIN = click.option(
+    "--ask-again",
+    is_flag=True,
+    help="Ask models as well that were too slow when the date was run before.",
+)
+
 
 @click.command()
 @click.argument("pipeline", type=click.Choice(["retail", "intrusion"]), default="retail")
@@ -81,12 +87,13 @@ def schema(subject: str) -> None:
 @click.command()
 @click.argument("name")
 @on_date
+@_AGAIN
 @as_json
-def run(name: str, date: dt.date | None, as_json: bool) -> None:
+def run(name: str, date: dt.date | None, ask_again: bool, as_json: bool) -> None:
     """Run one night of the pipeline NAME."""
     from flows import commands
 
-    commands.run_night(name, date, as_json)
+    commands.run_night(name, date, {"ask_again": ask_again}, as_json)
 
 
 @click.command()
@@ -115,6 +122,7 @@ def train(name: str, date: dt.date | None, as_json: bool) -> None:
     help="Dates at once, a process each.",
 )
 @click.option("--as-of", is_flag=True, help="Score each date with the champion it had then.")
+@_AGAIN
 @as_json
 def backfill(
     name: str,
@@ -123,12 +131,13 @@ def backfill(
     force: bool,
     parallel: int,
     as_of: bool,
+    ask_again: bool,
     as_json: bool,
 ) -> None:
     """Run the nights of the pipeline NAME from FIRST to LAST."""
     from flows import commands
 
-    asked = {"force": force, "parallel": parallel, "as_of": as_of}
+    asked = {"force": force, "parallel": parallel, "as_of": as_of, "ask_again": ask_again}
     commands.backfill(name, first, last, asked, as_json)
 
 

@@ -154,6 +154,13 @@ RUNS = Table(
         Column("alerts", pl.Int64(), "Events that became alerts.", "40", "rows"),
         Column("score_source", pl.String(), "Which model scored.", "champion", nullable=True),
         Column(
+            "as_of",
+            pl.Boolean(),
+            "Whether the champion that the date had was asked for, in place of the one that served "
+            "when it was run.",
+            "false",
+        ),
+        Column(
             "model_version", pl.String(), "Version of that model.", "9ad0c1f2e3b4", nullable=True
         ),
         Column("versions", VERSIONS, "Versions it ran with.", "[{polars, 2.1.0}, …]"),

@@ -81,6 +81,7 @@ class NightReport:
         warnings: what a reader should know before trusting the night, one sentence each.
         proof: whether features were proved to see the past only; empty where nothing was tried.
         exploration: what alerts drawn by lot cost and found so far; empty where none were.
+        as_of: whether the champion that the date had was asked for.
         config: how it is told.
     """
 
@@ -101,6 +102,7 @@ class NightReport:
     warnings: tuple[str, ...] = ()
     proof: str = ""
     exploration: str = ""
+    as_of: bool = False
     config: ReportConfig = field(default_factory=ReportConfig)
 
 
@@ -193,6 +195,7 @@ class RunRecord:
         rows_scored: events scored.
         alerts: events that became alerts.
         score_source: `champion`, `previous` or `fallback`; empty where nothing was scored.
+        as_of: whether the champion that the date had was asked for.
         reason: why a lower rung scored, or why the run was stopped; empty otherwise.
         warnings: what a reader should know before trusting the run.
         watts_per_core: what a busy core is assumed to draw.
@@ -209,6 +212,7 @@ class RunRecord:
     rows_scored: int = 0
     alerts: int = 0
     score_source: str = ""
+    as_of: bool = False
     reason: str = ""
     warnings: tuple[str, ...] = ()
     watts_per_core: float = 10.0

@@ -178,6 +178,7 @@ def runs(record: RunRecord, bytes_written: int) -> pl.DataFrame:
         "rows_scored": record.rows_scored,
         "alerts": record.alerts,
         "score_source": record.score_source or None,
+        "as_of": record.as_of,
         "model_version": record.provenance.model_version or None,
         "versions": [
             {"package": package, "version": version}

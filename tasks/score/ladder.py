@@ -23,6 +23,7 @@ from tasks.score.distance import too_far
 # others are a machine's that has too little memory for it, or cannot read its files.
 BROKEN = (ModelError, StoreError, RuntimeError, ValueError, MemoryError, OSError)
 ANY = ScoringConfig(max_distance=None)
+Unasked = tuple[PassedKind, str]  # why a model is not asked: it rests, or it was late before
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def rungs(aliases: Aliases) -> Iterator[Rung]:
 
 
 def footings(
-    reader: Reader, aliases: Aliases, passed: list[Passed], resting: Mapping[str, str]
+    reader: Reader, aliases: Aliases, passed: list[Passed], unasked: Mapping[str, Unasked]
 ) -> Iterator[Footing]:
     """The ladder, cut where the preparation changes, best rung first.
 
@@ -79,13 +80,13 @@ def footings(
     Args:
         reader: what bundles are read through.
         aliases: which versions serve.
-        passed: takes, for each rung that rests or cannot be read, why.
-        resting: the models that are not asked tonight, with why.
+        passed: takes, for each rung that is not asked or cannot be read, why.
+        unasked: the models that are not asked tonight, with why.
     """
     asked = []
     for rung in rungs(aliases):
-        if rung.model in resting:
-            passed.append(without_scores(rung, "rests", resting[rung.model]))
+        if rung.model in unasked:
+            passed.append(without_scores(rung, *unasked[rung.model]))
         elif stand := _stand(reader, rung, passed):
             asked.append(stand)
     for key, group in itertools.groupby(asked, key=lambda stand: stand.key):
@@ -167,6 +168,12 @@ def climb(
 def _preparation(bundle: Bundle, rung: Rung) -> Learned:
     """All that its preparation needs; for the fallback, which always scores, what can be read."""
     return bundle.readable_preparation() if rung.role == "fallback" else bundle.preparation()
+
+
+def from_the_top(aliases: Aliases, passed: Iterable[Passed]) -> tuple[Passed, ...]:
+    """Rungs that gave no scores, best first, in whichever order that was found out."""
+    places = [(rung.source, rung.model) for rung in rungs(aliases)]
+    return tuple(sorted(passed, key=lambda each: places.index((each.source, each.model))))
 
 
 def without_scores(rung: Rung, kind: PassedKind, why: str) -> Passed:

@@ -24,6 +24,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.demo.services import demo_services
 from flows.nightly import nightly
+from flows.options import NightOptions
 from flows.pipeline import environment
 from tasks.core.errors import SourceMissingError
 from tests.flows.canaries import found_in, serve_products
@@ -94,7 +95,7 @@ def test_no_secret_and_no_frame_is_a_parameter(server: str, shop: Shop) -> None:
     assert run.parameters == {
         "pipeline": str(shop.file),
         "date": str(NIGHT),
-        "options": {"alerts": None, "as_of": False, "quiet": False, "compute": None},
+        "options": NightOptions().model_dump(),
     }
 
 

@@ -18,6 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import PrefectHTTPStatusError
 
+from flows.options import NightOptions
 from tasks.core import lease
 from tasks.models.aliases import read_aliases
 from tests.browser import chromium
@@ -105,7 +106,7 @@ def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: 
         assert client.read_flow_run(run.id).parameters == {
             "pipeline": str(service.shop.file),
             "date": str(NIGHT),
-            "options": {"alerts": 7, "as_of": False, "compute": None, "quiet": False},
+            "options": NightOptions(alerts=7).model_dump(),
         }
         page.open(f"{address}/runs/flow-run/{run.id}", height=1100)
         eventually("its page", lambda: "Task Runs" in page.text())
