@@ -9,7 +9,8 @@ from tasks.core.event import EventConfig
 from tasks.core.treatments import Carry, Learned
 from tasks.prepare.apply import touched_columns
 from tasks.prepare.config import PrepareConfig
-from tasks.prepare.dates import Tables, treated
+from tasks.prepare.dates import treated
+from tasks.prepare.pieces import Piece, Tables
 from tasks.prepare.rules import Ahead
 
 KEPT = "is kept"
@@ -42,7 +43,8 @@ def revealed(
         {day: part.lazy() for day, part in parts.items()},
         {day: part.height for day, part in parts.items()},
     )
-    _, made = treated(tables, (min(parts), max(parts)), config, learned, event)
+    piece = Piece((min(parts), max(parts)))
+    ((_, made),) = treated(tables, [piece], config, learned, event)
     plain, names = made.drop(touched_columns(learned)), order(event)
     changed = {treatment.column for treatment in learned.record.treatments}
     own = {*names, *_known_ahead(config, learned), *(set(rows.columns) - changed)}

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
+from itertools import chain, groupby
 
 import polars as pl
 
 from tasks.core.artifacts import Prepared, Ref, Valid
-from tasks.core.batches import BATCH_DATE, alike
+from tasks.core.batches import BATCH_DATE, alike, order
 from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.errors import DataError, IntegrityError
 from tasks.core.event import EVENT_ID, EventConfig
@@ -23,7 +24,9 @@ from tasks.core.treatments import Learned, Treated
 from tasks.prepare import fit as fitting
 from tasks.prepare.apply import touched_columns
 from tasks.prepare.config import PrepareConfig
-from tasks.prepare.dates import REASON, Stretch, Tables, in_time, ordered, treated
+from tasks.prepare.dates import fills, in_turn, ordered, treated
+from tasks.prepare.pieces import Piece, Stretch, Tables
+from tasks.prepare.repetitions import REASON, repetitions
 from tasks.task import stage
 
 _PART, _FIT = "part", "fit"
@@ -47,7 +50,9 @@ def fit_preparation(
     the label's column, if it is one: no rule by type treats it.
     """
     found = _tables(run, event, tables)
-    rows = ordered(found, (min(found.parts), max(found.parts)), event, config).lazy()
+    piece = Piece((min(found.parts), max(found.parts)))
+    repeated = repetitions(found, piece.dates, event, config)
+    rows = ordered(found, piece, repeated, event).lazy()
     kept = rows.filter(pl.col(REASON).is_null()).drop(REASON)
     if divided.fitted_before is not None and event.time is not None:
         kept = kept.filter(pl.col(event.time) < divided.fitted_before)
@@ -85,9 +90,9 @@ def prepare(
     """
     found = _tables(run, event, tables)
     counts = _Counts(counted or dates, touched_columns(learned))
-    stretches = list(found.stretches(event, dates, learned))
-    pieces = (counts.of(*treated(found, each, config, learned, event)) for each in stretches)
-    rows = in_time(pieces, event, _earliest_after(found, stretches, event))
+    pieces = list(found.pieces(event, dates, by_date=fills(learned)))
+    made = (counts.of(*each) for each in treated(found, pieces, config, learned, event))
+    rows = in_turn(made, event, found.earliest_after(pieces, order(event)[0]))
     first = next(rows)
     uri = table_uri("prepared", run.pipeline, event.table, run.batch, f"{name}.parquet")
     with run.open_table(Prepared, first.schema, uri) as table:
@@ -118,18 +123,24 @@ def prepare_history(
         places: the URI of each date's table.
     """
     found = _tables(run, event, tables)
+    pieces = list(_without_gaps(found, event, sorted(places), learned))
+    made = treated(found, pieces, config, learned, event)
     kept = {}
-    for stretch in _without_gaps(found, event, sorted(places), learned):
-        _, rows = treated(found, stretch, config, learned, event)
-        plain = rows.drop(touched_columns(learned))
-        for day in (day for day in sorted(places) if stretch[0] <= day <= stretch[1]):
-            own = plain.filter(pl.col(BATCH_DATE) == day)
-            kept[day] = _keep(run, day, own, places[day])
+    for (first, last), group in groupby(zip(pieces, made, strict=True), lambda each: each[0].dates):
+        frames = (rows.drop(touched_columns(learned)) for _, (_, rows) in group)
+        if first == last:
+            kept[first] = _keep(run, first, frames, places[first])
+            continue
+        whole = pl.concat(frames)
+        for day in (day for day in sorted(places) if first <= day <= last):
+            own = whole.filter(pl.col(BATCH_DATE) == day)
+            kept[day] = _keep(run, day, iter([own]), places[day])
     return kept
 
 
-def _keep(run: Run, day: date, rows: pl.DataFrame, place: str) -> Ref[Prepared]:
+def _keep(run: Run, day: date, frames: Iterator[pl.DataFrame], place: str) -> Ref[Prepared]:
     """Publish the prepared rows of a date; those of the newest other models stay beside them."""
+    first = next(frames)
     store, unit = run.store, history_unit(day)
     with open_run(store, run.pipeline, unit, run.attempt, _UNIT_WAIT_SECONDS) as beside:
         record = last_commit(store, run.pipeline, unit)
@@ -139,9 +150,12 @@ def _keep(run: Run, day: date, rows: pl.DataFrame, place: str) -> Ref[Prepared]:
         for uri in [uri for uri in newest if uri in known and uri != place][: _MODELS - 1]:
             with suppress(IntegrityError):  # it goes
                 stay.append(beside.keep(known[uri]).uri)
-        kept = beside.write_table(Prepared, rows, place)
+        with beside.open_table(Prepared, first.schema, place) as table:
+            for frame in chain([first], frames):
+                table.add(frame)
+        assert table.ref is not None
         commit(beside, {"kind": "prepared", "ledger": [], "newest": [place, *stay]})
-    return kept
+    return table.ref
 
 
 def history_unit(day: date) -> str:
@@ -184,27 +198,15 @@ class _Counts:
 
 def _without_gaps(
     tables: Tables, event: EventConfig, days: Sequence[date], learned: Learned
-) -> Iterator[Stretch]:
-    """Stretches of the table's dates that hold nothing but the named ones."""
+) -> Iterator[Piece]:
+    """Pieces of the table's dates that hold nothing but the named ones."""
     known = list(tables.parts)
     start = 0
     for place, day in enumerate(days):
         follows = place + 1 < len(days) and known.index(days[place + 1]) == known.index(day) + 1
         if not follows:
-            yield from tables.stretches(event, (days[start], day), learned)
+            yield from tables.pieces(event, (days[start], day), by_date=fills(learned))
             start = place + 1
-
-
-def _earliest_after(
-    tables: Tables, stretches: Sequence[Stretch], event: EventConfig
-) -> Iterator[datetime | None]:
-    """The earliest time of any row of the stretches after each."""
-    bounds: list[datetime | None] = [None]
-    for first, last in reversed(stretches[1:]):
-        earliest = pl.concat(tables.between(first, last)).select(pl.col(event.time or "").min())
-        known = [t for t in (bounds[-1], earliest.collect().item()) if t is not None]
-        bounds.append(min(known, default=None))
-    return reversed(bounds)
 
 
 def _tables(run: Run, event: EventConfig, tables: Sequence[Ref[Valid]]) -> Tables:
