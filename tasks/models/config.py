@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -24,9 +24,16 @@ from tasks.models.training_config import NetworkTraining
 from tasks.models.transformer_config import TransformerConfig
 from tasks.models.tree_config import TreeConfig
 
-__all__ = ["MlpConfig", "ModelConfig", "RanksConfig", "TabMConfig", "XGBoostConfig"]
+__all__ = [
+    "EnsembleConfig",
+    "MlpConfig",
+    "ModelConfig",
+    "RanksConfig",
+    "TabMConfig",
+    "XGBoostConfig",
+]
 
-MemberConfig = Annotated[
+SupervisedConfig = (
     TabMConfig
     | MlpConfig
     | ResNetConfig
@@ -38,12 +45,34 @@ MemberConfig = Annotated[
     | TreeConfig
     | XGBoostConfig
     | OwnConfig
-    | AnomalyConfig,
-    Field(discriminator="kind"),
-]
+)
+MemberConfig = Annotated[SupervisedConfig | AnomalyConfig, Field(discriminator="kind")]
+_Learner = Annotated[SupervisedConfig, Field(discriminator="kind")]
 
 
-class RanksConfig(Config):
+class _Joined(Config):
+    """Several models as one."""
+
+    members: tuple[Any, ...]
+
+    @field_validator("members")
+    @classmethod
+    def _one_process_each(cls, members: tuple[Any, ...]) -> tuple[Any, ...]:
+        for member in members:
+            if getattr(member, "devices", 1) > 1:
+                raise ValueError(
+                    f"{member.kind}: a member of another model is trained in one process; devices "
+                    "must be 1"
+                )
+        return members
+
+    @property
+    def threads(self) -> int:
+        """The most threads that a member takes."""
+        return max(int(member.threads) for member in self.members)
+
+
+class RanksConfig(_Joined):
     """Several models, each of which tells how rare a score as high as a row's is."""
 
     kind: Literal["ranks"] = "ranks"
@@ -53,21 +82,14 @@ class RanksConfig(Config):
         description="The models. A supervised one among them needs labels",
     )
 
-    @field_validator("members")
-    @classmethod
-    def _one_process_each(cls, members: tuple[MemberConfig, ...]) -> tuple[MemberConfig, ...]:
-        for member in members:
-            if getattr(member, "devices", 1) > 1:
-                raise ValueError(
-                    f"{member.kind}: a member of `ranks` is trained in one process; devices must "
-                    "be 1"
-                )
-        return members
 
-    @property
-    def threads(self) -> int:
-        """The most threads that a member takes."""
-        return max(member.threads for member in self.members)
+class EnsembleConfig(_Joined):
+    """Several supervised models, whose chances, or values, are averaged."""
+
+    kind: Literal["ensemble"] = "ensemble"
+    members: tuple[_Learner, ...] = Field(
+        (TabMConfig(), XGBoostConfig()), min_length=2, description="The models"
+    )
 
 
 _READERS = (
@@ -77,26 +99,26 @@ _READERS = (
     SequenceAutoencoderConfig,
     ForecasterConfig,
 )
-ModelConfig = Annotated[MemberConfig | RanksConfig, Field(discriminator="kind")]
+ModelConfig = Annotated[MemberConfig | RanksConfig | EnsembleConfig, Field(discriminator="kind")]
 
 
 def begins_warm(config: ModelConfig) -> bool:
     """Whether a model can begin from an earlier one; one of the user's own is trusted."""
-    if isinstance(config, RanksConfig):
+    if isinstance(config, _Joined):
         return any(begins_warm(member) for member in config.members)
     return isinstance(config, NetworkTraining | LinearConfig | OwnConfig)
 
 
 def needs_labels(config: ModelConfig) -> bool:
     """Whether a model can be fitted on labelled rows alone; one of the user's own is trusted."""
-    if isinstance(config, RanksConfig):
+    if isinstance(config, _Joined):
         return any(needs_labels(member) for member in config.members)
     return not isinstance(config, AnomalyConfig | OwnConfig)
 
 
 def reads_layouts(config: ModelConfig) -> bool:
     """Whether a model reads sequences or images, whole ones; one of the user's own may as well."""
-    if isinstance(config, RanksConfig):
+    if isinstance(config, _Joined):
         return any(reads_layouts(member) for member in config.members)
     return isinstance(config, _READERS)
 

@@ -105,7 +105,7 @@ class Encoding(nn.Module):
     def _learn_pieces(
         self, columns: list[int], known: np.ndarray[tuple[int], np.dtype[np.float64]]
     ) -> None:
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, self.bins + 1)).astype(np.float32))
+        edges = _edges(known.astype(np.float32), self.bins)
         if len(edges) < 2:
             edges = np.array([edges[0], np.nextafter(edges[0] + 1, np.inf)], np.float32)
         pieces = len(edges) - 1
@@ -116,3 +116,27 @@ class Encoding(nn.Module):
         self.most[columns, :pieces, 0] = 1.0
         self.least[columns, 0, 0] = _FIRST_PIECE_LOW
         self.most[columns, pieces - 1, 0] = _LAST_PIECE_HIGH
+
+
+def _edges(
+    known: np.ndarray[tuple[int], np.dtype[np.float32]], pieces: int
+) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Where a column's pieces begin and end, at most pieces + 1 of its values in ascending order.
+
+    They are quantiles, but for values so frequent that more than one quantile would fall on them:
+    such a value is an edge once, and the others are quantiles of the rest. So the rare large values
+    of a column that is mostly 0 do not share a single piece.
+    """
+    values, counts = np.unique(known, return_counts=True)
+    if len(values) <= pieces + 1:
+        return values
+    frequent, left, rest = list[int](), pieces + 1, len(known)
+    for place in np.argsort(-counts, kind="stable")[: pieces - 1]:
+        if counts[place] * left <= rest:
+            break
+        frequent.append(place)
+        left, rest = left - 1, rest - counts[place]
+    ranks = np.linspace(0, rest - 1, left)
+    others = np.delete(values, frequent)
+    places = np.searchsorted(np.cumsum(np.delete(counts, frequent)), ranks, side="right")
+    return np.unique(np.concatenate([values[frequent], others[places]]))

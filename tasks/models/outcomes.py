@@ -73,9 +73,27 @@ def share_of_classes(margins: npt.NDArray[np.float64], normal: int) -> npt.NDArr
         others[:, normal] = -1.0
         slope += weight * others
     shares = np.einsum("nc,ncf->nf", slope, margins[:, :, :-1])
-    base = odds_of_others(start, normal)
-    # What the rule leaves over, tiny but for steep ways, is spread as the shares are.
-    left = odds_of_others(start + away, normal) - base - shares.sum(axis=1)
-    size = np.abs(shares).sum(axis=1)
-    shares += np.abs(shares) * (left / np.where(size > 0, size, 1.0))[:, None]
-    return np.concatenate([shares, base[:, None]], axis=1)
+    # What the rule leaves over is tiny but for steep ways.
+    base, score = (odds_of_others(at, normal) for at in (start, start + away))
+    return with_rest(shares, base, score)
+
+
+def with_rest(
+    shares: npt.NDArray[np.float64], base: npt.NDArray[np.float64], score: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Shares that nearly add up to the way from a base to a score, made to do so.
+
+    What is left over is spread by the size of the shares.
+
+    Args:
+        shares: (n_rows, n_features).
+        base: (n_rows,), where all rows start from.
+        score: (n_rows,).
+
+    Returns:
+        (n_rows, n_features + 1), the last column being the base; each row adds up to its score.
+    """
+    left, size = score - base - shares.sum(axis=1), np.abs(shares)
+    whole = size.sum(axis=1)
+    spread = size * (left / np.where(whole > 0, whole, 1.0))[:, None]
+    return np.concatenate([shares + spread, base[:, None]], axis=1)

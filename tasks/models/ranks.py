@@ -8,15 +8,16 @@ heavy tail does, fitted to the highest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from tasks.core.errors import ModelError
-from tasks.models.base import Conditions, Family, Fitted, History, Matrix, Rows, Scorer, Vector
+from tasks.models.base import Conditions, Family, Fitted, Matrix, Rows, Scorer, Vector
 from tasks.models.config import RanksConfig
+from tasks.models.members import Families, fit_members, load_members, to_tensors
 from tasks.models.normals import usual_rows
 from tasks.models.stored import from_files, holding, to_files
 
@@ -82,16 +83,14 @@ class RanksScorer:
         return np.asarray(np.mean(parts, axis=0), np.float32)
 
     def save(self) -> Mapping[str, bytes]:
-        tensors: dict[str, Tensor] = {}
-        for number, (member, rarity) in enumerate(self._members):
+        tensors = to_tensors(member for member, _ in self._members)
+        for number, (_, rarity) in enumerate(self._members):
             tensors[f"{number}.knots"] = torch.from_numpy(rarity.knots)
             tensors[f"{number}.excess"] = torch.tensor([rarity.excess], dtype=torch.float64)
-            for suffix, content in member.save().items():
-                tensors[f"{number}/{suffix}"] = _as_tensor(content)
         return to_files(tensors)
 
 
-def ranks_family(models: Mapping[str, Family]) -> Family:
+def ranks_family(models: Families) -> Family:
     """The family of ensembles of some models.
 
     Args:
@@ -99,45 +98,20 @@ def ranks_family(models: Mapping[str, Family]) -> Family:
     """
 
     def fit(config: RanksConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
-        return _fit(models, config, fit, stop, conditions)
+        members, history = fit_members(models, config.members, fit, stop, conditions)
+        return Fitted(RanksScorer.join(members, _peers(fit, stop)), history)
 
     def load(config: RanksConfig, files: Mapping[str, bytes]) -> RanksScorer:
-        return _load(models, config, files)
+        with holding("ensemble by ranks"):
+            tensors = from_files(files)
+            members = load_members(models, config.members, tensors)
+            return RanksScorer(members, [_rarity(tensors, n) for n in range(len(members))])
 
     return Family(fit, load)
 
 
-def _fit(
-    models: Mapping[str, Family],
-    config: RanksConfig,
-    fit: Rows,
-    stop: Rows,
-    conditions: Conditions,
-) -> Fitted:
-    fitted = [
-        models[member.kind].fit(member, fit, stop, _of_member(conditions, number))
-        for number, member in enumerate(config.members)
-    ]
-    scorer = RanksScorer.join([each.scorer for each in fitted], _peers(fit, stop))
-    ends = (
-        f"{member.kind}: {each.history.ended}"
-        for member, each in zip(config.members, fitted, strict=True)
-    )
-    return Fitted(scorer, History((), 0, "; ".join(ends)))
-
-
-def _load(
-    models: Mapping[str, Family], config: RanksConfig, files: Mapping[str, bytes]
-) -> RanksScorer:
-    with holding("ensemble by ranks"):
-        tensors = from_files(files)
-        members, rarities = [], []
-        for number, member in enumerate(config.members):
-            own = _files_of(tensors, number)
-            members.append(models[member.kind].load(member, own))
-            knots = tensors[f"{number}.knots"].numpy()
-            rarities.append(Rarity(knots, float(tensors[f"{number}.excess"][0])))
-        return RanksScorer(members, rarities)
+def _rarity(tensors: Mapping[str, Tensor], number: int) -> Rarity:
+    return Rarity(tensors[f"{number}.knots"].numpy(), float(tensors[f"{number}.excess"][0]))
 
 
 def _peers(fit: Rows, stop: Rows) -> Matrix:
@@ -158,24 +132,3 @@ def _stretched(shares: Matrix, rarity: Rarity) -> Vector:
     begins = rarity.of(start)
     factor = np.divide(rarity.of(score) - begins, way, out=np.zeros(len(way)), where=way != 0)
     return np.hstack([exact[:, :-1] * factor[:, None], begins[:, None]])
-
-
-def _of_member(conditions: Conditions, number: int) -> Conditions:
-    """The conditions of one member, with its part of an earlier ensemble to begin with."""
-    if conditions.start is None:
-        return conditions
-    return replace(conditions, start=_files_of(from_files(conditions.start), number))
-
-
-def _files_of(tensors: Mapping[str, Tensor], number: int) -> dict[str, bytes]:
-    """The files that one member saved."""
-    parts = {name.partition("/"): value for name, value in tensors.items()}
-    return {
-        suffix: value.numpy().tobytes()
-        for (head, slash, suffix), value in parts.items()
-        if slash and head == str(number)
-    }
-
-
-def _as_tensor(content: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8)

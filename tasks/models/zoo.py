@@ -8,6 +8,7 @@ from types import MappingProxyType
 from tasks.models.anomaly import ANOMALY
 from tasks.models.base import Family
 from tasks.models.boosted import fit_boosted, load_boosted
+from tasks.models.ensemble import ensemble_family
 from tasks.models.image_cnn import ImageCnn, pieces
 from tasks.models.linear import fit_linear, load_linear
 from tasks.models.mlp import Mlp
@@ -39,4 +40,6 @@ _MEMBERS: Mapping[str, Family] = MappingProxyType(
     {**SUPERVISED, "own": Family(fit_own, load_own), **ANOMALY}
 )
 
-MODELS: Mapping[str, Family] = MappingProxyType({**_MEMBERS, "ranks": ranks_family(_MEMBERS)})
+MODELS: Mapping[str, Family] = MappingProxyType(
+    {**_MEMBERS, "ranks": ranks_family(_MEMBERS), "ensemble": ensemble_family(_MEMBERS)}
+)

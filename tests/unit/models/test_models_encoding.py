@@ -53,3 +53,25 @@ def test_values_beyond_the_training_range_go_on_for_a_while() -> None:
     codes = encoded(Encoding.learn(table, bins=4), np.array([[-25.0], [-1e6], [125], [1e6]]))[0]
     np.testing.assert_allclose(codes[:, 0].numpy(), [-1, -3, 1, 1])
     np.testing.assert_allclose(codes[:, 3].numpy(), [0, 0, 2, 4])
+
+
+def test_rare_large_values_of_a_column_that_is_mostly_zero_have_pieces_of_their_own() -> None:
+    column = np.r_[np.zeros(9_500), np.arange(1, 501)].astype(np.float32)
+    encoding = Encoding.learn(column[:, None], bins=8)
+    codes = encoded(encoding, np.array([[0.0], [100], [300], [500]]))[0][:, :8]
+    assert codes.sum(dim=1).diff().min() > 1, "at least a whole piece lies between any two"
+    assert (codes.sum(dim=1)[-1] - 8).abs() < 1e-5
+
+
+def test_frequent_values_are_edges_once_and_the_others_quantiles_of_the_rest() -> None:
+    values = np.r_[np.repeat([0, 7], 400), np.arange(200) / 10].astype(np.float32)
+    low = Encoding.learn(values[:, None], bins=6).low[0, :, 0]
+    assert {0.0, 7.0} <= set(low.tolist())
+    assert (low.diff() > 0).all()
+
+
+def test_few_values_are_each_an_edge() -> None:
+    column = np.repeat(np.float32([0, 1, 5]), [990, 9, 1])
+    encoding = Encoding.learn(column[:, None], bins=16)
+    codes = encoded(encoding, np.array([[0.0], [1], [5]]))[0]
+    np.testing.assert_allclose(codes[:, :2].numpy(), [[0, 0], [1, 0], [1, 1]])

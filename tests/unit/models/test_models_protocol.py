@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
-from pydantic import TypeAdapter
-from scipy.special import logsumexp
+from pydantic import TypeAdapter, ValidationError
+from scipy.special import expit, logsumexp
 
 from tasks.core.errors import ModelError
 from tasks.models.base import BINARY, Conditions, Fitted, Matrix, Rows, Target
@@ -33,14 +33,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "linear": {},
     "tree": {"depth": 5},
     "xgboost": {"rounds": 60, "learning_rate": 0.2, "depth": 3},
+    "ensemble": {"members": [{"kind": "linear"}, {"kind": "tree", "depth": 5}]},
 }
+JOINED = ("ensemble",)
 TARGETS = {
     "binary": BINARY,
     "classes": Target("classes", ("low", "middle", "high"), normal=1),
     "value": Target("value"),
 }
 CASES = tuple(itertools.product(SETTINGS, TARGETS))
-NETWORKS = tuple(kind for kind in SETTINGS if kind not in ("linear", "tree", "xgboost"))
+NETWORKS = tuple(kind for kind in SETTINGS if kind not in ("linear", "tree", "xgboost", *JOINED))
 STEPS, SIDE = 4, 6
 NAMES = (
     *("amount", "gap", "age"),
@@ -87,7 +89,7 @@ def later(target: str, rows: int = 60) -> Matrix:
 
 
 def test_every_supervised_family_is_held_to_it() -> None:
-    assert set(SETTINGS) == set(SUPERVISED)
+    assert set(SETTINGS) == {*SUPERVISED, *JOINED}
 
 
 @every_case
@@ -252,3 +254,23 @@ def test_boosting_goes_on_from_earlier_trees() -> None:
     more = config_of("xgboost", rounds=3, patience=3)
     warm = MODELS["xgboost"].fit(more, rows, stop, Conditions(0, start=files)).scorer
     assert 6 <= warm.booster.num_boosted_rounds() <= 8
+
+
+def test_an_ensemble_is_the_mean_of_its_members_chances() -> None:
+    table = later("binary")
+    scores = [trained(kind, "binary").scorer.score(table) for kind in ("linear", "tree")]
+    chances = [expit(score.astype(np.float64)) for score in scores]
+    joined = expit(trained("ensemble", "binary").scorer.score(table).astype(np.float64))
+    np.testing.assert_allclose(joined, np.mean(chances, axis=0), atol=1e-6)
+
+
+def test_an_ensemble_of_values_is_their_mean() -> None:
+    table = later("value")
+    values = [trained(kind, "value").scorer.score(table) for kind in ("linear", "tree")]
+    joined = trained("ensemble", "value").scorer.score(table)
+    np.testing.assert_allclose(joined, np.mean(values, axis=0), rtol=1e-5)
+
+
+def test_what_looks_for_the_unusual_is_no_member_of_an_ensemble() -> None:
+    with pytest.raises(ValidationError, match="isolation"):
+        config_of("ensemble", members=[{"kind": "isolation"}, {"kind": "tabm"}])

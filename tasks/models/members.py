@@ -1,0 +1,72 @@
+"""Models within a model: fitted one after the other, saved in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasks.models.base import Conditions, Family, Fitted, History, Rows, Scorer
+from tasks.models.stored import from_files
+
+Families = Mapping[str, Family]
+
+
+def fit_members(
+    models: Families, members: Sequence[Any], fit: Rows, stop: Rows, conditions: Conditions
+) -> tuple[list[Scorer], History]:
+    """Fit each member on the same rows, from its part of an earlier ensemble where there is one.
+
+    Args:
+        models: the families by kind.
+        members: their configurations.
+
+    Returns:
+        The scorers, and how each training ended.
+    """
+    fitted: list[Fitted] = [
+        models[member.kind].fit(member, fit, stop, _of_member(conditions, number))
+        for number, member in enumerate(members)
+    ]
+    ends = (
+        f"{member.kind}: {each.history.ended}" for member, each in zip(members, fitted, strict=True)
+    )
+    return [each.scorer for each in fitted], History((), 0, "; ".join(ends))
+
+
+def load_members(
+    models: Families, members: Sequence[Any], tensors: Mapping[str, Tensor]
+) -> list[Scorer]:
+    """Rebuild what `to_tensors` took apart."""
+    return [
+        models[member.kind].load(member, _files_of(tensors, number))
+        for number, member in enumerate(members)
+    ]
+
+
+def to_tensors(members: Iterable[Scorer]) -> dict[str, Tensor]:
+    """The files of each member as bytes, by its number and their suffix."""
+    return {
+        f"{number}/{suffix}": torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        for number, member in enumerate(members)
+        for suffix, content in member.save().items()
+    }
+
+
+def _of_member(conditions: Conditions, number: int) -> Conditions:
+    if conditions.start is None:
+        return conditions
+    return replace(conditions, start=_files_of(from_files(conditions.start), number))
+
+
+def _files_of(tensors: Mapping[str, Tensor], number: int) -> dict[str, bytes]:
+    """The files that one member saved."""
+    parts = {name.partition("/"): value for name, value in tensors.items()}
+    return {
+        suffix: value.numpy().tobytes()
+        for (head, slash, suffix), value in parts.items()
+        if slash and head == str(number)
+    }
