@@ -26,6 +26,7 @@ from tasks.core.keys import canonical_json, code_digest
 from tasks.core.run import Run
 from tasks.core.store import batch_date
 from tasks.core.treatments import Learned
+from tasks.features.arrival import arrived
 from tasks.features.build import build_on
 from tasks.features.knowledge import Knowledge, knowledge
 from tasks.features.proof import Leak, Proof, prove_no_leak
@@ -153,7 +154,10 @@ def _prove(
     prepared = prepare(run, config.preparation, learned, event, tables, reach, dates)
     rows = run.scan(prepared.table).collect()
     within = rows["batch_date"].is_between(*dates)
-    read = {name: stack([run.scan(r) for r in refs]).collect() for name, refs in others.items()}
+    read = {
+        name: arrived({batch_date(ref): run.scan(ref) for ref in refs}).collect()
+        for name, refs in others.items()
+    }
     reviewed = _reviewed(run, pipeline, dates)
     late = {config.label.column: config.label.delay} if isinstance(config.label, OwnColumn) else {}
 
@@ -206,7 +210,7 @@ def _prove_preparation(
         rows,
         rows[BATCH_DATE].is_between(*dates),
         {},
-        Knowledge(event.time, event.key, fixed=(BATCH_DATE,)),
+        Knowledge(event.time, event.key),
         cut_offs=cut_offs,
         span=preparation.lookback + _DAY,
         seed=seed,

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from tasks.core.errors import ConfigError
 from tasks.core.event import EVENT_TIME, EventConfig
 from tasks.core.sql import widened
 from tasks.core.treatments import FeatureState
-from tasks.features import basket, buckets, events, history, holiday, lookup, own, row, sequence
+from tasks.features import (
+    arrival,
+    basket,
+    buckets,
+    events,
+    history,
+    holiday,
+    lookup,
+    own,
+    row,
+    sequence,
+)
 from tasks.features.config import FeaturesConfig
 from tasks.features.learned import apply, learning
 from tasks.features.learned_config import LearnedFamily
@@ -105,6 +117,16 @@ def build_each(config: FeaturesConfig, timeline: Timeline) -> list[pl.DataFrame]
     """The features of each family that learns nothing; see `build_on`."""
     config.check(timeline.event)
     timeline.check_order()
+    stretches = list(arrival.as_arrived(config, timeline))
+    built = [_build_stretch(config, seen) for _, seen in stretches]
+    if len(built) == 1:
+        return built[0]
+    order = np.argsort(np.concatenate([places for places, _ in stretches]))
+    return [pl.concat(parts)[order] for parts in zip(*built, strict=True)]
+
+
+def _build_stretch(config: FeaturesConfig, timeline: Timeline) -> list[pl.DataFrame]:
+    """The features of each family of events that may all see the same rows."""
     try:
         parts = [
             FAMILIES[family.family](family, timeline)

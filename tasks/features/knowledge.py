@@ -22,8 +22,8 @@ class Knowledge:
             are known together.
         late: columns that are known only some time after their row, labels for example.
         dimensions: the column, by other table, with the time a row was known from.
+        landed: those of them whose rows were known once they had arrived, date by date.
         ends: the column, by dimension table, with the time a row is valid until: not known before.
-        fixed: columns that a row of an invented future takes over from the row it stands for.
     """
 
     time: str | None
@@ -31,8 +31,8 @@ class Knowledge:
     together: tuple[tuple[str, ...], ...] = ()
     late: Mapping[str, dt.timedelta] = field(default_factory=dict)
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    landed: frozenset[str] = frozenset()
     ends: Mapping[str, str] = field(default_factory=dict)
-    fixed: tuple[str, ...] = ()
 
 
 def knowledge(
@@ -56,5 +56,6 @@ def knowledge(
             **{family.table: family.known_from for family in lookups if family.known_from},
             **{family.table: family.time for family in events},
         },
+        frozenset(family.table for family in events),
         {family.table: family.known_until for family in lookups if family.known_until},
     )

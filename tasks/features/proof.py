@@ -1,9 +1,10 @@
 """Show that no feature of an event depends on what came at its time or after.
 
-At each cut-off one event is picked. Everything that was not known strictly before it is removed,
-or replaced by rows that never were; the features of that event, and of the events before it, may
-not move. What is known together with an event, the rows of its own transaction, stays. Where
-events have no time, one must not depend on any other row.
+At each cut-off one event is picked. Everything that was not known strictly before it, because it
+happened later or came with a later batch date, is removed, or replaced by rows that never were; the
+features of that event, and of the events before it, may not move. What is known together with an
+event, the rows of its own transaction, stays. Where events have no time, one must not depend on any
+other row.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from tasks.core.batches import BATCH_DATE
+from tasks.features.arrival import ARRIVED
 from tasks.features.knowledge import Knowledge
 
 Builder = Callable[[pl.DataFrame, pl.Series, Mapping[str, pl.DataFrame]], pl.DataFrame]
@@ -128,7 +131,8 @@ def _asked(
     most: int,
 ) -> pl.Series:
     """The picked event and the last ones strictly before it, as row numbers."""
-    before = pl.lit(False) if known.time is None else pl.col(known.time) < cut
+    picked = rows.filter(pl.col(_ROW) == pick)
+    before = pl.lit(False) if cut is None else _was_known(known, picked, cut)
     events = rows.filter(wanted.gather(rows[_ROW])).filter(before)[_ROW]
     return events.tail(most).append(pl.Series([pick], dtype=events.dtype))
 
@@ -151,17 +155,17 @@ def _futures(
 ) -> Iterator[tuple[str, tuple[pl.DataFrame, Mapping[str, pl.DataFrame]]]]:
     picked = rows.filter(pl.col(_ROW) == pick)
     own = _of_transaction(picked, known) | (pl.col(_ROW) == pick)
-    if known.time is None:
+    cut = None if known.time is None else picked[known.time].item()
+    if cut is None:
         past, future, told, later = rows.filter(own), rows.filter(~own), dimensions, dimensions
         past = _unlearn(past, rows, known, None, generator)
     else:
-        cut = picked[known.time].item()
-        is_past = (pl.col(known.time) < cut) | own
+        is_past = _was_known(known, picked, cut) | own
         past, future = rows.filter(is_past), rows.filter(~is_past)
         past = _unlearn(past, rows, known, cut, generator)
-        told, later = _dimensions(dimensions, known, cut, generator)
+        told, later = _dimensions(dimensions, known, picked, generator)
     yield "removed", (past, told)
-    invented = _invent(future, rows, known, generator).filter(~_of_transaction(picked, known))
+    invented = _invent(future, rows, known, cut, generator).filter(~_of_transaction(picked, known))
     invented = invented.join(past, on=list(known.key), how="anti", nulls_equal=True)
     order = [*([known.time] if known.time else []), *known.key, _ROW]
     yield "replaced", (pl.concat([past, invented]).sort(order, nulls_last=True), later)
@@ -170,21 +174,24 @@ def _futures(
 def _dimensions(
     tables: Mapping[str, pl.DataFrame],
     known: Knowledge,
-    cut: dt.datetime,
+    picked: pl.DataFrame,
     generator: np.random.Generator,
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
     """The other tables as they were known at the cut-off, and with another future."""
+    cut = picked[known.time or ""].item()
     told, replaced = dict(tables), dict(tables)
     for name, column in known.dimensions.items():
         if name not in tables:
             continue
         end, is_known = known.ends.get(name), pl.col(column) < cut
+        if name in known.landed and {ARRIVED} <= {*tables[name].columns}:
+            is_known &= pl.col(ARRIVED) <= pl.lit(picked[BATCH_DATE].item())
         past, future = (
             tables[name].filter(is_known),
             tables[name].filter(~is_known.fill_null(False)),
         )
         told[name] = past if end is None else _open(past, end, cut)
-        replaced[name] = pl.concat([told[name], _scramble(future, [column], generator)])
+        replaced[name] = pl.concat([told[name], _scramble(future, [column, ARRIVED], generator)])
     return told, replaced
 
 
@@ -193,17 +200,27 @@ def _open(table: pl.DataFrame, end: str, cut: dt.datetime) -> pl.DataFrame:
     return table.with_columns(pl.when(pl.col(end) < cut).then(pl.col(end)))
 
 
+def _was_known(known: Knowledge, picked: pl.DataFrame, cut: dt.datetime) -> pl.Expr:
+    """Whether a row happened before the picked one, and had come when that was scored."""
+    return (pl.col(known.time or "") < cut) & _had_come(picked)
+
+
+def _had_come(picked: pl.DataFrame) -> pl.Expr:
+    return pl.col(BATCH_DATE) <= pl.lit(picked[BATCH_DATE].item())
+
+
 def _of_transaction(picked: pl.DataFrame, known: Knowledge) -> pl.Expr:
     """Whether a row is of a transaction of the picked event, and so known with it."""
     if known.time is None or not known.together:
         return pl.lit(False)
-    return pl.any_horizontal(
+    together = pl.any_horizontal(
         pl.all_horizontal(
             pl.col(column).eq_missing(pl.lit(picked[column].item(), picked[column].dtype))
             for column in (*columns, known.time)
         )
         for columns in known.together
     )
+    return together & _had_come(picked)
 
 
 def _unlearn(
@@ -230,7 +247,11 @@ def _unlearn(
 
 
 def _invent(
-    future: pl.DataFrame, rows: pl.DataFrame, known: Knowledge, generator: np.random.Generator
+    future: pl.DataFrame,
+    rows: pl.DataFrame,
+    known: Knowledge,
+    cut: dt.datetime | None,
+    generator: np.random.Generator,
 ) -> pl.DataFrame:
     """Rows that never were: values of all rows drawn at random, at the times of the future.
 
@@ -242,13 +263,13 @@ def _invent(
     drawn = {
         c: rows[c].gather(generator.integers(rows.height, size=future.height)) for c in rows.columns
     }
-    drawn |= {column: future[column] for column in known.fixed}
+    drawn[BATCH_DATE] = future[BATCH_DATE]
     numbers = future[_ROW]
     if known.time is None:
         return pl.DataFrame({**drawn, _ROW: numbers}).select(rows.columns)
-    first = future[known.time].min()
-    early = pl.Series(generator.random(future.height) < 1 / 3)
-    times = pl.select(pl.when(early).then(pl.lit(first)).otherwise(future[known.time])).to_series()
+    sooner = pl.Series(generator.random(future.height) < 1 / 3)
+    moved = pl.when(sooner & (pl.col(known.time) > cut)).then(pl.lit(cut)).otherwise(known.time)
+    times = future.select(moved.alias(known.time)).to_series()
     return pl.DataFrame({**drawn, _ROW: numbers, known.time: times}).select(rows.columns)
 
 

@@ -9,9 +9,11 @@ from itertools import pairwise
 
 import polars as pl
 
-from tasks.core.batches import BATCH_DATE, order, stack
+from tasks.core.batches import BATCH_DATE, order
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.run import Run
+from tasks.core.store import batch_date
+from tasks.features.arrival import arrived
 from tasks.features.config import FeaturesConfig
 from tasks.features.inputs import Inputs
 from tasks.features.needed import needed
@@ -52,7 +54,7 @@ class Source:
         within = rows[BATCH_DATE].is_between(*self.dates)
         wanted = within & rows.with_columns(self.event.is_event().alias(_EVENT))[_EVENT]
         others = {
-            name: stack([self.run.scan(ref) for ref in refs])
+            name: arrived({batch_date(ref): self.run.scan(ref) for ref in refs})
             for name, refs in sorted(self.inputs.others.items())
         }
         label = _label(self, rows)

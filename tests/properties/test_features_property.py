@@ -122,3 +122,35 @@ def test_what_comes_later_changes_nothing(
     if known.height:
         before = features(whole).filter(pl.col("at") < cut)
         assert before.equals(features(known), null_equal=True)
+
+
+LATE = st.lists(st.integers(0, 3), min_size=40, max_size=40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=ROWS, late=LATE, seen_late=LATE)
+def test_at_once_every_event_sees_what_the_night_of_its_date_saw(
+    rows: list[tuple[int, str | None, str | None, float | None]],
+    late: list[int],
+    seen_late: list[int],
+) -> None:
+    def arriving(table: pl.DataFrame, days: list[int], name: str) -> pl.DataFrame:
+        after = pl.duration(days=pl.Series(days[: table.height]))
+        return table.with_columns((pl.col("batch_date") + after).alias(name))
+
+    events = {"family": "events", "table": "seen", "time": "at", "on": {"who": "who"}}
+    config = FeaturesConfig.model_validate([*CONFIG.root, {**events, "windows": ["2d"]}])
+    whole = arriving(table(rows), late, "batch_date").sort("at", "id")
+    seen = arriving(table(rows), seen_late, "_arrived").drop("batch_date")
+
+    def built(until: dt.date, asked: pl.Expr) -> pl.DataFrame:
+        there = whole.filter(pl.col("batch_date") <= until)
+        known = {"seen": seen.lazy().filter(pl.col("_arrived") <= until)}
+        wanted = there.select(asked.alias("asked")).to_series()
+        made = build(config, EVENT, there, wanted, known)
+        return pl.concat([there.filter(wanted).select("id"), made], how="horizontal")
+
+    days = whole["batch_date"].unique().to_list()
+    nights = pl.concat([built(day, pl.col("batch_date") == day) for day in days])
+    at_once = built(max(days) + dt.timedelta(days=9), pl.col("id") >= 0)
+    assert at_once.sort("id").equals(nights.sort("id"), null_equal=True)

@@ -21,6 +21,7 @@ KNOWN = Knowledge(
     together=(("invoice",),),
     late={"fraud": dt.timedelta(days=2)},
     dimensions={"products": "listed_at", "logins": "when"},
+    landed=frozenset({"logins"}),
     ends={"products": "ends_at"},
 )
 EVERY_FAMILY = [
@@ -115,7 +116,17 @@ def wanted(lines: pl.DataFrame, event: EventConfig) -> pl.Series:
     return lines.with_columns(event.is_event().alias("wanted"))["wanted"]
 
 
+def late(rows: pl.DataFrame, time: str, date: str) -> pl.DataFrame:
+    """The rows, each fifth of them come with the batch date three days after its time."""
+    days = pl.when(pl.int_range(pl.len()) % 5 == 0).then(3).otherwise(0)
+    return rows.with_columns(
+        pl.col(time).dt.date().dt.offset_by(pl.format("{}d", days)).alias(date)
+    )
+
+
+@pytest.mark.parametrize("some_late", [False, True])
 def test_no_family_sees_the_future(
+    some_late: bool,
     lines: pl.DataFrame,
     event: EventConfig,
     wanted: pl.Series,
@@ -129,11 +140,13 @@ def test_no_family_sees_the_future(
     ) -> pl.DataFrame:
         return build(config, event, rows, asked, {n: t.lazy() for n, t in tables.items()})
 
-    tables = {"products": products, "logins": logins}
-    proof = prove_no_leak(builder, lines, wanted, tables, KNOWN, cut_offs=200, events=20)
+    if some_late:
+        lines, logins = late(lines, "at", "batch_date"), late(logins, "when", "_arrived")
+    tables, cut_offs = {"products": products, "logins": logins}, 8 if some_late else 200
+    proof = prove_no_leak(builder, lines, wanted, tables, KNOWN, cut_offs=cut_offs, events=20)
     assert proof.leaks == ()
-    assert proof.cut_offs == 200
-    assert proof.events > 2000
+    assert proof.cut_offs == cut_offs
+    assert proof.events > 10 * cut_offs
     assert len(proof.features) > 50
 
 
@@ -145,6 +158,9 @@ PLANTED = {
         "at", "5d", closed="both"
     ),
     "rows of the same instant": pl.len().over("at"),
+    "a row that came later than the event": pl.col("price").rolling_sum_by(
+        "at", "5d", closed="left"
+    ),
     "a label before its delay": pl.col("fraud").rolling_sum_by("at", "5d", closed="left"),
 }
 
@@ -157,7 +173,7 @@ def test_a_planted_leak_is_found(lines: pl.DataFrame, wanted: pl.Series, leak: s
         planted = PLANTED[leak].cast(pl.Float32).alias("planted")
         return rows.select(planted, pl.col("quantity").alias("honest")).filter(asked)
 
-    proof = prove_no_leak(builder, lines, wanted, {}, KNOWN, cut_offs=30)
+    proof = prove_no_leak(builder, late(lines, "at", "batch_date"), wanted, {}, KNOWN, cut_offs=30)
     assert [leak.feature for leak in proof.leaks] == ["planted"]
     assert proof.leaks[0].event_time <= proof.leaks[0].cut_off
 
@@ -191,6 +207,23 @@ def test_a_lookup_that_takes_the_present_is_found(
     tables = {"products": products}
     proof = prove_no_leak(builder, lines, wanted, tables, KNOWN, cut_offs=10)
     assert [leak.feature for leak in proof.leaks] == ["list_price"]
+
+
+def test_a_second_event_table_that_is_read_before_it_came_is_found(
+    lines: pl.DataFrame, wanted: pl.Series, logins: pl.DataFrame
+) -> None:
+    def builder(
+        rows: pl.DataFrame, asked: pl.Series, tables: Mapping[str, pl.DataFrame]
+    ) -> pl.DataFrame:
+        seen = tables["logins"].sort("when").select("when", count=pl.int_range(pl.len()))
+        joined = rows.join_asof(seen, left_on="at", right_on="when", allow_exact_matches=False)
+        return joined.select("count").filter(asked)
+
+    tables = {"logins": late(logins, "when", "_arrived")}
+    proof = prove_no_leak(builder, lines, wanted, tables, KNOWN, cut_offs=10)
+    assert [leak.feature for leak in proof.leaks] == ["count"]
+    on_time = {"logins": logins.with_columns(_arrived=pl.col("when").dt.date())}
+    assert not prove_no_leak(builder, lines, wanted, on_time, KNOWN, cut_offs=10).leaks
 
 
 def test_a_proof_from_the_rows_near_each_cut_off_finds_leaks_as_well(

@@ -48,7 +48,7 @@ def proof(event: EventConfig, learned: Learned, **rules: Any) -> Proof:
         return revealed(seen, asked, config, learned, event)
 
     wanted = pl.repeat(True, table.height, dtype=pl.Boolean, eager=True)
-    known = Knowledge(event.time, event.key, fixed=("batch_date",))
+    known = Knowledge(event.time, event.key)
     return prove_no_leak(
         builder, table, wanted, {}, known, cut_offs=25, events=10, span=dt.timedelta(days=9)
     )
