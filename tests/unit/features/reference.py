@@ -27,7 +27,15 @@ def features(
     if wanted is None:
         wanted = rows.with_columns(event.is_event().alias("wanted"))["wanted"]
     dimensions = {name: table.lazy() for name, table in tables.items()}
-    return build(FeaturesConfig.model_validate(families), event, rows, wanted, dimensions)
+    config = FeaturesConfig.model_validate(families)
+    return build(config, event, dated(rows, event), wanted, dimensions)
+
+
+def dated(rows: pl.DataFrame, event: EventConfig) -> pl.DataFrame:
+    """The rows with the batch date that every prepared row has: that of its time."""
+    if event.time is None or "batch_date" in rows.columns:
+        return rows
+    return rows.with_columns(batch_date=pl.col(event.time).dt.date())
 
 
 def is_event(row: Row) -> bool:

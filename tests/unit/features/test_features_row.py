@@ -14,6 +14,7 @@ from tasks.core.errors import ConfigError, DataError
 from tasks.core.event import EventConfig
 from tasks.features.build import build
 from tasks.features.config import FeaturesConfig
+from tests.unit.features.reference import dated
 
 TIMELESS = EventConfig(table="rows", key=("id",))
 
@@ -26,7 +27,8 @@ def features(
 ) -> pl.DataFrame:
     wanted = pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
     dimensions = {name: table.lazy() for name, table in tables.items()}
-    return build(FeaturesConfig.model_validate(families), event, rows, wanted, dimensions)
+    config = FeaturesConfig.model_validate(families)
+    return build(config, event, dated(rows, event), wanted, dimensions)
 
 
 def test_columns_come_as_they_are_in_logarithms_and_as_absence() -> None:
