@@ -27,6 +27,7 @@ _DATE_FORMS = (
     (re.compile(r"(?<!\d)\d{4}/\d{2}/\d{2}(?!\d)"), "%Y/%m/%d", "{date:%Y/%m/%d}"),
 )
 _WEEK_DAYS = 7
+_WITH_DELAY_FROM_DAYS = 42
 _HEAD = """\
 # A first pipeline, made from {rows:,} rows of {files}. Look at every line of it; what is
 # marked FILL IN is no more than a guess. Then: lamplighter check {file}
@@ -112,12 +113,14 @@ def initialise(files: Sequence[Path], name: str | None, folder: Path) -> Written
         _refuse_to_overwrite(path)
     inferred = infer(files)
     suite_text, profile = bootstrap([frame.lazy() for frame in inferred.frames])
-    content = _pipeline(name, place, inferred, profile)
+    answer = _label(place, profile)
+    after = guesses.answering(inferred.frames, answer)
+    content = _pipeline(name, place, inferred, profile, answer, after)
     head = _HEAD.format(
         rows=profile.rows, file=pipeline.name, files=f"{len(files)} file{'s'[: len(files) > 1]}"
     )
     _write(suite, suite_text)
-    _write(pipeline, head + _text(content, guesses.label(profile).told))
+    _write(pipeline, head + _text(content, answer.told))
     return Written(
         pipeline,
         suite,
@@ -125,7 +128,7 @@ def initialise(files: Sequence[Path], name: str | None, folder: Path) -> Written
         inferred.held,
         profile.key,
         content["event"].get("time"),
-        tuple(_to_fill_in(place, content, inferred, profile)),
+        tuple(_to_fill_in(place, content, inferred, profile, answer, after)),
     )
 
 
@@ -191,8 +194,22 @@ def _table_name(pattern: str) -> str:
     return "events"
 
 
-def _pipeline(name: str, place: Place, inferred: Inferred, table: TableProfile) -> dict[str, Any]:
-    time, answer = guesses.time_column(table), guesses.label(table)
+def _label(place: Place, table: TableProfile) -> guesses.Label:
+    """What is to be predicted; with files of weeks, by what was known a while after."""
+    answer, dates = guesses.label(table), place.dates
+    weeks = dates and (dates[-1] - dates[0]).days >= _WITH_DELAY_FROM_DAYS
+    return guesses.with_delay(answer) if weeks and guesses.time_column(table) else answer
+
+
+def _pipeline(
+    name: str,
+    place: Place,
+    inferred: Inferred,
+    table: TableProfile,
+    answer: guesses.Label,
+    after: Sequence[str],
+) -> dict[str, Any]:
+    time = guesses.time_column(table)
     events = guesses.event(place.table, table, time, answer)
     closed = _closed_weekdays(place.dates)
     options = {key: value for key, value in inferred.declaration.items() if key != "schema"}
@@ -213,7 +230,7 @@ def _pipeline(name: str, place: Place, inferred: Inferred, table: TableProfile) 
         "expectations": {place.table: f"{name}/{place.table}.yaml"},
         "event": events,
         "label": answer.config,
-        "features": guesses.features(table, events, answer),
+        "features": guesses.features(table, events, answer, after),
         **({} if time else {"training": {"split": {"kind": "random"}}}),
         "decision": {"kind": "budget", "per_day": _alerts_per_day(table, inferred)},
     }
@@ -233,9 +250,19 @@ def _closed_weekdays(dates: Sequence[dt.date]) -> list[str]:
 
 
 def _to_fill_in(
-    place: Place, content: Mapping[str, Any], inferred: Inferred, table: TableProfile
+    place: Place,
+    content: Mapping[str, Any],
+    inferred: Inferred,
+    table: TableProfile,
+    answer: guesses.Label,
+    after: Sequence[str],
 ) -> Iterator[str]:
-    yield f"label: {guesses.label(table).told}"
+    yield f"label: {answer.told}"
+    if after:
+        yield (
+            f"features: {', '.join(after)} left out: by itself it tells the label, as what is "
+            "written after the answer does; add it if it is known at the time of the event"
+        )
     if "{date" not in place.pattern:
         yield f"path: no date in {place.pattern}: put {{date}} where each night's file has its own"
     if not table.key:

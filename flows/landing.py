@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 from flows import arrivals, mends, relanding
@@ -83,9 +85,28 @@ class Window:
         return tuple(ref for day, ref in self.tables.items() if first <= day <= last)
 
     def told(self, name: str = "") -> tuple[str, ...]:
-        """The gaps, one line each; `name` is that of the table where it is not of the events."""
+        """The gaps, one line for dates in a row with alike reasons.
+
+        Args:
+            name: the table, where it is not that of the events.
+        """
         of = f" of {name}" if name else ""
-        return tuple(f"{day}{of}: {reason}" for day, reason in self.gaps.items())
+        return tuple(_told(run, of) for run in self._runs())
+
+    def _runs(self) -> Iterator[tuple[tuple[dt.date, str], ...]]:
+        """Gaps with no landed date between them, and reasons that differ in numbers only."""
+        days = sorted({*self.tables, *self.gaps})
+        alike = groupby(days, lambda day: re.sub(r"\d+", "", self.gaps.get(day, "")))
+        for reason, run in alike:
+            if reason:
+                yield tuple((day, self.gaps[day]) for day in run)
+
+
+def _told(run: Sequence[tuple[dt.date, str]], of: str) -> str:
+    (first, reason), (last, _) = run[0], run[-1]
+    if len(run) == 1:
+        return f"{first}{of}: {reason}"
+    return f"{len(run)} dates{of}, {first} to {last}; of the first: {reason}"
 
 
 def land(

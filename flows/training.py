@@ -24,6 +24,7 @@ from flows.training_report import (
     keep_reports,
     publish_trained,
     publish_unselected,
+    suspicions,
 )
 from tasks.core.artifacts import Examples, Labels, Ref
 from tasks.core.commit import open_run
@@ -88,13 +89,14 @@ def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Tr
     found = standing(run, pipeline, trained, examples, champion)
     register(run, training, trained, found)
     metrics, failed = cross_validate(making, sample, tuned.model, folds, known_as.run_id)
-    measured, left_out = (*trained.metrics, *metrics), (*without, *failed)
+    measured = (*trained.metrics, *metrics)
+    noticed = (*suspicions(selection), *without, *failed)
     told = dataclasses.replace(trained, metrics=measured, trials=tuned.trials)
     check_balance(sample.ledger)
     treated = sample.prepared.treated
-    outcome = Outcome(told, selection, treated, sample.ledger, found, left_out)
+    outcome = Outcome(told, selection, treated, sample.ledger, found, noticed)
     report = publish_trained(run, pipeline, outcome, costs)
-    return Training(told, selection, examples.rows, material.past.gaps, report, found, left_out)
+    return Training(told, selection, examples.rows, material.past.gaps, report, found, noticed)
 
 
 def _all_rows(pipeline: Pipeline, material: Material, labels: Ref[Labels]) -> Rows:

@@ -37,8 +37,8 @@ class Training:
         gaps: dates the window lacks, with the reason.
         report: URI of its page.
         standing: whether it serves, and why.
-        warnings: folds without measures, and what could not be done after it was registered, one
-            sentence each.
+        warnings: features that know the answer, folds without measures, and what could not be done
+            after it was registered, one sentence each.
     """
 
     trained: Trained
@@ -80,7 +80,7 @@ class Outcome:
         treated: the treatments of columns.
         ledger: every stage's lines, in the order the stages ran.
         standing: whether it serves, and why.
-        left_out: folds that were not measured, one sentence each.
+        noticed: what a person has to look at, one sentence each.
     """
 
     trained: Trained
@@ -88,7 +88,7 @@ class Outcome:
     treated: tuple[Treated, ...]
     ledger: tuple[LedgerLine, ...]
     standing: Standing = AT_ONCE
-    left_out: tuple[str, ...] = ()
+    noticed: tuple[str, ...] = ()
 
 
 def keep_reports(run: Run) -> None:
@@ -144,7 +144,7 @@ def publish_trained(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs
     made = provenance(
         pipeline, reference.known_by, reference.inputs, trained.version, reference.run_id
     )
-    warnings = (*_warnings(trained, outcome.selection, outcome.standing), *outcome.left_out)
+    warnings = (*_warnings(trained, outcome.selection, outcome.standing), *outcome.noticed)
     report = TrainingReport(
         made,
         trained,
@@ -170,6 +170,15 @@ def publish_trained(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs
     commit(run, commit_facts(made, "training", ledger))
     clear_checkpoints(run.store, run.pipeline)
     return page.uri
+
+
+def suspicions(selection: Selection) -> tuple[str, ...]:
+    """Which features tell the label by themselves, one sentence each."""
+    return tuple(
+        f"{feature} tells the label by itself (ROC AUC {area:.4f} alone): if it is written after "
+        "the answer is known, take it out, or the model is worth nothing on a new night"
+        for feature, area in selection.telling
+    )
 
 
 def _warnings(trained: Trained, selection: Selection, standing: Standing) -> Iterator[str]:

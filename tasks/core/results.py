@@ -112,11 +112,14 @@ class Selection:
         method: the test they were put to.
         verdicts: one for each candidate.
         for_want_of_better: whether none beat chance and all are used all the same.
+        telling: selected features that tell the label by themselves, each with the area under
+            the ROC curve of its best use alone.
     """
 
     method: str
     verdicts: tuple[Verdict, ...]
     for_want_of_better: bool = False
+    telling: tuple[tuple[str, float], ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from tasks.core.event import EVENT_TIME
 from tasks.core.results import Selection
 from tasks.core.run import Run
 from tasks.select import select as selecting
+from tasks.select.answers import telling
 from tasks.select.config import SelectionConfig
 from tasks.task import stage
 
@@ -30,6 +32,9 @@ def select(
 ) -> Selection:
     """Select among features on the examples of the part `fit`, and on no others.
 
+    Those that tell the label by themselves stay, and are named: only a person knows when they are
+    written.
+
     Where the model reads sequences or images (`whole`), one of which anything is selected is kept
     with all its columns.
     """
@@ -43,7 +48,10 @@ def select(
     timed = fit[EVENT_TIME].null_count() == 0
     times = fit[EVENT_TIME].cast(pl.Datetime("us")).cast(pl.Int64).to_numpy() if timed else None
     labels, known_after = fit[_TARGET].to_numpy(), delay // dt.timedelta(microseconds=1)
-    return selecting.select(table, labels, names, config, times, whole, known_after)
+    selection = selecting.select(table, labels, names, config, times, whole, known_after)
+    places = [names.index(name) for name in selection.features]
+    told = telling(table[:, places], labels, selection.features)
+    return replace(selection, telling=tuple(told))
 
 
 def _target(examples: pl.LazyFrame) -> pl.Expr:

@@ -143,6 +143,30 @@ def test_a_date_without_a_time_becomes_the_time_of_the_event(tmp_path: Path) -> 
     assert findings(pipeline, "sales", dt.date(2020, 1, 1)) == []
 
 
+def test_weeks_of_events_get_features_of_the_past_and_none_of_the_answer(tmp_path: Path) -> None:
+    drops = []
+    for n in range(60):
+        day = dt.date(2020, 1, 1) + dt.timedelta(days=n)
+        rows = [
+            f"{day}-{i},{day} {i % 24:02}:00:00,c{(i * 37 + n * 101) % 401},{(i * 53 + n) % 997},"
+            f"{('x', 'y')[i % 11 == 3]},"
+            f"{('', 'stolen')[i % 11 == 3]},{i % 11 == 3:d}"
+            for i in range(60)
+        ]
+        drops.append(tmp_path / f"pay_{day}.csv")
+        drops[-1].write_text("\n".join(["id,at,card,amount,tier,reason,fraud", *rows]) + "\n")
+    written = initialise(drops, "pay", tmp_path)
+    check(written)
+    told = " ".join(written.fill_in)
+    assert "tier, reason left out" in told or "reason, tier left out" in told
+    config = load(str(written.pipeline)).config
+    assert config.label.delay == dt.timedelta(days=7)
+    assert config.features.reads_labels
+    names = config.features.model_dump_json()
+    assert "amount" in names
+    assert "reason" not in names
+
+
 def test_nothing_is_overwritten(shop: list[Path], tmp_path: Path) -> None:
     (tmp_path / "lines.yaml").write_text("mine")
     with pytest.raises(ConfigError, match="nothing is ever overwritten"):

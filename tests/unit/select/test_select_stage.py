@@ -63,3 +63,11 @@ def test_shuffled_rows_and_columns_give_the_same_selection(store: Store) -> None
 def test_events_without_a_time_are_in_no_order(store: Store) -> None:
     frame = examples().with_columns(event_time=pl.lit(None, pl.Datetime("us")))
     assert "signal00" in selected(store, frame, "1").features
+
+
+def test_a_feature_that_knows_the_answer_is_used_and_named(store: Store) -> None:
+    frame = examples().with_columns(signal99=7.0 - pl.col("label"))
+    found = selected(store, frame, "1")
+    assert "signal99" in found.features
+    assert [name for name, _ in found.telling] == ["signal99"]
+    assert found.telling[0][1] == 1.0
