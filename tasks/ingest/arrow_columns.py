@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,13 +17,12 @@ from tasks.ingest.evolving import frame_as_text, new_names
 from tasks.ingest.parts import LINE, Held, Part, to_json
 from tasks.ingest.schema import ColumnType, Source
 from tasks.ingest.values import take
+from tasks.ingest.years import is_dated, shown, within_years
 
 _LARGEST_F32 = 3.4028234663852886e38
 _UUID_BYTES, _UUID_LETTERS = 16, 36
 _HEX = np.frombuffer(bytes(range(256)).hex().encode(), np.uint8).reshape(256, 2)
 _DIGITS = [place for place in range(_UUID_LETTERS) if place not in (8, 13, 18, 23)]
-_BEYOND = "infinite, or beyond the years 1 to 9999"
-_YEARS = dt.date(1, 1, 1), dt.date(9999, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +89,13 @@ def take_arrow(columns: Columns, first_line: int, name: str, source: Source) -> 
 def _held(
     frame: pl.DataFrame, wrong: Mapping[str, pl.Series], index: int, line: int, source: Source
 ) -> Held:
-    shown = {key: _show(frame[key], index) for key in frame.columns}
+    shows = {key: shown(frame[key], index) for key in frame.columns}
     reasons = [
-        f"{key}: {text.show(shown[key])} is not {text.phrase(source.columns[key])}"
+        f"{key}: {text.show(shows[key])} is not {text.phrase(source.columns[key])}"
         for key, failed in wrong.items()
         if failed[index]
     ]
-    return Held(line, reasons, to_json(shown))
-
-
-def _show(values: pl.Series, index: int) -> Any:
-    """A value as the quarantine shows it; Python has no infinite date, as databases have."""
-    is_date = isinstance(values.dtype, (pl.Date, pl.Datetime))
-    if is_date and _within_years(values[index : index + 1])[0] is False:
-        return _BEYOND
-    return values[index]
+    return Held(line, reasons, to_json(shows))
 
 
 def _take(values: pl.Series, column: ColumnType, is_numeric: bool, where: str) -> pl.Series:
@@ -119,8 +108,8 @@ def _take(values: pl.Series, column: ColumnType, is_numeric: bool, where: str) -
         return take({values.name: lists}, {values.name: column}, keep_empty=True).rows[values.name]
     if given == pl.String and column.type != "str" and (is_numeric or _is_spelled(column)):
         return _read(values, column, is_numeric)
-    if isinstance(given, pl.Datetime) or given == pl.Date:
-        values = values.set(~_within_years(values), None)
+    if is_dated(given):
+        values = values.set(~within_years(values), None)
     if given.is_float() and declared.is_float():
         limit = _LARGEST_F32 if declared == pl.Float32 else float("inf")
         fits = values.is_finite() & (values.abs() <= limit)
@@ -171,14 +160,6 @@ def _akin(given: pl.DataType, declared: pl.DataType) -> bool:
     return {given.base_type(), declared.base_type()} == {pl.Date, pl.Datetime} and not getattr(
         given, "time_zone", None
     )
-
-
-def _within_years(values: pl.Series) -> pl.Series:
-    """Whether dates are ones that Python and ISO 8601 have: not infinite, not before year 1."""
-    if values.dtype == pl.Datetime("ns"):  # it ends in 2262
-        return values.is_not_null()
-    first, last = (pl.Series([day]).cast(values.dtype).to_physical()[0] for day in _YEARS)
-    return values.to_physical().is_between(first, last)
 
 
 def _uuid_text(values: pa.FixedSizeBinaryArray) -> pa.Array:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.ingest.compression import check_size
 from tasks.ingest.config import FilesConfig
@@ -21,6 +22,7 @@ from tasks.ingest.parts import check_columns
 
 _MAGIC = b"ARROW1"
 _TAIL_BYTES = 1 << 26
+_MAX_SECONDS = 10**12  # some 30,000 years
 _MAX_PADDING = 64
 _BATCHES_FIELD = 3
 _ENDS = (b"\xff\xff\xff\xff\0\0\0\0", b"\0\0\0\0")
@@ -51,9 +53,19 @@ def arrow_frames(path: Path, name: str, source: FilesConfig) -> Iterator[pl.Data
             size += batch.nbytes
             check_size(size, name, source.max_file_bytes)
             batch.validate(full=True)
-            yield pl.DataFrame(pa.Table.from_batches([batch.select(wanted)]))
+            yield pl.DataFrame(pa.table({name: _bounded(batch[name]) for name in wanted}))
         if not is_file and raw.tell() != path.stat().st_size:
             raise pa.ArrowInvalid("bytes behind the end of the stream")
+
+
+def _bounded(values: pa.Array) -> pa.Array:
+    """Seconds at most some years beyond those that are taken: counted finer, others would wrap."""
+    if pa.types.is_timestamp(values.type) and values.type.unit == "s":
+        low, high = (pa.scalar(second, values.type) for second in (-_MAX_SECONDS, _MAX_SECONDS))
+        return pc.max_element_wise(
+            pc.min_element_wise(values, high, skip_nulls=False), low, skip_nulls=False
+        )
+    return values
 
 
 def _check_footer(path: Path) -> None:

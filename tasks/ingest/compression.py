@@ -17,6 +17,7 @@ from typing import IO, Any, BinaryIO
 import pyarrow as pa
 
 from tasks.core.errors import SourceError
+from tasks.ingest.zip_layout import check_layout
 
 _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _CHUNK_BYTES = 1 << 20
@@ -177,7 +178,7 @@ def _streams(make: Callable[[], Any], padding: bytes = b"") -> _Opener:
 @contextmanager
 def _zip(path: Path) -> Iterator[IO[bytes]]:
     with _sound(path) as archive:
-        check_nothing_before(archive)
+        check_layout(archive)
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) != 1:
             raise zipfile.BadZipFile(f"{len(members)} files in the archive, and one is expected")
@@ -187,19 +188,6 @@ def _zip(path: Path) -> Iterator[IO[bytes]]:
             raise zipfile.BadZipFile(str(error)) from error
         with stream:
             yield stream
-
-
-def check_nothing_before(archive: zipfile.ZipFile) -> None:
-    """Hold that an archive's files begin where its bytes do.
-
-    Python reads the last of several archives in one file, and passes over those before it.
-
-    Raises:
-        zipfile.BadZipFile: something stands before them.
-    """
-    first = min((member.header_offset for member in archive.infolist()), default=0)
-    if first:
-        raise zipfile.BadZipFile(f"{first} bytes before the archive's first file")
 
 
 @contextmanager

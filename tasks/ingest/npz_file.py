@@ -16,9 +16,10 @@ from numpy.lib import format as npy
 
 from tasks.core.errors import SourceError
 from tasks.ingest.arrays import ArrayStream, read_arrays
-from tasks.ingest.compression import Bounded, check_nothing_before
+from tasks.ingest.compression import Bounded
 from tasks.ingest.files_config import FilesConfig
 from tasks.ingest.parts import Part
+from tasks.ingest.zip_layout import check_layout
 
 _MAX_HEADER_BYTES = 10_000
 _ENDING = ".npy"
@@ -38,7 +39,7 @@ def read_npz(path: Path, name: str, source: FilesConfig) -> Iterator[Part]:
     """
     try:
         with zipfile.ZipFile(path) as archive, ExitStack() as stack:
-            check_nothing_before(archive)
+            check_layout(archive)
             yield from read_arrays(_arrays(archive, stack, name, source), name, source)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
         raise _damaged(name, error) from error

@@ -43,8 +43,8 @@ def check_pages(path: Path, footer: pq.FileMetaData) -> None:
 
 
 def _check_chunk(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> None:
-    first = chunk.dictionary_page_offset
-    start = chunk.data_page_offset if first is None else min(first, chunk.data_page_offset)
+    # A chunk without rows may have a dictionary and no data page.
+    start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)), default=0)
     name, size = chunk.path_in_schema, chunk.total_compressed_size
     file.seek(start)
     pages = file.read(size)

@@ -9,6 +9,7 @@ from tasks.ingest.evolving import frame_as_text, new_names
 from tasks.ingest.nested import fitted, is_akin
 from tasks.ingest.parts import LINE, Held, Part, to_json
 from tasks.ingest.schema import Source
+from tasks.ingest.years import is_dated, shown, within_years
 
 
 def take_frame(frame: pl.DataFrame, first_line: int, name: str, source: Source) -> Part:
@@ -42,16 +43,20 @@ def take_frame(frame: pl.DataFrame, first_line: int, name: str, source: Source) 
         for c, d in source.table_schema.items()
         if given[c] != d
     }
+    for c in filter(lambda c: is_dated(given[c]), given):
+        if (within := within_years(frame[c])).all() is False:
+            wrong[c] = ~within.fill_null(True) | wrong.get(c, False)
     lines = pl.int_range(first_line, first_line + frame.height).alias(LINE)
     rows = cast.with_columns(lines, *new)
     failed = pl.DataFrame(wrong).select(pl.any_horizontal(pl.all())).to_series() if wrong else None
     if failed is None or not failed.any():
         return Part(name, frame.height, rows, [])
+    told = frame.with_columns(new).get_columns()
     held = [
         Held(
             first_line + index,
             [f"{c}: does not fit {source.columns[c].type}" for c in wrong if wrong[c][index]],
-            to_json(frame.with_columns(new).row(index, named=True)),
+            to_json({series.name: shown(series, index) for series in told}),
         )
         for index in failed.arg_true().to_list()
     ]

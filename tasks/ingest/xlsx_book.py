@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Literal
 from xml.parsers import expat
 
-from tasks.ingest.compression import check_nothing_before
+from tasks.ingest.zip_layout import check_layout
 
 _CHUNK_BYTES = 1 << 16
 _MAX_KEPT_BYTES = 1 << 28
@@ -67,7 +67,7 @@ def open_book(path: Path) -> Iterator[Book]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            check_nothing_before(archive)
+            check_layout(archive)
             yield _book(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, expat.ExpatError) as error:
         raise DamagedError(str(error) or type(error).__name__) from error

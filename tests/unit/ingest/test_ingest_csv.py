@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -284,20 +282,6 @@ def test_a_file_cut_within_its_header_is_refused(drop: Any, land: Land) -> None:
     assert land({**SOURCE, "final_newline": "optional"}).ledger.rows_in == 0
     drop("id,name,price\n")
     assert land(SOURCE).ledger.rows_in == 0
-
-
-def test_a_zip_archive_behind_another_is_refused(drop: Any, land: Land) -> None:
-    """Python's zipfile reads the last one alone."""
-
-    def zipped(text: str) -> bytes:
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            archive.writestr("a.csv", text)
-        return content.getvalue()
-
-    drop(zipped("id,name,price\n1,a,1\n2,b,2\n") + zipped("id,name,price\n3,c,3\n"), "a.csv.zip")
-    with pytest.raises(SourceError, match="bytes before the archive's first file"):
-        land(SOURCE)
 
 
 def test_zstandard_that_begins_with_a_frame_to_skip(drop: Any, land: Land) -> None:

@@ -152,6 +152,29 @@ def test_typed_columns_of_another_kind_are_refused(
         land({"kind": "files", "path": "a.*", "schema": schema})
 
 
+@pytest.mark.parametrize(("unit", "seconds"), [("s", 1), ("ms", 1000), ("us", 1_000_000)])
+def test_dates_beyond_the_year_9999_are_held_back(
+    unit: str, seconds: int, folder: Path, land: Land
+) -> None:
+    """One of those in seconds would wrap, counted finer, to a day of our own."""
+    wraps = (2**64 // 1_000_000 + 86_400) * 1000 if unit == "s" else 300_000_000_000 * seconds
+    at = pa.array([wraps, None, 86_400 * seconds], pa.timestamp(unit))
+    table = pa.table({"id": pa.array([1, 2, 3], pa.int32()), "at": at})
+    with pa.OSFile(str(folder / "a.arrow"), "wb") as sink:
+        with pa.ipc.new_file(sink, table.schema) as file:
+            file.write_table(table)
+    source = {"kind": "files", "path": "a.*", "schema": {"id": "i32", "at": "datetime"}}
+    landing = land(source)
+    assert landing.rows["at"].to_list() == [None, dt.datetime(1970, 1, 2)]
+    assert landing.held["reasons"].to_list() == [["at: does not fit datetime"]]
+    assert "beyond the years 1 to 9999" in landing.held["raw"][0]
+
+
+def test_a_parquet_file_without_rows_holds_none(folder: Path, land: Land) -> None:
+    pq.write_table(ROWS.clear().to_arrow(), folder / "a.parquet")
+    assert land({"kind": "files", "path": "a.*", "schema": SCHEMA}).rows.is_empty()
+
+
 def test_fixed_width(folder: Path, land: Land) -> None:
     lines = ["id  name price", "0001Anna  0.50", "   2Zoë   2.00", "3", "   xBo    1.00", ""]
     (folder / "a.txt").write_text("\n".join(lines))
