@@ -45,7 +45,9 @@ def _end(file: IO[bytes], member: zipfile.ZipInfo) -> int:
         raise zipfile.BadZipFile(f"no file at byte {member.header_offset}")
     _, _, flags, _, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(head)
     extra = file.read(name_length + extra_length)[name_length:]
-    end = member.header_offset + _LOCAL.size + name_length + extra_length + member.compress_size
+    end: int = (
+        member.header_offset + _LOCAL.size + name_length + extra_length + member.compress_size
+    )
     if flags & _HAS_DESCRIPTOR:
         return end + _descriptor_size(file, end, member)
     if _IN_EXTRA in (packed, size):

@@ -160,9 +160,9 @@ def test_dates_beyond_the_year_9999_are_held_back(
     wraps = (2**64 // 1_000_000 + 86_400) * 1000 if unit == "s" else 300_000_000_000 * seconds
     at = pa.array([wraps, None, 86_400 * seconds], pa.timestamp(unit))
     table = pa.table({"id": pa.array([1, 2, 3], pa.int32()), "at": at})
-    with pa.OSFile(str(folder / "a.arrow"), "wb") as sink:
-        with pa.ipc.new_file(sink, table.schema) as file:
-            file.write_table(table)
+    path = str(folder / "a.arrow")
+    with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, table.schema) as file:
+        file.write_table(table)
     source = {"kind": "files", "path": "a.*", "schema": {"id": "i32", "at": "datetime"}}
     landing = land(source)
     assert landing.rows["at"].to_list() == [None, dt.datetime(1970, 1, 2)]
