@@ -40,9 +40,8 @@ class Piece:
         """Whether a row of the dates is in the piece."""
         value = pl.col(column)
         above: pl.Expr = pl.lit(True) if self.low is None else value >= self.low
-        if self.high is not None:
-            return (above & (value < self.high)).fill_null(False)
-        return above | value.is_null()
+        below: pl.Expr = pl.lit(True) if self.high is None else value < self.high
+        return (above & below).fill_null(self.high is None)
 
 
 @dataclass(frozen=True, slots=True)

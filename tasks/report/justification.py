@@ -47,4 +47,6 @@ def measures(scored: Scored) -> tuple[Metric, ...]:
 
 def _told(each: Estimate) -> str:
     name, say = _TOLD[each.name]
+    if say(each.low) == say(each.high):
+        return f"{name} {say(each.value)}"
     return f"{name} {say(each.value)} ({say(each.low)} to {say(each.high)})"

@@ -8,11 +8,20 @@ from typing import Any
 
 import jinja2
 import polars as pl
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tasks.core.treatments import step_of
 from tasks.models.records import Metric
-from tasks.report import curves, pictures, treatments, trends, value_curves, view, words
+from tasks.report import (
+    curves,
+    night_view,
+    pictures,
+    treatments,
+    trends,
+    value_curves,
+    view,
+    words,
+)
 from tasks.report.class_table import class_tables
 from tasks.report.confusion import confusions
 from tasks.report.records import Incident, NightReport, TrainingReport
@@ -22,7 +31,7 @@ _ALERTS_OPEN = 10
 _TEST = "test"
 
 
-def night_page(seen: view.NightView) -> bytes:
+def night_page(seen: night_view.NightView) -> bytes:
     """The page of a night."""
     night = seen.night
     drawings = curves.draw_curves(night.curves, _TEST, curves.parts(night.metrics, _TEST))
@@ -165,6 +174,11 @@ def _render(template: str, **context: Any) -> bytes:
     return _environment().get_template(template).render(**context).encode()
 
 
+def _breakable(identifier: str) -> Markup:
+    """A feature's name as words, which a narrow screen may break after a dot or a plus."""
+    return Markup(str(escape(words.name(identifier))).replace(".", ".<wbr>").replace("+", "+<wbr>"))
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -186,9 +200,11 @@ def _environment() -> jinja2.Environment:
         "expectation",
         "model",
         "measure",
+        "scorer",
     )
     environment.filters.update({each: getattr(words, each) for each in told})
     environment.filters["drawing"] = Markup
+    environment.filters["breakable"] = _breakable
     environment.filters["step"] = step_of
     environment.filters.update(method=treatments.method, learned=treatments.learned)
     environment.globals["count"] = words.count

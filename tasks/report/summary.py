@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from tasks.report import view, words
-from tasks.report.view import NightView, Row
+from tasks.report.night_view import NightView
+from tasks.report.view import Row
 
 _ALERTS_SHOWN = 10
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")

@@ -14,7 +14,7 @@ from tasks.core.parquet import read_metadata
 from tasks.core.results import Selection
 from tasks.core.run import Run
 from tasks.core.store import table_uri
-from tasks.report import justification, page, summary, tables, trends, view
+from tasks.report import checks, justification, night_view, page, summary, tables, trends
 from tasks.report.conform import describe
 from tasks.report.contract import TABLES
 from tasks.report.records import (
@@ -50,11 +50,11 @@ def publish(run: Run, night: NightReport) -> Ref[Report]:
     _write_common(run, night, made, "night")
     measured = (*night.metrics, *justification.measures(night.scored))
     _write(run, "model_metrics", tables.model_metrics(measured, night.curves, made), made)
-    drifts = view.NO_DRIFT
+    drifts = night_view.NO_DRIFT
     if night.drift is not None:
         drifts = tables.drift(run.scan(night.drift), made)
         _write(run, "drift", drifts, made)
-    seen = view.see_night(night, scored, alerts, quality, drifts)
+    seen = night_view.see_night(night, scored, alerts, quality, drifts)
     _write_page(run, made, summary.markdown(seen).encode(), "summary.md")
     return _write_page(run, made, page.night_page(seen), "report.html")
 
@@ -88,12 +88,12 @@ def publish_incident(run: Run, incident: Incident, stopped: Run | None = None) -
         The page; `incident.json` lies beside it.
     """
     made = incident.provenance
-    quality = view.NO_QUALITY
+    quality = checks.NO_QUALITY
     if incident.quality is not None:
         quality = tables.data_quality((stopped or run).scan(incident.quality), made)
     told = dataclasses.asdict(incident) | {"quality": quality.to_dicts()}
     _write_incident(run, made, canonical_json(told), "incident.json")
-    content = page.incident_page(incident, view.see_expectations(quality))
+    content = page.incident_page(incident, checks.see_expectations(quality))
     return _write_incident(run, made, content, "incident.html")
 
 
@@ -166,17 +166,17 @@ def publish_index(run: Run, nights: Sequence[NightTables]) -> Ref[Report]:
     Returns:
         `reports/<pipeline>/index.html`.
     """
-    lines = [
+    lines = trends.in_a_row(
         trends.see_line(
             night.batch_date,
             run.scan(night.runs).collect(),
             run.scan(night.alerts).select("probability").collect(),
-            run.scan(night.data_quality).select("success").collect(),
+            run.scan(night.data_quality).collect(),
             run.scan(night.drift).select("kind", "verdict").collect() if night.drift else None,
             run.scan(night.realised).collect() if night.realised else None,
         )
-        for night in sorted(nights, key=lambda night: night.batch_date)
-    ]
+        for night in nights
+    )
     content = page.index_page(run.pipeline, lines)
     return run.write_bytes(Report, content, f"reports/{run.pipeline}/index.html")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from tasks.report import words
+from tasks.report.checks import unhandled
 from tasks.report.worth import Worth, see_worth
 
 UNKNOWN = Worth()
@@ -26,6 +27,7 @@ class NightLine:
         expected_hits: sum of the alerts' calibrated probabilities; None where no label tells any.
         checks: expectations made.
         broken: those that did not hold.
+        unhandled: of these, those that did not merely hold a few rows back.
         score_source: `champion`, `previous` or `fallback`.
         model_version: version of that model.
         reason: why a lower rung scored; empty otherwise.
@@ -33,6 +35,7 @@ class NightLine:
         precision: of its alerts.
         recall: of its alerts.
         drifted: share of the features that drifted strongly; None where nobody measured it.
+        is_new_model: whether another model scored the night before.
     """
 
     batch_date: str
@@ -46,10 +49,12 @@ class NightLine:
     score_source: str
     model_version: str
     reason: str
+    unhandled: int = 0
     warnings: tuple[str, ...] = ()
     precision: Worth = UNKNOWN
     recall: Worth = UNKNOWN
     drifted: float | None = None
+    is_new_model: bool = False
 
     @property
     def quarantined_share(self) -> float | None:
@@ -58,8 +63,8 @@ class NightLine:
 
     @property
     def is_calm(self) -> bool:
-        """Whether every check held, the champion scored and there is nothing to know of it."""
-        return not self.broken and self.score_source == "champion" and not self.warnings
+        """Whether checks did no more than hold rows back, and there is nothing else to know."""
+        return not self.unhandled and self.score_source == "champion" and not self.warnings
 
 
 def see_line(
@@ -82,6 +87,7 @@ def see_line(
         expected_hits=words.hits(alerts["probability"]),
         checks=quality.height,
         broken=int((~quality["success"]).sum()),
+        unhandled=unhandled(quality),
         score_source=run["score_source"] or "",
         model_version=run["model_version"] or "",
         reason=run["reason"] or "",
@@ -90,6 +96,15 @@ def see_line(
         recall=see_worth(worth, "recall") if worth else UNKNOWN,
         drifted=_drifted(drift),
     )
+
+
+def in_a_row(lines: Iterable[NightLine]) -> list[NightLine]:
+    """The lines by date, each told whether its model is new."""
+    ordered = sorted(lines, key=lambda line: line.batch_date)
+    return [
+        replace(line, is_new_model=bool(before and before.model_version != line.model_version))
+        for before, line in zip([None, *ordered], ordered, strict=False)
+    ]
 
 
 def _drifted(drift: pl.DataFrame | None) -> float | None:

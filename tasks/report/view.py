@@ -1,4 +1,4 @@
-"""What a page or a summary shows, gathered from the tables; no markup."""
+"""Parts of pages and summaries, gathered from the tables; no markup."""
 
 from __future__ import annotations
 
@@ -6,37 +6,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from tasks.core.results import LedgerLine, Selection, Verdict
 from tasks.models.records import Metric
-from tasks.report import justification, words
+from tasks.report import words
 from tasks.report.class_table import OF_ONE_CLASS
-from tasks.report.contract import TABLES
-from tasks.report.records import Histogram, NightReport
 
-_EDGES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _TEST = "test"
-_SOURCES = {
-    "champion": "the champion scored",
-    "previous": "the previous champion scored",
-    "fallback": "the fallback scored",
-}
-
+_FIRST = (
+    "average_precision",
+    "roc_auc",
+    "base_rate",
+    "calibration_error",
+    "rmse",
+    "mae",
+    "r2",
+    "interval_coverage",
+)
+_OF_A_DAY = "_a_day"
 Row = Mapping[str, Any]
-
-NO_QUALITY = TABLES["data_quality"].empty()
-NO_DRIFT = TABLES["drift"].empty()
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One key figure: its name, its value, and what puts it in proportion."""
-
-    name: str
-    value: str
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +51,23 @@ class MetricTable:
     columns: tuple[tuple[str, str], ...]
     rows: tuple[MetricRow, ...]
 
+    @property
+    def first(self) -> tuple[MetricRow, ...]:
+        """What is read first: how well events are ranked, and what the alerts of a day are worth.
+
+        The others, of calls at a probability that rare labels never reach say, are folded.
+        """
+        return tuple(row for row in self.rows if _is_first(row.metric))
+
+    @property
+    def others(self) -> tuple[MetricRow, ...]:
+        """The others."""
+        return tuple(row for row in self.rows if not _is_first(row.metric))
+
+
+def _is_first(metric: str) -> bool:
+    return metric in _FIRST or metric.endswith(_OF_A_DAY)
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureBar:
@@ -70,160 +76,6 @@ class FeatureBar:
     verdict: Verdict
     bar: float
     mark: float
-
-
-@dataclass(frozen=True, slots=True)
-class NightView:
-    """All that a night's page and summary show.
-
-    Args:
-        night: what was handed over.
-        events: events scored.
-        alert_count: those that became alerts.
-        expected_hits: sum of the alerts' calibrated probabilities; None where no label tells any.
-        alerts: the first rows of the alerts table.
-        expectations: rows of the data quality table, those that did not hold first.
-        spread: how the calibrated probabilities, or predicted values, are spread.
-        drifts: rows of the drift table, the gravest first.
-    """
-
-    night: NightReport
-    events: int
-    alert_count: int
-    expected_hits: float | None
-    alerts: tuple[Row, ...]
-    expectations: tuple[Row, ...]
-    spread: Histogram
-    drifts: tuple[Row, ...] = ()
-
-    @property
-    def of_values(self) -> bool:
-        """Whether values are predicted."""
-        return any(each.metric == "rmse" for each in self.night.metrics)
-
-    @property
-    def drift_shown(self) -> tuple[Row, ...]:
-        """The strongest drifts, and the score whatever its verdict is."""
-        shown = self.night.config.drifts_shown
-        return tuple(
-            row for n, row in enumerate(self.drifts) if n < shown or row["kind"] == "score"
-        )
-
-    @property
-    def drift_verdict(self) -> str:
-        """How far the night is from the training, in one sentence; empty where none was told."""
-        return words.drift(self.drifts)
-
-    @property
-    def broken(self) -> int:
-        """Expectations that did not hold."""
-        return sum(not each["success"] for each in self.expectations)
-
-    @property
-    def quarantined(self) -> int:
-        """Rows held back by any stage."""
-        return sum(line.quarantined for line in self.night.ledger)
-
-    @property
-    def rows_in(self) -> int:
-        """Rows taken from the sources: by the first stage that saw each table."""
-        return rows_from_sources(self.night.ledger)
-
-    @property
-    def verdict(self) -> str:
-        """The night in one sentence."""
-        fit = "the data are fit"
-        if self.broken:
-            fit += f", with {words.count(self.broken, 'check')} that did not hold"
-        scored = _SOURCES.get(self.night.scored.source, f"{self.night.scored.source} scored")
-        alerts = words.count(self.alert_count, "alert") if self.alert_count else "No alert"
-        return f"{alerts} from {words.count(self.events, 'event')}; {fit}; {scored}."
-
-    @property
-    def tone(self) -> str:
-        """`good`, or `look` where something should be read before the alerts are trusted."""
-        calm = not self.warnings and not self.broken
-        return "good" if calm else "look"
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a reader should know before trusting the night."""
-        degraded = self.night.scored.degraded
-        told = (f"A lower rung had to score: {degraded}",) if degraded else ()
-        return (*told, *self.night.scored.warnings, *self.night.warnings)
-
-    @property
-    def justification(self) -> str:
-        """What the decision is expected to bring, with intervals."""
-        return justification.sentence(self.night.scored)
-
-    @property
-    def _expected(self) -> Figure:
-        if self.of_values:
-            return self._held
-        if self.expected_hits is None:
-            return Figure("Expected hits", "—", "no label, so nobody can say")
-        return Figure(
-            "Expected hits", f"{self.expected_hits:.1f}", "sum of the alerts' probabilities"
-        )
-
-    @property
-    def _held(self) -> Figure:
-        found = find_metric(self.night.metrics, "interval_coverage")
-        held = words.share(found.value) if found else "—"
-        return Figure("Intervals hold", held, "of the true values of the model's test part")
-
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """The key figures."""
-        checks = len(self.expectations)
-        held_share = self.quarantined / self.rows_in if self.rows_in else 0.0
-        figures = [
-            Figure("Alerts", f"{self.alert_count:,}", self.night.rule),
-            self._expected,
-            Figure("Events scored", f"{self.events:,}"),
-            Figure("Rows in", f"{self.rows_in:,}", "from all sources"),
-            Figure("Quarantined", f"{self.quarantined:,}", f"{words.share(held_share)} of rows in"),
-            Figure("Checks held", f"{checks - self.broken} of {checks}"),
-        ]
-        return tuple(figures)
-
-
-def see_night(
-    night: NightReport,
-    scored: pl.LazyFrame,
-    alerts: pl.DataFrame,
-    quality: pl.DataFrame,
-    drifts: pl.DataFrame = NO_DRIFT,
-) -> NightView:
-    """Gather what a night shows.
-
-    Args:
-        night: what was handed over.
-        scored: the scores.
-        alerts: the public alerts table.
-        quality: the public data quality table.
-        drifts: the public drift table.
-    """
-    of_values = any(each.metric == "rmse" for each in night.metrics)
-    told = scored.select("score" if of_values else "probability").collect(engine="streaming")
-    chances = told.to_series()
-    shown = alerts.head(night.config.top_alerts)
-    return NightView(
-        night,
-        len(chances),
-        alerts.height,
-        words.hits(alerts["probability"]),
-        tuple(shown.to_dicts()),
-        see_expectations(quality),
-        _histogram(chances, night.training_scores),
-        tuple(drifts.to_dicts()),
-    )
-
-
-def see_expectations(quality: pl.DataFrame) -> tuple[Row, ...]:
-    """The expectations, those that did not hold first, otherwise as they were."""
-    return tuple(quality.sort("success", maintain_order=True).to_dicts())
 
 
 def see_ledger(lines: Iterable[LedgerLine]) -> tuple[LedgerRow, ...]:
@@ -283,6 +135,11 @@ class Change:
     parts: tuple[Row, ...]
 
     @property
+    def is_told_apart(self) -> bool:
+        """Whether a part of its own moved the measure."""
+        return any(part["value"] for part in self.parts if part["part"] != "together")
+
+    @property
     def verdict(self) -> str:
         """The difference and its largest part, in one sentence."""
         moved = self.after - self.before
@@ -290,6 +147,8 @@ class Change:
         told = f"{words.number(self.after)} after {words.number(self.before)}"
         if not most["value"]:
             return f"{told}: nothing moved it."
+        if not self.is_told_apart:
+            return f"{told}, {words.signed(moved)}: {most['detail']}."
         return f"{told}, {words.signed(moved)}: most of all {most['part']}."
 
 
@@ -307,13 +166,6 @@ def see_changes(compared: pl.DataFrame) -> tuple[Change, ...]:
 def find_metric(metrics: Iterable[Metric], name: str, split: str = _TEST) -> Metric | None:
     """The first measure of that name on a split."""
     return next((each for each in metrics if (each.metric, each.split) == (name, split)), None)
-
-
-def _histogram(chances: pl.Series, training: Histogram | None) -> Histogram:
-    edges = training.edges if training else _EDGES
-    within = chances.drop_nulls().to_numpy().clip(edges[0], edges[-1])
-    counts, _ = np.histogram(within, np.asarray(edges))
-    return Histogram(edges, tuple(map(float, counts)))
 
 
 def strongest_contribution(alerts: Iterable[Row]) -> float:

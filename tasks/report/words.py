@@ -12,6 +12,7 @@ import polars as pl
 from tasks.report.config import SeverityConfig
 
 DRIFTED = ("strong", "moderate")
+AS_TRAINED = ("stable", "usual")
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -87,12 +88,38 @@ def name(identifier: str) -> str:
     return identifier.replace("_", " ")
 
 
+_SCORERS = {
+    "champion": "the champion",
+    "previous": "the champion before it",
+    "fallback": "the fallback model",
+}
+
+
+def scorer(source: str) -> str:
+    """Which model scored, of the ladder: `fallback` is `the fallback model`."""
+    return _SCORERS.get(source, source)
+
+
 _MODELS = {"tabm": "TabM", "mlp": "MLP", "xgboost": "XGBoost"}
-_MEASURES = {"roc_auc": "ROC AUC", "brier": "Brier score"} | {
+_MEASURES = {
+    "roc_auc": "ROC AUC",
+    "brier": "Brier score",
     "rmse": "RMSE",
     "mae": "mean absolute error",
     "r2": "R²",
 }
+_AT_A_HALF = (
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "false_alarm_rate",
+    "true_positives",
+    "false_positives",
+    "true_negatives",
+    "false_negatives",
+)
 
 
 def model(kind: str) -> str:
@@ -101,7 +128,9 @@ def model(kind: str) -> str:
 
 
 def measure(metric: str) -> str:
-    """A measure as the field writes it: `roc_auc` is `ROC AUC`."""
+    """A measure as the field writes it: `roc_auc` is `ROC AUC`; of calls, where they are cut."""
+    if metric in _AT_A_HALF:
+        return f"{name(metric)} at probability 0.5"
     return _MEASURES.get(metric, name(metric))
 
 
@@ -142,7 +171,8 @@ def place(feature: str, value: float | None, usual: Ranges) -> str:
         return ""
     low, high = usual[feature]
     side = "above" if value > high else "below" if value < low else "within"
-    return f"{side} its usual {number(low)} to {number(high)}"
+    ends = dict.fromkeys((number(low), number(high)))
+    return f"{side} its usual {' to '.join(ends)}"
 
 
 def drift(rows: Sequence[Mapping[str, Any]]) -> str:

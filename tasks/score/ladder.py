@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from tasks.score.distance import too_far
 # What a broken model can raise besides our own errors: torch and XGBoost raise the first two; the
 # others are a machine's that has too little memory for it, or cannot read its files.
 BROKEN = (ModelError, StoreError, RuntimeError, ValueError, MemoryError, OSError)
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # nobody reads the rest of it
 ANY = ScoringConfig(max_distance=None)
 Unasked = tuple[PassedKind, str]  # why a model is not asked: it rests, or it was late before
 
@@ -184,5 +187,6 @@ def without_scores(rung: Rung, kind: PassedKind, why: str) -> Passed:
 def in_short(error: Exception) -> str:
     """What broke a model, in one line."""
     if isinstance(error, (ModelError, StoreError)):
-        return f"required {error.required}, found {error.found}"
+        told = _DIGEST.sub(r"\1…", f"required {error.required}, found {error.found}")
+        return f"{told} ({PurePath(error.where).name})" if error.where else told
     return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"

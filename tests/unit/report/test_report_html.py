@@ -12,7 +12,7 @@ from tasks.core.event import EventConfig
 from tasks.core.results import LedgerLine, Passed, Scored, Selection
 from tasks.models.base import History
 from tasks.models.records import Curve
-from tasks.report import summary, tables, task, view
+from tasks.report import night_view, summary, tables, task
 from tasks.report.config import ReportConfig
 from tasks.report.confusion import confusions
 from tests.unit.report import nights
@@ -50,14 +50,14 @@ def test_the_verdict_comes_first(store) -> None:
     page = publish_page(store)
     said = re.sub(r"<[^>]+>", "", re.search(r"<h1>(.*?)</h1>", page, re.S)[1])
     assert said == (
-        "40 alerts from 1,512 events; the data are fit, with 1 check that did not hold; "
-        "the champion scored."
+        "40 alerts from 1,512 events, 29.9 of them expected to be right; "
+        "1 of 8 checks did not hold; the champion scored."
     )
 
 
 def test_a_calm_night_is_fit_to_use(store) -> None:
     page = publish_page(store, broken=0)
-    assert "the data are fit; the champion scored." in page
+    assert "every check held; the champion scored." in page
     assert "Fit to use" in page
 
 
@@ -67,7 +67,7 @@ def test_a_degraded_night_says_so_before_its_figures(store) -> None:
         passed = Passed("champion", "9a", "model", "failed", "it gave NaN")
         scored = Scored(night.scored.table, (), "fallback", "9a", "fallback", (passed,))
         page = run.read_bytes(task.publish(run, replace(night, scored=scored))).decode()
-    assert "the fallback scored" in page
+    assert "the fallback model scored" in page
     assert page.index("champion 9a: it gave NaN") < page.index("Key figures")
 
 
@@ -258,10 +258,10 @@ def test_the_summary_holds_the_essentials_and_no_markup_of_a_source(store) -> No
     assert summary.figure_rows(seen)[0] == ("Alerts", "40", "at most 40 alerts a day")
 
 
-def _see(run, night) -> view.NightView:
+def _see(run, night) -> night_view.NightView:
     scored, made = run.scan(night.scored.table), night.provenance
     quality = tables.data_quality(run.scan(night.quality), made)
-    return view.see_night(night, scored, tables.alerts(scored, night), quality)
+    return night_view.see_night(night, scored, tables.alerts(scored, night), quality)
 
 
 def test_drift_is_told_with_the_score_whatever_its_place(store) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import polars as pl
+import pytest
 
 from tasks.core.artifacts import Report
 from tasks.core.commit import commit
@@ -62,12 +63,42 @@ def judged(known: int, hits: int, alerts: int) -> pl.DataFrame:
     return pl.DataFrame([row | expected], infer_schema_length=None)
 
 
+def checks(rows: list[tuple[bool, bool, float | None]]) -> pl.DataFrame:
+    """Checks: whether each held, whether it holds rows back, and the percentage of them."""
+    schema = {"success": pl.Boolean, "blocking": pl.Boolean, "unexpected_percent": pl.Float64}
+    return pl.DataFrame(rows, schema, orient="row")
+
+
+@pytest.mark.parametrize(
+    ("rows", "broken", "is_calm"),
+    [
+        ([(True, True, None)], 0, True),
+        ([(False, True, 0.3), (False, True, 2.0)], 2, True),  # they did their work
+        ([(False, True, 2.1)], 1, False),
+        ([(False, True, None)], 1, False),
+        ([(False, False, 0.3)], 1, False),  # the rows are among the scored
+    ],
+)
+def test_checks_that_held_a_few_rows_back_leave_a_night_calm(
+    rows: list[tuple[bool, bool, float | None]], broken: int, is_calm: bool
+) -> None:
+    nothing = pl.DataFrame({"probability": [0.5]})
+    line = trends.see_line(DAYS[0], pl.DataFrame([run_row()]), nothing, checks(rows))
+    assert (line.broken, line.is_calm) == (broken, is_calm)
+
+
+def test_a_night_of_another_model_is_marked() -> None:
+    lines = [replace(line, model_version=v) for line, v in zip(nights.lines(), "aab", strict=False)]
+    assert [line.is_new_model for line in trends.in_a_row(lines[:3])] == [False, False, True]
+    assert "b, new" in index_page("retail", trends.in_a_row(lines[:3])).decode()
+
+
 def test_what_nights_were_worth_stands_beside_what_was_expected_and_marked_so(store) -> None:
     line = trends.see_line(
         DAYS[0],
         pl.DataFrame([run_row()]),
         pl.DataFrame({"probability": [0.5]}),
-        pl.DataFrame({"success": [True]}),
+        checks([(True, True, None)]),
         pl.DataFrame({"kind": ["feature"] * 4 + ["score"], "verdict": ["strong", *"abcd"]}),
         judged(900, 8, 40),
     )
