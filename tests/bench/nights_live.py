@@ -2,12 +2,16 @@
 
     python -m tests.bench.nights_live retail --data ../shared/data
     python -m tests.bench.nights_live cards --data ../shared/data --share 0.25
+    python -m tests.bench.nights_live young --data ../shared/data --share 0.2 --nights 60
 
 A night's rows are laid into its drop just before it runs, so nothing later is there to be seen. A
 model is trained on the past; then each date runs `nightly`, and `monitor --train` with a rule that
-asks for a training every so many days. On one night a byte of the champion's weights is changed.
+asks for a training every so many days. On the sixth night a byte of the champion's weights is
+changed; on the sixth from the end its file is gone; on the third from the end it is cut short, and
+that of the champion before it is gone.
 Retail labels a line by a later cancellation; for cards a fraud is reported by a row of its own one
-to seven days later (seeded), which is when a bank hears of it.
+to seven days later (seeded), which is when a bank hears of it. `young` is the same bank from the
+first day of its data on: its first model learns from eleven days.
 
 Prints a row for each night as it stands at the end: what was expected before any label was known,
 with its 95% interval; what it turned out to be; what scored; how far it drifted; what happened.
@@ -17,31 +21,34 @@ Then the means, and in how many nights the expected interval holds what turned o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-import yaml
 
-from flows.demo.layout import lay_out_retail
 from flows.demo.services import demo_services
 from flows.monitoring import monitor
 from flows.nightly import nightly
-from flows.pipeline import SHIPPED, load
+from flows.pipeline import load
 from flows.training import train
-from flows.yaml_file import read_yaml
-from tasks.core.store import Store
-from tasks.models.aliases import read_aliases
+from tasks.models.aliases import Alias, read_aliases
 from tasks.monitor.realised import Quality, Realised
+from tests.bench.live_cases import CASES, Case
 
-WAITING = "waiting"  # the drops that have not come yet, beside those that have
-REPORTED_WITHIN_DAYS = 7
+DAMAGE: Mapping[str, Callable[[bytes], bytes | None]] = {
+    "has a byte changed": lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
+    "is cut short": lambda whole: whole[: len(whole) // 2],
+    "is gone": lambda _: None,
+}
+FLIPPED: Mapping[Alias, str] = {"champion": "has a byte changed"}
+GONE: Mapping[Alias, str] = {"champion": "is gone"}
+BOTH: Mapping[Alias, str] = {"champion": "is cut short", "previous": "is gone"}
 COLUMNS = (
     "night",
     "events",
@@ -59,105 +66,6 @@ COLUMNS = (
 
 
 @dataclass
-class Case:
-    """A data set as it comes in.
-
-    Args:
-        file: the pipeline file, in a folder of its own.
-        first: the first night that is scored.
-        nights: how many open dates are.
-        delay: until a label is known.
-        retrain: the age that asks for a training.
-        days: dates with a drop, in order.
-    """
-
-    file: Path
-    first: dt.date
-    nights: int
-    delay: dt.timedelta
-    retrain: str
-    days: list[dt.date] = field(default_factory=list)
-
-    @property
-    def scored(self) -> list[dt.date]:
-        """The dates that are scored."""
-        return [day for day in self.days if day >= self.first][: self.nights]
-
-    @property
-    def store(self) -> Store:
-        """The pipeline's store."""
-        return load(str(self.file)).store
-
-    def arrive(self, last: dt.date) -> None:
-        """Lay the drops up to a date where the pipeline looks for them."""
-        for day in self.days:
-            waiting = self.file.parent / WAITING / str(day)
-            if day <= last and waiting.is_dir():
-                waiting.rename(self.file.parent / "drops" / str(day))
-
-
-def retail(data: Path, folder: Path, nights: int, share: float) -> Case:
-    """The wholesaler's lines of 2011, with the demo's pipeline file."""
-    lines = (
-        pl.read_parquet(data / "retail" / "invoice_lines.parquet")
-        .filter(pl.col("InvoiceDate") >= dt.datetime(2011, 1, 4))
-        .with_row_index("position")
-        .with_columns(line=pl.col("position").rank("ordinal").over("InvoiceNo").cast(pl.Int32))
-        .drop("position")
-    )
-    days = lay_out_retail(folder, SHIPPED / "retail.yaml", lines)
-    file = folder / "retail.yaml"
-    config = dict(read_yaml(file).content)
-    span = [days[0] + dt.timedelta(days=n) for n in range((days[-1] - days[0]).days + 1)]
-    config["calendar"] = {"closed_dates": [str(day) for day in span if day not in days]}
-    case = Case(file, dt.date(2011, 6, 20), nights, dt.timedelta(days=30), "21d", days)
-    return _ready(case, config)
-
-
-def cards(data: Path, folder: Path, nights: int, share: float) -> Case:
-    """The handbook's payments of a share of the customers, with frauds reported later."""
-    paid = pl.read_parquet(data / "handbook" / "transactions.parquet").filter(
-        pl.col("TX_DATETIME") >= dt.datetime(2018, 5, 15),
-        pl.col("CUSTOMER_ID") % 100 < 100 * share,
-    )
-    columns = ["TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT"]
-    frauds = paid.filter(pl.col("TX_FRAUD") == 1).sort("TRANSACTION_ID")
-    generator = np.random.default_rng(0)
-    after = generator.uniform(1, REPORTED_WITHIN_DAYS, frauds.height) * 86_400e6
-    late = pl.col("TX_DATETIME") + pl.Series(after.astype(np.int64)).cast(pl.Duration("us"))
-    rows = pl.concat(
-        [
-            paid.select(columns).with_columns(kind=pl.lit("payment")),
-            frauds.select(columns).with_columns(late, kind=pl.lit("report")),
-        ]
-    ).sort("TX_DATETIME", "TRANSACTION_ID")
-    days = []
-    for (day,), drop in rows.group_by(pl.col("TX_DATETIME").dt.date(), maintain_order=True):
-        target = folder / "drops" / str(day) / "cards.parquet"
-        target.parent.mkdir(parents=True)
-        drop.write_parquet(target)
-        days.append(day)
-    file = folder / "cards.yaml"
-    config = dict(read_yaml(Path(__file__).parent / "live_cards.yaml").content)
-    delay = dt.timedelta(days=REPORTED_WITHIN_DAYS)
-    return _ready(Case(file, dt.date(2018, 7, 25), nights, delay, "14d", days), config)
-
-
-def _ready(case: Case, config: dict[str, object]) -> Case:
-    """Ask for a training by age, and take the drops away that have not come yet."""
-    config["monitoring"] = {
-        "retrain": {"age": case.retrain, "drift": {}, "decay": {}, "trial": "14d"}
-    }
-    case.file.write_text(yaml.safe_dump(config, sort_keys=False))
-    waiting = case.file.parent / WAITING
-    waiting.mkdir()
-    for day in case.days:
-        if day >= case.first:
-            (case.file.parent / "drops" / str(day)).rename(waiting / str(day))
-    return case
-
-
-@dataclass
 class Told:
     """What a night and the monitoring after it said.
 
@@ -172,13 +80,14 @@ class Told:
     events: list[str]
 
 
-def live(case: Case, damaged: int) -> tuple[dict[dt.date, Told], Realised, float]:
+def live(case: Case) -> tuple[dict[dt.date, Told], Realised, float]:
     """Run the nights as they come; what each told, how it stands at the end, and CPU seconds."""
     began, told = time.process_time(), {}
     train.fn(str(case.file), case.first - dt.timedelta(days=1))
+    damages = {5: FLIPPED, len(case.scored) - 6: GONE, len(case.scored) - 3: BOTH}
     for n, day in enumerate(case.scored):
         case.arrive(day)
-        with _damage(case, n == damaged) as what:
+        with _damaged(case, damages.get(n, {})) as what:
             night = nightly.fn(str(case.file), day)
         before = dict(read_aliases(case.store, load(str(case.file)).name).versions)
         found = monitor.fn(str(case.file), day, train=True)
@@ -197,21 +106,22 @@ def live(case: Case, damaged: int) -> tuple[dict[dt.date, Told], Realised, float
     return told, found, time.process_time() - began
 
 
-class _damage:  # noqa: N801  # used as a function
-    """Change a byte of the champion's weights for the length of a night."""
-
-    def __init__(self, case: Case, asked: bool) -> None:
-        champion = read_aliases(case.store, load(str(case.file)).name).champion
-        self.file = case.store.path(champion.uri).parent / "model.safetensors"
-        self.asked, self.whole = asked, self.file.read_bytes()
-
-    def __enter__(self) -> list[str]:
-        if self.asked:
-            self.file.write_bytes(self.whole[:-1] + bytes([self.whole[-1] ^ 1]))
-        return ["weights damaged"] if self.asked else []
-
-    def __exit__(self, *error: object) -> None:
-        self.file.write_bytes(self.whole)
+@contextlib.contextmanager
+def _damaged(case: Case, damages: Mapping[Alias, str]) -> Iterator[list[str]]:
+    """Damage the weights behind some aliases for the length of a night; say which."""
+    named = read_aliases(case.store, load(str(case.file)).name).named
+    files = {
+        alias: case.store.path(named[alias].uri).with_name("model.safetensors")
+        for alias in damages
+        if alias in named
+    }
+    whole = {alias: file.read_bytes() for alias, file in files.items()}
+    for alias, file in files.items():
+        content = DAMAGE[damages[alias]](whole[alias])
+        file.unlink() if content is None else file.write_bytes(content)
+    yield [f"{alias} {damages[alias]}" for alias in files]
+    for alias, file in files.items():
+        file.write_bytes(whole[alias])
 
 
 def _drift(case: Case, day: dt.date) -> str:
@@ -285,19 +195,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--nights", type=int, default=30)
     parser.add_argument("--share", type=float, default=1.0, help="of the cards' customers")
-    parser.add_argument("--damaged", type=int, default=5, help="on which night, from 0 on")
     parser.add_argument("--folder", type=Path, help="where; default: a folder that goes")
     asked = parser.parse_args()
     folder = asked.folder or Path(tempfile.mkdtemp())
     case = CASES[asked.name](asked.data, folder, asked.nights, asked.share)
     with demo_services(str(case.file)):
-        told, found, seconds = live(case, asked.damaged)
+        told, found, seconds = live(case)
     print(*lines(told, found.nights), *summary(found), f"{seconds:.0f} CPU s", sep="\n")
     if asked.folder is None:
         shutil.rmtree(folder)
 
-
-CASES = {"retail": retail, "cards": cards}
 
 if __name__ == "__main__":
     main()
