@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.landing import Window, window
 from flows.pipeline import Pipeline
+from flows.windows import Window, window
 from tasks.core.artifacts import Labels, Prepared, Ref, Valid
 from tasks.core.config import whole_days
 from tasks.core.run import Run

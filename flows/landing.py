@@ -1,12 +1,10 @@
-"""Landing: the sources of one date, ingested and validated, and the dates a window lacks."""
+"""Landing: the sources of one date, ingested and validated."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from typing import Any
 
 from flows import arrivals, mends, relanding
@@ -14,7 +12,6 @@ from flows.clock import attempt_name
 from flows.pipeline import Pipeline
 from tasks.core.artifacts import Quarantined, Ref, Valid
 from tasks.core.commit import commit, last_commit, open_run
-from tasks.core.errors import DataError, SourceMissingError
 from tasks.core.keys import code_digest
 from tasks.core.ledger import check_balance
 from tasks.core.records import Commit
@@ -23,7 +20,6 @@ from tasks.core.run import Run
 from tasks.core.store import table_uri
 from tasks.ingest.arrivals import Kept
 from tasks.ingest.task import ingest, merge
-from tasks.validate.suites import tables_needed
 from tasks.validate.task import mend, validate
 
 
@@ -68,52 +64,11 @@ class Landing:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The valid event tables of a range of dates.
-
-    Args:
-        tables: one reference for each date that has one, in order.
-        gaps: open dates whose data are missing or unfit, with the reason.
-    """
-
-    tables: Mapping[dt.date, Ref[Valid]]
-    gaps: Mapping[dt.date, str]
-
-    def between(self, first: dt.date, last: dt.date) -> tuple[Ref[Valid], ...]:
-        """The tables from first to last, both included."""
-        return tuple(ref for day, ref in self.tables.items() if first <= day <= last)
-
-    def told(self, name: str = "") -> tuple[str, ...]:
-        """The gaps, one line for dates in a row with alike reasons.
-
-        Args:
-            name: the table, where it is not that of the events.
-        """
-        of = f" of {name}" if name else ""
-        return tuple(_told(run, of) for run in self._runs())
-
-    def _runs(self) -> Iterator[tuple[tuple[dt.date, str], ...]]:
-        """Gaps with no landed date between them, and reasons that differ in numbers only."""
-        days = sorted({*self.tables, *self.gaps})
-        alike = groupby(days, lambda day: re.sub(r"\d+", "", self.gaps.get(day, "")))
-        for reason, run in alike:
-            if reason:
-                yield tuple((day, self.gaps[day]) for day in run)
-
-
-def _told(run: Sequence[tuple[dt.date, str]], of: str) -> str:
-    (first, reason), (last, _) = run[0], run[-1]
-    if len(run) == 1:
-        return f"{first}{of}: {reason}"
-    return f"{len(run)} dates{of}, {first} to {last}; of the first: {reason}"
-
-
 def land(
     run: Run,
     pipeline: Pipeline,
     names: Sequence[str],
-    past: Window | None = None,
+    past: Sequence[Ref[Valid]] | None = None,
     again: Commit | None = None,
 ) -> Landing:
     """Ingest, mend and validate some of a pipeline's sources for the run's batch date.
@@ -124,7 +79,7 @@ def land(
         run: the run.
         pipeline: the pipeline.
         names: the sources.
-        past: the dates before, for checks against their row counts.
+        past: the event tables of the dates before, for checks against their row counts.
         again: what the date has, where sources that are read whole are to stay as they are.
     """
     config = pipeline.config
@@ -136,7 +91,7 @@ def land(
         config.validation,
         {name: suite for name, suite in pipeline.suites.items() if name in sources},
         {name: source.table for name, source in sources.items()},
-        {config.event.table: [ref.rows for ref in past.tables.values()]} if past else {},
+        {config.event.table: [ref.rows for ref in past]} if past is not None else {},
         absent=set(config.sources) - set(sources),
     )
     return Landing(
@@ -268,31 +223,3 @@ def _land_anew(
             facts["ledger"] = [asdict(line) for line in landing.ledger]
         commit(run, facts)
     return dict(landing.validated.tables)
-
-
-def window(pipeline: Pipeline, first: dt.date, last: dt.date, table: str | None = None) -> Window:
-    """The valid event tables from first to last, landing the dates that never were.
-
-    A night's features are a function of its window, so the window has to be whole before the
-    night may use it, in whatever order the nights are run. `table` names another table than that
-    of the events.
-    """
-    table = table or pipeline.config.event.table
-    names = [table, *sorted(_needed(pipeline, table))]
-    tables: dict[dt.date, Ref[Valid]] = {}
-    gaps: dict[dt.date, str] = {}
-    days = pipeline.config.calendar.open_days(first, last)
-    known, failures = arrivals.cover(pipeline, names, days)
-    for day in days:
-        try:
-            if day in failures:
-                raise failures[day]
-            tables[day] = landed(pipeline, day, names, known)[table]
-        except (DataError, SourceMissingError) as error:
-            gaps[day] = f"{error.required}; found {error.found}"
-    return Window(tables, gaps)
-
-
-def _needed(pipeline: Pipeline, table: str) -> frozenset[str]:
-    suite = pipeline.suites.get(table)
-    return tables_needed(suite, pipeline.config.validation) if suite else frozenset()

@@ -15,7 +15,6 @@ from flows import afterwards, clock
 from flows.explored import UNIT, explored_fact
 from flows.flow_runs import due_date, run_name
 from flows.history import verdicts
-from flows.landing import window
 from flows.notices import Notice, notify
 from flows.pipeline import Pipeline, load
 from flows.promotion import by_labels, promote_better
@@ -23,6 +22,7 @@ from flows.provenance import provenance
 from flows.service import identity
 from flows.training import train as train_flow
 from flows.watching import drifted
+from flows.windows import window
 from tasks.core.artifacts import Labels, Ref, Scores
 from tasks.core.commit import commit, committed_batches, last_commit, open_run
 from tasks.core.config import whole_days

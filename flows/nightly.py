@@ -137,7 +137,7 @@ def _night(
     costs: Costs,
 ) -> Night:
     aliases, options = serving.aliases, serving.options
-    landing = land(run, pipeline, list(pipeline.config.sources), past.events)
+    landing = land(run, pipeline, list(pipeline.config.sources), [*past.events.tables.values()])
     labels = past_labels(run, pipeline, past, landing.validated.tables, day)
     inputs_read = {**past.inputs, **landing.inputs}
     unasked = asked(pipeline, day, inputs_read, options.ask_again)

@@ -67,21 +67,7 @@ def label(
     known = events.with_columns((pl.col("_at") + config.delay).alias(KNOWN_AT)).filter(
         pl.col(KNOWN_AT) < end
     )
-    if isinstance(config, FollowedBy):
-        known = known.filter(_is_whole(gaps))
-        # Among all events, known or not: an answer to a younger one is none to an older one.
-        answered = _answered(timed, events, config).select(EVENT_ID).collect()[EVENT_ID]
-        value = pl.col(EVENT_ID).is_in(answered.implode())
-    elif isinstance(config, Disposition):
-        known = last_verdicts(known, verdicts, config, event)
-        value = pl.col(VERDICT)
-    elif isinstance(config, OwnColumn):
-        known = known.filter(pl.col(config.column).is_not_null())
-        value = _of_column(config)
-        if isinstance(config, LabelValue):
-            known = known.filter(value.is_finite())
-    else:
-        value = pl.lit(None, pl.Int8)
+    known, value = _valued(known, timed, events, config, event, verdicts, gaps)
     own: tuple[str, ...] = (EVENT_ID, EVENT_TIME, BATCH_DATE, LABEL, KNOWN_AT)
     dtype = pl.Float64 if isinstance(config, LabelValue) else pl.Int8
     values = [value.cast(dtype).alias(LABEL)]
@@ -95,6 +81,29 @@ def label(
         .sort(EVENT_TIME, EVENT_ID)
         .collect()
     )
+
+
+def _valued(
+    known: pl.LazyFrame,
+    rows: pl.LazyFrame,
+    events: pl.LazyFrame,
+    config: LabelConfig,
+    event: EventConfig,
+    verdicts: pl.LazyFrame | None,
+    gaps: Collection[dt.date],
+) -> tuple[pl.LazyFrame, pl.Expr]:
+    """The events whose label is known, of those old enough for it, and the label."""
+    if isinstance(config, FollowedBy):
+        # Among all events, known or not: an answer to a younger one is none to an older one.
+        answered = _answered(rows, events, config).select(EVENT_ID).collect()[EVENT_ID]
+        return known.filter(_is_whole(gaps)), pl.col(EVENT_ID).is_in(answered.implode())
+    if isinstance(config, Disposition):
+        return last_verdicts(known, verdicts, config, event), pl.col(VERDICT)
+    if isinstance(config, NoLabel):
+        return known, pl.lit(None, pl.Int8)
+    value = _of_column(config)
+    known = known.filter(pl.col(config.column).is_not_null())
+    return known.filter(value.is_finite()) if isinstance(config, LabelValue) else known, value
 
 
 def _first_of_each(events: pl.LazyFrame, event: EventConfig) -> pl.LazyFrame:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from flows.landing import Window
 from flows.training_report import suspicions
+from flows.windows import Window
 from tasks.core.artifacts import Ref, Valid
 from tasks.core.results import Selection
 
