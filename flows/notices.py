@@ -68,16 +68,39 @@ def notify(pipeline: Pipeline, day: dt.date, notices: Sequence[Notice]) -> list[
         notices: what there is to tell.
     """
     done = [
-        Delivery(each.secret, notice, _send(pipeline, each.secret, notice))
+        deliver(pipeline, each.secret, notice)
         for notice in notices
         for each in pipeline.config.monitoring.notify
         if notice.event in each.on
     ]
-    if done:
-        # A store that cannot be written has said so to the run itself.
-        with contextlib.suppress(LamplighterError):
-            _record(pipeline, day, done)
+    record(pipeline, day, done)
     return done
+
+
+def deliver(pipeline: Pipeline, to: str, notice: Notice) -> Delivery:
+    """Tell one addressee, by the variable that holds the address. Never raises for a delivery."""
+    return Delivery(to, notice, _send(pipeline, to, notice))
+
+
+def record(pipeline: Pipeline, day: dt.date, done: Sequence[Delivery]) -> None:
+    """Keep what became of notices about a date beside what became of those before."""
+    if not done:
+        return
+    # A store that cannot be written has said so to the run itself.
+    with (
+        contextlib.suppress(LamplighterError),
+        open_run(pipeline.store, pipeline.name, _unit(day), attempt_name(), _WAIT_SECONDS) as run,
+    ):
+        kept = [*told(pipeline, day), *map(asdict, done)]
+        run.write_bytes(Report, canonical_json(kept), _uri(pipeline, day))
+        commit(run, {"kind": "notices"})
+
+
+def told(pipeline: Pipeline, day: dt.date) -> list[Any]:
+    """What became of each notice about a date so far, as it is kept."""
+    before = last_commit(pipeline.store, pipeline.name, _unit(day))
+    ref = before.find(Report, _uri(pipeline, day)) if before else None
+    return list(json.loads(pipeline.store.read_bytes(ref))) if ref else []
 
 
 def failures(done: Sequence[Delivery]) -> tuple[str, ...]:
@@ -131,13 +154,9 @@ def _silent() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _record(pipeline: Pipeline, day: dt.date, done: Sequence[Delivery]) -> None:
-    unit = f"notices-{day}"
-    uri = f"notices/{pipeline.name}/batch_date={day}/notices.json"
-    with open_run(pipeline.store, pipeline.name, unit, attempt_name(), _WAIT_SECONDS) as run:
-        record = last_commit(pipeline.store, pipeline.name, unit)
-        before = record.find(Report, uri) if record else None
-        kept: list[Any] = json.loads(run.read_bytes(before)) if before else []
-        told = [*kept, *map(asdict, done)]
-        run.write_bytes(Report, canonical_json(told), uri)
-        commit(run, {"kind": "notices"})
+def _unit(day: dt.date) -> str:
+    return f"notices-{day}"
+
+
+def _uri(pipeline: Pipeline, day: dt.date) -> str:
+    return f"notices/{pipeline.name}/batch_date={day}/notices.json"

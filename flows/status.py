@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows import circuits, delta, terminal
+from flows import circuits, clock, delta, terminal
 from flows.pipeline import Pipeline, load
+from flows.service.missing import PATIENCE, missing_nights
 from flows.service.places import names_a_pipeline
 from tasks.core import lease
 from tasks.core.artifacts import Report
@@ -39,12 +40,14 @@ def describe(pipeline: Pipeline) -> dict[str, Any]:
     records = list(committed_batches(pipeline.store, pipeline.name))
     nights = {record.batch: record for record in records if record.facts.get("kind") == "night"}
     last = nights[max(nights)] if nights else None
+    missing = missing_nights(pipeline, clock.now())
     return {
         "pipeline": pipeline.name,
         "last_night": _night(pipeline, last) if last else None,
         "nights": len(nights),
         "models": _models(pipeline),
         "circuits": _circuits(pipeline, last) if last else {},
+        "missing": {str(day): late // PATIENCE for day, late in missing.items()},
         "held": _held(pipeline),
         "open_incidents": list(_open_incidents(records, nights)),
         "delta_behind": delta.behind(pipeline),
@@ -112,6 +115,8 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"circuit {each['state']}", f"{model}, late {each['failures']} times: {each['why']}"
     if not found["circuits"]:
         yield "circuits", "all closed"
+    for day, hours in found["missing"].items():
+        yield "missing", f"{day}, due {hours:,} hours ago"
     yield "running", ", ".join(found["held"]) or "nothing"
     yield "open incidents", ", ".join(found["open_incidents"]) or "none"
     if behind := found["delta_behind"]:

@@ -34,9 +34,21 @@ called = click.option(
     "file in .lamplighter/. Better given as PREFECT_API_DATABASE_CONNECTION_URL: flags can be "
     "seen by others.",
 )
+@click.option(
+    "--no-password",
+    is_flag=True,
+    help="Let whoever is logged in to this machine use the server; else one is drawn at the first "
+    "`up` and kept in .lamplighter/password, unless PREFECT_SERVER_API_AUTH_STRING tells one.",
+)
 @click.option("--foreground", is_flag=True, help="Stay, and end with this command.")
 def up(
-    folder: Path, name: str | None, host: str, port: int, database: str | None, foreground: bool
+    folder: Path,
+    name: str | None,
+    host: str,
+    port: int,
+    database: str | None,
+    no_password: bool,
+    foreground: bool,
 ) -> None:
     """Start a Prefect server and a worker, and deploy every pipeline file here.
 
@@ -44,13 +56,15 @@ def up(
     """
     from flows.pipeline import variable
     from flows.service import commands
-    from flows.service.settings import Listening
+    from flows.service.settings import CLIENTS, SERVERS, Listening
 
-    server, clients = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
-    if variable(server) == "":
-        raise click.UsageError(f"{server} is set and empty: give user:password, or unset it")
-    password, told = variable(server) or "", variable(clients) or ""
-    commands.up(folder, name, Listening(host, port, database, password, told), foreground)
+    if variable(SERVERS) == "":
+        raise click.UsageError(f"{SERVERS} is set and empty: give user:password, or unset it")
+    password, told = variable(SERVERS) or "", variable(CLIENTS) or ""
+    if no_password and password:
+        raise click.UsageError(f"--no-password, and {SERVERS} is set: leave one of them out")
+    listening = Listening(host, port, database, password, told)
+    commands.up(folder, name, listening, no_password, foreground)
 
 
 @click.command()

@@ -12,10 +12,13 @@ from pathlib import Path
 
 from flows import terminal
 from flows.commands import tell_missing
-from flows.pipeline import load, told, variable
+from flows.demo.services import demo_services
+from flows.pipeline import load, told, variable, variables
 from flows.service.identity import Identity, establish, find
+from flows.service.password import find as find_password
+from flows.service.password import guarded
 from flows.service.places import Places, Running, pipeline_files
-from flows.service.settings import Listening
+from flows.service.settings import CLIENTS, Listening
 from tasks.core import lease
 from tasks.core.errors import BusyError, ConfigError, SourceUnavailableError
 
@@ -23,19 +26,23 @@ _DOWN_SECONDS = 90.0
 _SHOWN_LINES = 12
 
 
-def up(folder: Path, name: str | None, listening: Listening, foreground: bool) -> None:
+def up(
+    folder: Path, name: str | None, listening: Listening, no_password: bool, foreground: bool
+) -> None:
     """Bring a folder's service up, or renew the deployments of one that is up."""
     places, joined = Places(folder.absolute()), variable("PREFECT_API_URL")
     files = pipeline_files(places.folder)
     for file in files:
-        tell_missing(load(str(file)))  # a mistake in a file is told before anything is started
+        with demo_services(str(file)):  # which tells what the demo's file waits for
+            tell_missing(load(str(file)))  # a mistake in a file is told before anything is started
     running = places.running() if lease.is_held(places.lock) else None
     identity = _identity(places, name, running)
     if running:
-        _renew(running, files, identity)
+        _renew(places, running, files, identity)
         _tell(running, places, "is up already; its deployments are renewed")
         return
     if joined is None:
+        listening = listening if no_password else guarded(listening, places)
         listening.check()
         _check_port(listening)
     if foreground:
@@ -80,7 +87,7 @@ def deploy(folder: Path, name: str | None) -> None:
         )
     identity = _identity(places, name, running)
     if running is not None:
-        _renew(running, files, identity)
+        _renew(places, running, files, identity)
     else:
         _deploy(files, identity, own_server=False)
 
@@ -108,15 +115,17 @@ def _deploy(files: tuple[Path, ...], identity: Identity, own_server: bool) -> No
         terminal.out.print(f"  removed {name}: no pipeline file stands for it")
 
 
-def _renew(running: Running, files: tuple[Path, ...], identity: Identity) -> None:
-    with told({"PREFECT_API_URL": running.api_url}):
+def _renew(places: Places, running: Running, files: tuple[Path, ...], identity: Identity) -> None:
+    kept = find_password(places) if running.password_file else None
+    with told({"PREFECT_API_URL": running.api_url, **({CLIENTS: kept} if kept else {})}):
         _deploy(files, identity, running.own_server)
 
 
 def _start(places: Places, listening: Listening, joined: str | None) -> Running:
     """Start a supervisor that outlives this command, and wait until the service is up."""
     places.state.mkdir(mode=0o700, exist_ok=True)
-    words = (listening.host, str(listening.port), listening.database or "", joined or "")
+    words = (listening.host, str(listening.port), joined or "")
+    given = {} if joined else listening.variables()
     log = places.log("supervisor")
     began = log.stat().st_size if log.exists() else 0
     with log.open("ab") as output, terminal.progress("starting the service", quiet=False):
@@ -126,6 +135,7 @@ def _start(places: Places, listening: Listening, joined: str | None) -> Running:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=places.folder,
+            env={**variables(), **given},
             start_new_session=True,
         )
         while (running := places.running()) is None or running.pid != supervisor.pid:
@@ -146,7 +156,8 @@ def _supervise_here(
 ) -> None:
     from flows.service.supervisor import logging_to, supervise
 
-    with logging_to(sys.stderr):
+    given = {} if joined else listening.variables()
+    with logging_to(sys.stderr), told(given):
         supervise(places, identity, listening, joined)
 
 
@@ -170,6 +181,10 @@ def _tell(running: Running, places: Places, what: str) -> None:
     terminal.out.print(f"[bold]lamplighter {what}[/]")
     terminal.out.print(f"  UI        {running.ui_url}", soft_wrap=True)
     terminal.out.print(f"  API       {running.api_url}", soft_wrap=True)
+    if running.password_file:
+        terminal.out.print(f"  password  cat {running.password_file}", soft_wrap=True)
+    elif running.own_server and not running.guarded:
+        terminal.out.print("  password  none: whoever is logged in to this machine may start runs")
     if known := find(places):
         terminal.out.print(f"  pool      {known.name}", soft_wrap=True)
     terminal.out.print(f"  state     {places.state}", soft_wrap=True)

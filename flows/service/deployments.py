@@ -15,6 +15,7 @@ from prefect.events import DeploymentEventTrigger
 from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
+from flows import clock
 from flows.backfill import backfill
 from flows.monitoring import TRAINING_DUE, monitor
 from flows.nightly import nightly
@@ -22,6 +23,8 @@ from flows.pipeline import Pipeline, load
 from flows.promotion import promote
 from flows.service.automations import keep_automations
 from flows.service.identity import AT, Identity
+from flows.service.missing import note_scheduled
+from flows.service.places import Places
 from flows.service.pool import keep_pool
 from flows.service.settings import FOR_RUNS, TAG
 from flows.service.stale import owned, remove
@@ -73,6 +76,7 @@ def deploy(files: Iterable[Path], identity: Identity, own_server: bool) -> Deplo
         for name in names:
             stale.pop(name, None)
         remove(client, stale.values(), identity)
+    note_scheduled(Places(identity.folder), [one.name for one in pipelines], clock.now())
     return Deployed(names, tuple(stale))
 
 

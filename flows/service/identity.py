@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.service.places import PIPELINES, Places
+from flows.service.places import Places, of_files
 from tasks.core.errors import ConfigError
 from tasks.core.files import write_over
 
@@ -96,8 +96,7 @@ def find(places: Places) -> Identity | None:
 
 def of_pipeline(folder: Path) -> Identity | None:
     """The identity of the service that has the pipeline files of a folder; None where none has."""
-    own = folder.parent if folder.name == PIPELINES else folder
-    return find(Places(folder)) or find(Places(own))
+    return find(of_files(folder))
 
 
 def _file(places: Places) -> Path:

@@ -22,11 +22,16 @@ class Running:
         pid: process id of its supervisor.
         api_url: address of the Prefect API.
         own_server: whether the server is the service's own, and goes down with it.
+        password_file: where the password is kept that was drawn for it; empty where it has another
+            or none.
+        guarded: whether its own server asks for a password.
     """
 
     pid: int
     api_url: str
     own_server: bool
+    password_file: str = ""
+    guarded: bool = False
 
     @property
     def ui_url(self) -> str:
@@ -59,6 +64,11 @@ class Places:
         """Prefect's own folder: its database, its leases."""
         return self.state / "prefect"
 
+    @property
+    def schedules(self) -> Path:
+        """Since when each pipeline has its schedule."""
+        return self.state / "schedules.json"
+
     def log(self, name: str) -> Path:
         """The log of the supervisor, the server or the worker."""
         return self.state / f"{name}.log"
@@ -81,6 +91,12 @@ class Places:
     @property
     def _mark(self) -> Path:
         return self.state / "service.json"
+
+
+def of_files(folder: Path) -> Places:
+    """The files of the service that has the pipeline files of a folder."""
+    own = Places(folder)
+    return Places(folder.parent) if folder.name == PIPELINES and not own.state.is_dir() else own
 
 
 def pipeline_files(folder: Path) -> tuple[Path, ...]:

@@ -11,6 +11,9 @@ from tasks.core.errors import ConfigError
 
 TAG = "lamplighter"
 HEARTBEAT_SECONDS = 30
+# The variables of the password: as the server asks for it, and as its clients tell it.
+SERVERS = "PREFECT_SERVER_API_AUTH_STRING"
+CLIENTS = "PREFECT_API_AUTH_STRING"
 
 _QUIET = {
     "DO_NOT_TRACK": "1",
@@ -63,8 +66,7 @@ class Listening:
             "a password for a server that others can reach",
             found=f"--host {self.host} without one",
             where="lamplighter up",
-            do="export PREFECT_SERVER_API_AUTH_STRING=user:password and "
-            "PREFECT_API_AUTH_STRING to the same, or leave --host out.",
+            do="Leave --no-password out, or --host.",
         )
 
     def _check_password(self) -> None:
@@ -76,9 +78,21 @@ class Listening:
             found="a user or a password that is empty"
             if self.password and not (user and password)
             else "two that differ, or one of them alone",
-            where="PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING",
+            where=f"{SERVERS} and {CLIENTS}",
             do="export both as user:password, or unset both.",
         )
+
+    def variables(self) -> dict[str, str]:
+        """What the server and its clients are told of it, beside where it listens.
+
+        By variables, for others on the machine can see the words of a command.
+        """
+        told = {
+            "PREFECT_API_DATABASE_CONNECTION_URL": self.database,
+            SERVERS: self.password,
+            CLIENTS: self.told,
+        }
+        return {name: value for name, value in told.items() if value}
 
     def environment(self, places: Places, given: Mapping[str, str]) -> dict[str, str]:
         """All variables of the server, at its first start and at every later one.
@@ -87,7 +101,6 @@ class Listening:
             places: the files of the service.
             given: the variables of the process that starts it.
         """
-        database = {"PREFECT_API_DATABASE_CONNECTION_URL": self.database} if self.database else {}
         return {
             **_QUIET,
             # The second version asks a host on the internet.
@@ -100,7 +113,7 @@ class Listening:
             # No page of another origin may ask the API with the browser of whoever looks at it.
             "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.api_url.removesuffix("/api"),
             **given,
-            **database,
+            **self.variables(),
             "PREFECT_HOME": str(places.home),
             # Prefect copies its page into its own package, which may belong to somebody else.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(places.home / "ui"),

@@ -17,11 +17,12 @@ import httpx
 
 from flows.demo.services import demo_services
 from flows.libraries import configure_libraries
-from flows.pipeline import environment, told, variables
+from flows.pipeline import environment, told, variable, variables
+from flows.service import password
 from flows.service.children import Child
 from flows.service.identity import Identity, establish
 from flows.service.places import Places, Running, pipeline_files
-from flows.service.settings import FOR_RUNS, Listening
+from flows.service.settings import FOR_RUNS, SERVERS, Listening
 from tasks.core import lease
 from tasks.core.errors import LamplighterError, SourceUnavailableError
 
@@ -65,7 +66,7 @@ def supervise(places: Places, identity: Identity, listening: Listening, joined: 
             _wait_for_server(url, children)
             _deploy(files, identity, joined is None)
             children.append(_worker(places, identity))
-            places.tell(Running(os.getpid(), url, joined is None))
+            places.tell(_running(places, url, joined is None))
             log.info("up at %s with %s", url, ", ".join(file.stem for file in files))
             _watch(children, ending, identity, files)
         finally:
@@ -73,6 +74,13 @@ def supervise(places: Places, identity: Identity, listening: Listening, joined: 
             for child in reversed(children):
                 child.stop()
             _end_what_is_left()
+
+
+def _running(places: Places, url: str, own_server: bool) -> Running:
+    asked = variable(SERVERS) if own_server else None
+    drawn = asked is not None and asked == password.find(places)
+    kept = str(password.file(places)) if drawn else ""
+    return Running(os.getpid(), url, own_server, kept, asked is not None)
 
 
 def _server(places: Places, listening: Listening) -> Child:
@@ -191,13 +199,13 @@ def logging_to(stream: TextIO) -> Iterator[None]:
 
 
 def main() -> None:
-    """Supervise by the words of the command line: folder, host, port, database, joined."""
-    folder, host, port, database, joined = sys.argv[1:]
+    """Supervise by the words of the command line: folder, host, port, joined."""
+    folder, host, port, joined = sys.argv[1:]
     configure_libraries()
     with logging_to(sys.stderr):
         try:
             places = Places(Path(folder))
-            listening = Listening(host, int(port), database or None)
+            listening = Listening(host, int(port))
             supervise(places, establish(places), listening, joined or None)
         except LamplighterError as error:
             log.error("%s\n%s", type(error).__name__, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -51,8 +51,8 @@ class RetrainConfig(Config):
     )
 
 
-Event = Literal["incident", "failed", "drift", "decay", "retraining"]
-EVENTS: tuple[Event, ...] = ("incident", "failed", "drift", "decay", "retraining")
+Event = Literal["incident", "failed", "missing", "drift", "decay", "retraining"]
+EVENTS: tuple[Event, ...] = get_args(Event)
 
 
 class NotifyConfig(Config):

@@ -31,7 +31,7 @@ _FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-port=0",
 )
-_START_SECONDS = 30.0
+_START_SECONDS = 90.0  # on a busy machine
 
 
 def find() -> str | None:

@@ -18,8 +18,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+from flows.service import password
 from flows.service.identity import Identity, find
 from flows.service.places import Places
 from tests.flows.conftest import Shop
@@ -63,10 +64,16 @@ class Service:
 
     shop: Shop
     port: int
+    password: str = ""
 
     @property
     def places(self) -> Places:
         return Places(self.shop.folder)
+
+    @property
+    def drawn(self) -> str:
+        """The password that its own server was given."""
+        return password.find(self.places) or ""
 
     @property
     def api_url(self) -> str:
@@ -81,12 +88,15 @@ class Service:
     def lamplighter(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The command in its folder, on the server it shares."""
         folder = "--folder", str(self.shop.folder)
-        return lamplighter(*words, *folder, PREFECT_API_URL=self.api_url)
+        told = {"PREFECT_API_URL": self.api_url, "PREFECT_API_AUTH_STRING": self.password}
+        return lamplighter(*words, *folder, **told)
 
     @contextlib.contextmanager
     def client(self) -> Iterator[SyncPrefectClient]:
         with (
-            temporary_settings({PREFECT_API_URL: self.api_url}),
+            temporary_settings(
+                {PREFECT_API_URL: self.api_url, PREFECT_API_AUTH_STRING: self.password}
+            ),
             get_client(sync_client=True) as client,
         ):
             yield client

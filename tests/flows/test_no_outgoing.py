@@ -13,13 +13,14 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.flows.conftest import NIGHT, Shop
+from tests.flows.serving import ROOT, Service, lamplighter
 
-ROOT = Path(__file__).parents[2]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ALONE = ("unshare", "--map-root-user", "--net", "--mount")
 
@@ -83,22 +84,12 @@ def _lead_nowhere(folder: Path) -> None:
 
 
 def _serve_a_night(folder: Path) -> None:
-    from prefect.client.orchestration import get_client
-
-    from flows.service.identity import find
-    from flows.service.places import Places
-
-    def lamplighter(*words: str) -> None:
-        command = [sys.executable, "-c", "from flows.cli import main; main()", *words]
-        subprocess.run([*command, "--folder", str(folder)], check=True, cwd=ROOT, env=BARE)
-
-    lamplighter("up", "--port", "4200")
+    service = Service(Shop(folder), 4200)
+    up = lamplighter("up", "--folder", str(folder), "--port", "4200", OMP_NUM_THREADS="1")
+    assert up.returncode == 0, up.stdout + up.stderr
     try:
-        with get_client(sync_client=True) as client:
-            found = find(Places(folder))
-            assert found is not None
-            name = f"nightly/{found.deployment('retail')}"
-            deployment = client.read_deployment_by_name(name)
+        with replace(service, password=service.drawn).client() as client:
+            deployment = service.deployment(client, "nightly")
             run = client.create_flow_run_from_deployment(
                 deployment.id, parameters={"date": str(NIGHT)}
             )
@@ -110,7 +101,7 @@ def _serve_a_night(folder: Path) -> None:
         assert state is not None
         assert state.is_completed(), state
     finally:
-        lamplighter("down")
+        lamplighter("down", "--folder", str(folder))
 
 
 def main() -> None:

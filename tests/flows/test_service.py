@@ -9,9 +9,11 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
@@ -36,11 +38,11 @@ def service(trained_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("service") / "demo"
     shutil.copytree(trained_shop.folder, folder)
     port = free_port()
-    service = Service(Shop(folder), port)
     done = lamplighter("up", "--folder", str(folder), "--port", str(port))
     assert done.returncode == 0, done.stdout + done.stderr
     try:
-        yield service
+        found = Service(Shop(folder), port)
+        yield replace(found, password=found.drawn)
     finally:
         lamplighter("down", "--folder", str(folder))
 
@@ -92,6 +94,9 @@ def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: 
         deployment = service.deployment(client, "nightly")
         address = f"http://127.0.0.1:{service.port}"
         page.open(f"{address}/deployments/deployment/{deployment.id}/run", height=1100)
+        eventually("the page that asks who it is", lambda: page.has("input[type=password]"))
+        page.fill("input[type=password]", service.password)
+        page.press("Login")
         eventually("the form", lambda: "Alerts at most" in page.text())
         page.press("date")
         eventually("its field", lambda: page.has('input[type="date"]'))
@@ -200,7 +205,7 @@ def neighbour(service: Service, trained_shop: Shop, tmp_path: Path) -> Iterator[
     """A folder of the same name, with a pipeline of the same name, that joins the same server."""
     folder = tmp_path / "demo"
     shutil.copytree(trained_shop.folder, folder)
-    joined = Service(Shop(folder), service.port)
+    joined = Service(Shop(folder), service.port, service.password)
     done = joined.lamplighter("up")
     assert done.returncode == 0, done.stdout + done.stderr
     try:
@@ -281,10 +286,25 @@ def test_what_is_wrong_is_told_before_anything_starts(tmp_path: Path) -> None:
     assert "wrong.yaml" in wrong.stderr
 
 
+def test_nobody_is_let_in_without_the_password(service: Service) -> None:
+    asked = httpx.post(f"{service.api_url}/flow_runs/filter", json={}, trust_env=False)
+    assert asked.status_code == 401
+    guessing = replace(service, password="lamplighter:guessed").client()
+    with guessing as client, pytest.raises(PrefectHTTPStatusError, match="401"):
+        client.read_flow_runs()
+    told = (service.places.state / "supervisor.log", service.places.state / "server.log")
+    secret = service.password.partition(":")[2]
+    assert all(secret not in log.read_text() for log in told)
+
+
 def test_others_are_let_in_only_with_a_password(trained_shop: Shop) -> None:
-    done = lamplighter("up", "--folder", str(trained_shop.folder), "--host", "0.0.0.0")
+    words = "--folder", str(trained_shop.folder), "--host", "0.0.0.0", "--no-password"
+    done = lamplighter("up", *words)
     assert done.returncode == 2
-    assert "PREFECT_SERVER_API_AUTH_STRING" in done.stderr
+    assert "Leave --no-password out" in done.stderr
+    given = lamplighter("up", *words, PREFECT_SERVER_API_AUTH_STRING="u:p")
+    assert given.returncode == 2
+    assert "leave one of them out" in given.stderr
 
 
 def test_a_port_that_is_taken_is_told(trained_shop: Shop) -> None:

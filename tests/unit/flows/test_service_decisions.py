@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +19,12 @@ from prefect.states import Cancelled, Completed, Crashed, Running, State
 
 from flows.demo.layout import lay_out_retail
 from flows.pipeline import SHIPPED, load, told, variables
-from flows.service import automations, deployments, rescue
-from flows.service.catching_up import ATTEMPTS, due_at, missing_nights
+from flows.service import automations, deployments, password, rescue
 from flows.service.children import Child
 from flows.service.identity import Identity, establish
+from flows.service.password import guarded
 from flows.service.places import Places
 from flows.service.settings import Listening
-from tasks.core.commit import commit, open_run
 from tasks.core.errors import ConfigError
 
 
@@ -79,12 +79,12 @@ def test_what_is_told_holds_over_what_is_set_and_is_undone(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("password", "clients"),
+    ("servers", "clients"),
     [("user:", "user:"), (":secret", ":secret"), ("secret", "secret"), ("u:p", ""), ("", "u:p")],
 )
-def test_a_password_that_is_none_guards_nothing(password: str, clients: str) -> None:
+def test_a_password_that_is_none_guards_nothing(servers: str, clients: str) -> None:
     with pytest.raises(ConfigError, match="PREFECT_API_AUTH_STRING"):
-        Listening("0.0.0.0", password=password, told=clients).check()
+        Listening("0.0.0.0", password=servers, told=clients).check()
 
 
 def test_a_password_guards_any_address_and_loopback_needs_none() -> None:
@@ -94,6 +94,41 @@ def test_a_password_guards_any_address_and_loopback_needs_none() -> None:
     assert Listening("::1").api_url == "http://[::1]:4200/api"
     with pytest.raises(ConfigError, match="without one"):
         Listening("0.0.0.0").check()
+
+
+def test_a_password_is_drawn_once_and_kept_to_its_owner(tmp_path: Path) -> None:
+    places, old = Places(tmp_path), os.umask(0)
+    try:
+        drawn = guarded(Listening(), places)
+    finally:
+        os.umask(old)
+    drawn.check()
+    user, _, secret = drawn.password.partition(":")
+    assert (user, len(secret)) == ("lamplighter", 32)
+    assert drawn.told == drawn.password
+    assert stat.S_IMODE(password.file(places).stat().st_mode) == 0o600
+    assert stat.S_IMODE(places.state.stat().st_mode) == 0o700
+    assert guarded(Listening(), places) == drawn
+    (tmp_path / "other").mkdir()
+    assert guarded(Listening(), Places(tmp_path / "other")).password != drawn.password
+    assert drawn.variables() == {
+        "PREFECT_SERVER_API_AUTH_STRING": drawn.password,
+        "PREFECT_API_AUTH_STRING": drawn.password,
+    }
+
+
+def test_a_password_that_is_given_wins_over_the_one_that_is_kept(tmp_path: Path) -> None:
+    given = Listening(password="u:p", told="u:p")
+    assert guarded(given, Places(tmp_path)) == given
+    assert not (tmp_path / ".lamplighter").exists()
+
+
+def test_a_password_file_that_holds_none_is_told(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    guarded(Listening(), places)
+    password.file(places).write_text("secret\n")
+    with pytest.raises(ConfigError, match=r"\.lamplighter/password"):
+        guarded(Listening(), places)
 
 
 def test_two_pipelines_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -198,26 +233,3 @@ def test_a_run_without_a_process_becomes_what_it_was_about_to(
 def test_a_process_of_another_host_says_nothing() -> None:
     assert not rescue._is_gone(_run("night", Running(), infrastructure_pid="elsewhere:999999999"))
     assert rescue._is_gone(_run("night", Running(), infrastructure_pid=":999999999"))
-
-
-def test_nights_that_are_overdue_are_missing_until_they_were_asked_for_often_enough(
-    tmp_path: Path,
-) -> None:
-    lay_out_retail(tmp_path, SHIPPED / "retail.yaml")
-    pipeline = load(str(tmp_path / "retail.yaml"))
-    day = dt.date(2010, 3, 2)
-    due = due_at(day, "30 3 * * *", "Europe/London")
-    assert due == dt.datetime(2010, 3, 3, 3, 30, tzinfo=due.tzinfo)
-    assert missing_nights(pipeline, due) == {}, "nothing is asked for before a first night"
-    with open_run(pipeline.store, "retail", str(day - dt.timedelta(days=1)), "1") as run:
-        commit(run, {"kind": "night"})
-    hour = dt.timedelta(hours=1)
-    assert missing_nights(pipeline, due + 0.5 * hour) == {}
-    found = [missing_nights(pipeline, due + (n + 0.5) * hour) for n in range(1, ATTEMPTS + 1)]
-    assert found == [{day: attempt} for attempt in range(1, ATTEMPTS + 1)]
-    later = missing_nights(pipeline, due + dt.timedelta(days=6))
-    assert dt.date(2010, 3, 6) not in later, "a Saturday is closed"
-    assert later == dict.fromkeys([day + dt.timedelta(days=n) for n in (0, 1, 2, 3, 5)], 1)
-    with open_run(pipeline.store, "retail", str(day), "1") as run:
-        commit(run, {"kind": "night"})
-    assert day not in missing_nights(pipeline, due + 2 * hour)
