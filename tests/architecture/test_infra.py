@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from flows.service.places import Places
+from flows.service.settings import Listening
+
 INFRA = Path(__file__).parents[2] / "infra"
 KUBERNETES_VERSIONS = ("1.31", "1.34")
 
@@ -76,14 +79,73 @@ def test_no_port_is_open_beyond_the_machine() -> None:
     assert ports == ["127.0.0.1:4200:4200"]
 
 
+def _policies() -> list[dict[str, Any]]:
+    documents = yaml.safe_load_all((INFRA / "k8s" / "lamplighter.yaml").read_text())
+    return [d["spec"] for d in documents if d["kind"] == "NetworkPolicy"]
+
+
+def test_nothing_goes_out_of_the_cluster_but_to_addresses_that_are_named() -> None:
+    policies = _policies()
+    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies, "by default"
+    rules = [rule for policy in policies for rule in policy.get("egress", [])]
+    rules += [rule for policy in policies for rule in policy.get("ingress", [])]
+    assert rules
+    for rule in rules:
+        assert rule["ports"]
+        for peer in rule.get("to") or rule["from"]:
+            cidr = peer.get("ipBlock", {}).get("cidr")
+            named = cidr is not None and cidr.endswith("/32")
+            assert named or peer["podSelector"]["matchLabels"], peer
+
+
+def test_the_server_of_the_composition_has_no_way_out() -> None:
+    composed = yaml.safe_load((INFRA / "compose.yaml").read_text())
+    networks = composed["networks"]
+    masquerade = "com.docker.network.bridge.enable_ip_masquerade"
+    for name in composed["services"]["server"]["networks"]:
+        closed = networks[name].get("driver_opts", {}).get(masquerade) == "false"
+        assert networks[name].get("internal") or closed
+    assert composed["services"]["database"]["networks"] == ["inside"]
+
+
+def test_what_a_server_must_not_forget_outlives_its_container() -> None:
+    composed = yaml.safe_load((INFRA / "compose.yaml").read_text())["services"]["server"]
+    kept = {volume.partition(":")[2] for volume in composed["volumes"]}
+    assert composed["environment"]["PREFECT_HOME"] in kept
+    pod = next(pod for pod in _pods() if pod["containers"][0]["name"] == "server")
+    claims = {each["name"] for each in pod["volumes"] if "persistentVolumeClaim" in each}
+    (server,) = pod["containers"]
+    told = {each["name"]: each.get("value") for each in server["env"]}
+    mounted = {m["mountPath"] for m in server["volumeMounts"] if m["name"] in claims}
+    assert told["PREFECT_HOME"] in mounted
+    assert f" {told['PREFECT_HOME']}\n" in (INFRA / "Dockerfile").read_text(), "made for its user"
+
+
+_PAGE = "PREFECT_SERVER_UI_STATIC_DIRECTORY"
+_OF_ONE_PLACE = {"PREFECT_HOME", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS", _PAGE}
+
+
+def test_servers_in_containers_are_told_what_one_of_our_own_is() -> None:
+    all_told = Listening().environment(Places(Path("/pipelines")), {}).items()
+    own = {name: value for name, value in all_told if name.startswith("PREFECT_")}
+    image = _image_says()
+    composed = yaml.safe_load((INFRA / "compose.yaml").read_text())["services"]["server"]
+    pod = next(pod for pod in _pods() if pod["containers"][0]["name"] == "server")
+    (container,) = pod["containers"]
+    for told in (
+        composed["environment"],
+        {each["name"]: each.get("value") for each in container["env"]},
+    ):
+        given = {**image, **told}
+        for name in own.keys() - _OF_ONE_PLACE:
+            assert given.get(name) == own[name], name
+
+
 def _image_says() -> dict[str, str]:
     """The variables of the image."""
     text = (INFRA / "Dockerfile").read_text().replace("\\\n", " ")
     lines = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
     return dict(word.split("=", 1) for line in lines for word in line.split())
-
-
-_PAGE = "PREFECT_SERVER_UI_STATIC_DIRECTORY"
 
 
 def test_the_servers_page_lies_where_the_containers_may_write() -> None:
