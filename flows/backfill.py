@@ -7,7 +7,7 @@ import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefect import flow
 from pydantic import Field
@@ -22,6 +22,7 @@ from flows.nightly import nightly
 from flows.options import COMPUTE, NightOptions
 from flows.pipeline import Pipeline, load
 from flows.publishing import Night
+from flows.put_up import put_up_backfill
 from tasks.core.commit import last_commit
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError
@@ -101,7 +102,8 @@ def backfill(
     finally:
         # Nights that are done are on the page over all nights, whatever ended the range.
         told = follow_range(loaded, sorted(nights)) if due else ()
-    return Backfill(tuple(nights[day] for day in due), skipped, told)
+    done = Backfill(tuple(nights[day] for day in due), skipped, told)
+    return replace(done, warnings=(*told, *put_up_backfill(loaded, done)))
 
 
 def _stopped(pipeline: Pipeline, days: Sequence[dt.date], options: BackfillOptions) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import polars as pl
-from prefect.artifacts import create_markdown_artifact
-from prefect.context import FlowRunContext
 
 from flows import clock, mends
 from flows.costs import Costs
 from flows.pipeline import Pipeline
 from flows.provenance import commit_facts, provenance
+from flows.put_up import put_up_incident
 from tasks.core.artifacts import Quarantined, Ref
 from tasks.core.commit import commit, open_run
 from tasks.core.errors import LamplighterError
@@ -46,9 +45,7 @@ def publish_stopped(run: Run, pipeline: Pipeline, error: LamplighterError, costs
         publish_incident(aside, incident, stopped=run)
         held = [ref.uri for ref in _keep_held(aside, run, pipeline, error)]
         commit(aside, {**commit_facts(made, "incident", incident.ledger), "held": held})
-    if FlowRunContext.get() is not None:
-        text = f"## {type(error).__name__}\n\n```\n{error}\n```\n"
-        create_markdown_artifact(text, key="incident", description="Why the night was stopped")
+    put_up_incident(pipeline, run.batch, error)
 
 
 def _keep_held(

@@ -19,6 +19,7 @@ from flows.notices import Notice, notify
 from flows.pipeline import Pipeline, load
 from flows.promotion import by_labels, promote_better
 from flows.provenance import provenance
+from flows.put_up import put_up_monitoring
 from flows.service import identity
 from flows.training import train as train_flow
 from flows.watching import drifted
@@ -91,7 +92,8 @@ def monitor(pipeline: str, date: dt.date | None = None, train: bool = False) -> 
         elif FlowRunContext.get() is not None:
             _ask_for_training(loaded, known_by, reasons)
     told = (*realised.warnings, *loaded.unheard(), *afterwards.follow_monitoring(loaded))
-    return replace(realised, due=reasons, warnings=told)
+    found = replace(realised, due=reasons, warnings=told)
+    return replace(found, warnings=(*told, *put_up_monitoring(loaded, known_by, found)))
 
 
 def _measure(

@@ -21,6 +21,7 @@ from flows.options import NightOptions
 from flows.pipeline import Pipeline, load
 from flows.preparing import prepare_on
 from flows.publishing import Night, Outcome, closed_night, publish_night
+from flows.put_up import put_up_night
 from flows.then import aliases_then
 from flows.watching import tell_stopped
 from tasks.core.artifacts import Labels, Ref
@@ -63,7 +64,9 @@ def nightly(
     loaded.check_secrets()
     day = date or due_date(loaded.config.timezone)
     if not loaded.config.calendar.is_open(day):
-        return closed_night(loaded, day)
+        closed = closed_night(loaded, day)
+        put_up_night(loaded, closed)
+        return closed
     delta.check(loaded)
     with (
         counting() as costs,
@@ -82,8 +85,9 @@ def nightly(
             raise
     follow = afterwards.follow_night_of_range if options.in_range else afterwards.follow_night
     beside = follow(loaded, day)
+    shown = () if options.in_range else put_up_night(loaded, night)
     stale = arrivals.stale_nights(loaded, arrivals.all_kept(loaded))
-    return replace(night, stale=tuple(stale), warnings=(*night.warnings, *beside))
+    return replace(night, stale=tuple(stale), warnings=(*night.warnings, *beside, *shown))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from flows import clock
 from flows.beside import Rows, beside
 from flows.flow_runs import run_name
 from flows.pipeline import Pipeline, load
+from flows.put_up import put_up_promotion
 from tasks.core.artifacts import Examples, Labels, Model, Ref, Scores
 from tasks.core.commit import commit, last_commit, open_run
 from tasks.core.config import Config
@@ -63,7 +64,9 @@ def promote(pipeline: str, options: PromotionOptions = ASKED) -> dict[str, str]:
     """
     loaded = load(pipeline)
     order = Order(clock.now().isoformat(), options.by or "Prefect UI", options.why or "approved")
-    return {str(k): v for k, v in move(loaded, options.version, order).versions.items()}
+    moved = move(loaded, options.version, order)
+    put_up_promotion(loaded, moved)
+    return {str(k): v for k, v in moved.versions.items()}
 
 
 def serving(run: Run, pipeline: Pipeline) -> Ref[Model] | None:

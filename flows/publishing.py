@@ -1,13 +1,10 @@
-"""The end of a night: what the stages made, reported, committed and put up."""
+"""The end of a night: what the stages made, reported and committed."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-
-from prefect.artifacts import create_markdown_artifact
-from prefect.context import FlowRunContext
 
 from flows import asked, clock
 from flows.changes import definitions
@@ -114,7 +111,6 @@ def publish_night(run: Run, pipeline: Pipeline, outcome: Outcome, costs: Costs) 
     warnings = (*outcome.scored.warnings, *told, *pipeline.unheard())
     night = _night(run, outcome, made, page, warnings)
     publish_run(run, _record(pipeline, outcome, night, made, costs))
-    _put_up(run, made)
     held = [ref.uri for ref in outcome.landing.held]
     arrivals = dict(outcome.landing.arrivals)
     facts = commit_facts(made, "night", outcome.ledger)
@@ -260,14 +256,3 @@ def _tables(record: Commit, judged: Commit | None) -> Iterator[NightTables]:
     if runs and alerts and quality:
         worth = find("realised", judged)
         yield NightTables(record.batch, runs, alerts, quality, find("drift"), worth)
-
-
-def _put_up(run: Run, made: Provenance) -> None:
-    """Show the night's summary in the Prefect UI, where a server is running."""
-    if FlowRunContext.get() is None:
-        return
-    uri = f"reports/{made.pipeline}/report/batch_date={made.batch_date}/summary.md"
-    ref = next(ref for ref in run.written() if ref.uri == uri)
-    create_markdown_artifact(
-        run.read_bytes(ref).decode(), key=f"night-{made.pipeline}", description=made.batch_date
-    )

@@ -72,7 +72,7 @@ def tell_training(training: Training, folder: Path) -> None:
     )
     _warn(f"history lacks {gap}" for gap in training.gaps)
     _warn(training.warnings)
-    out.print(table("On the part kept for the test", list(_metric_rows(training.trained.metrics))))
+    out.print(table("On the part kept for the test", list(metric_rows(training.trained.metrics))))
     tell_paths({"report": folder / training.report})
 
 
@@ -97,7 +97,7 @@ def tell_nights(nights: Sequence[Night], realised: Realised) -> None:
     """Say what became of nights, and what their scores turned out to be worth."""
     qualities = {quality.batch_date: quality for quality in realised.nights}
     rows = [
-        _night_row(night) | _quality_row(qualities[night.batch_date])
+        night_row(night) | quality_row(qualities[night.batch_date])
         for night in nights
         if night.open
     ]
@@ -110,7 +110,7 @@ def tell_realised(realised: Realised) -> None:
     rows = [
         {"night": quality.batch_date, "scored": quality.scored, "known": quality.known}
         | {"alerts": quality.alerts}
-        | _quality_row(quality)
+        | quality_row(quality)
         for quality in realised.nights
     ]
     out.print(table("The nights", rows))
@@ -124,7 +124,7 @@ def tell_realised(realised: Realised) -> None:
 
 
 def _tell_overall(whole: Quality) -> None:
-    out.print(table("All nights, by the labels known now", list(_overall_rows(whole))))
+    out.print(table("All nights, by the labels known now", list(overall_rows(whole))))
     if whole.of_values is not None:
         return
     out.print(
@@ -132,7 +132,8 @@ def _tell_overall(whole: Quality) -> None:
     )
 
 
-def _night_row(night: Night) -> dict[str, Any]:
+def night_row(night: Night) -> dict[str, Any]:
+    """A night's counts."""
     return {
         "night": night.batch_date,
         "rows in": night.rows_in,
@@ -143,7 +144,8 @@ def _night_row(night: Night) -> dict[str, Any]:
     }
 
 
-def _quality_row(quality: Quality) -> dict[str, Any]:
+def quality_row(quality: Quality) -> dict[str, Any]:
+    """What a night was worth."""
     if quality.of_values is not None:
         found = quality.of_values
         return {
@@ -163,7 +165,8 @@ def _quality_row(quality: Quality) -> dict[str, Any]:
     }
 
 
-def _overall_rows(whole: Quality) -> Iterable[dict[str, Any]]:
+def overall_rows(whole: Quality) -> Iterable[dict[str, Any]]:
+    """What all nights were worth, by model."""
     if whole.of_values is not None:
         found = whole.of_values
         yield {"model": "champion", "RMSE": found.rmse, "95% interval": _interval(found.interval)}
@@ -185,7 +188,8 @@ def _overall_rows(whole: Quality) -> Iterable[dict[str, Any]]:
         }
 
 
-def _metric_rows(metrics: Sequence[Metric]) -> Iterable[dict[str, Any]]:
+def metric_rows(metrics: Sequence[Metric]) -> Iterable[dict[str, Any]]:
+    """What was measured, by model."""
     columns = dict.fromkeys((metric.model, metric.split) for metric in metrics)
     found = {(metric.metric, metric.model, metric.split): metric for metric in metrics}
     names = tuple(dict.fromkeys(metric.metric for metric in metrics))

@@ -64,7 +64,7 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
         number = all(isinstance(row[name], (int, float)) for row in rows)
         drawn.add_column(name, justify="right" if number else "left")
     for row in rows:
-        drawn.add_row(*(escape(_cell(value)) for value in row.values()))
+        drawn.add_row(*(escape(cell(value)) for value in row.values()))
     return drawn
 
 
@@ -89,11 +89,12 @@ def print_records(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> 
 
 def _short(value: Any) -> str:
     # A whole number may be a name, a customer's say: it gets no separators.
-    text = str(value) if isinstance(value, int) else _cell(value)
+    text = str(value) if isinstance(value, int) else cell(value)
     return text if len(text) <= _CELL_WIDTH else text[: _CELL_WIDTH - 1] + "…"
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value as a cell of a table."""
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -18,6 +18,7 @@ from flows.material import Material, gather, label_examples, reference
 from flows.options import TrainingOptions
 from flows.pipeline import Pipeline, load
 from flows.promotion import champion_beside, serving, standing
+from flows.put_up import put_up_training
 from flows.training_report import (
     Outcome,
     Training,
@@ -64,7 +65,9 @@ def train(
         with computing(loaded, run) as computed:
             training = _train(run, computed, material, costs)
     told = afterwards.follow_training(loaded, training.trained.reference.known_by)
-    return dataclasses.replace(training, warnings=(*training.warnings, *told))
+    trained = dataclasses.replace(training, warnings=(*training.warnings, *told))
+    shown = put_up_training(loaded, trained)
+    return dataclasses.replace(trained, warnings=(*trained.warnings, *shown))
 
 
 def _train(run: Run, pipeline: Pipeline, material: Material, costs: Costs) -> Training:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from tasks.report import view, words
+from tasks.report.markdown import plain, table
 from tasks.report.night_view import NightView
 from tasks.report.view import Row
 
 _ALERTS_SHOWN = 10
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")
 
 
 def markdown(seen: NightView) -> str:
@@ -18,10 +17,10 @@ def markdown(seen: NightView) -> str:
     made = seen.night.provenance
     parts = [
         f"# {words.day(made.batch_date)}",
-        f"**{_plain(seen.verdict)}**",
-        *(f"> {_plain(warning)}" for warning in seen.warnings),
-        _table(("figure", "value", ""), ((f.name, f.value, f.note) for f in seen.figures)),
-        *([_plain(seen.justification)] if seen.justification else []),
+        f"**{plain(seen.verdict)}**",
+        *(f"> {plain(warning)}" for warning in seen.warnings),
+        table(("figure", "value", ""), ((f.name, f.value, f.note) for f in seen.figures)),
+        *([plain(seen.justification)] if seen.justification else []),
         "## Top alerts",
         _alerts(seen),
         "## Data quality",
@@ -29,7 +28,7 @@ def markdown(seen: NightView) -> str:
         "## Drift",
         _drift(seen),
         "## Ledger",
-        _table(LEDGER_COLUMNS, ledger_rows(seen)),
+        table(LEDGER_COLUMNS, ledger_rows(seen)),
         f"Run `{made.run_id}` · model `{made.model_version or 'none'}`",
     ]
     return "\n\n".join(parts) + "\n"
@@ -74,7 +73,7 @@ def _alerts(seen: NightView) -> str:
         for alert in shown
     )
     likely = "value" if seen.of_values else "probability"
-    return _table(("rank", *key, likely, "why"), rows)
+    return table(("rank", *key, likely, "why"), rows)
 
 
 def _likely(alert: Row) -> str:
@@ -96,7 +95,7 @@ def _drift(seen: NightView) -> str:
         if row["verdict"] in words.DRIFTED or row["kind"] == "score"
     )
     return "\n\n".join(
-        [_plain(seen.drift_verdict), _table(("feature or score", "verdict", "index"), rows)]
+        [plain(seen.drift_verdict), table(("feature or score", "verdict", "index"), rows)]
     )
 
 
@@ -114,19 +113,4 @@ def _quality(expectations: Iterable[Row]) -> str:
         )
         for each in broken
     )
-    return _table(("table", "check", "columns", "severity", "rows"), rows)
-
-
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    header = tuple(columns)
-    lines = [header, ("---",) * len(header), *rows]
-    return "\n".join(_line(map(_plain, line)) for line in lines)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _plain(text: str) -> str:
-    """Text as it stands: nothing a source wrote becomes Markdown or HTML."""
-    return _SPECIAL.sub(r"\\\1", text.replace("\n", " "))
+    return table(("table", "check", "columns", "severity", "rows"), rows)

@@ -61,10 +61,11 @@ def test_a_night_is_a_flow_run_of_stages_with_its_summary(server: str, shop: Sho
     assert state.is_completed()
     with get_client(sync_client=True) as client:
         names = _stages_told(client, state.state_details.flow_run_id)
-        artifacts = client.read_artifacts()
+        artifacts = {str(each.key): str(each.data) for each in client.read_artifacts()}
     assert names >= STAGES
-    summary = next(each for each in artifacts if each.key == "night-retail")
-    assert "alerts" in str(summary.data)
+    parts = ("verdict", "alerts", "quality", "drift", "ledger", "pictures")
+    assert {f"retail-night-{part}" for part in parts} <= set(artifacts)
+    assert "alerts" in artifacts["retail-night-verdict"]
 
 
 def test_a_night_by_a_server_and_in_process_are_the_same(server: str, shop: Shop) -> None:
@@ -83,7 +84,9 @@ def test_a_stopped_night_is_a_failed_run_with_its_reason(server: str, shop: Shop
     with pytest.raises(SourceMissingError):
         state.result()
     with get_client(sync_client=True) as client:
-        incident = next(each for each in client.read_artifacts() if each.key == "incident")
+        incident = next(
+            each for each in client.read_artifacts() if each.key == "retail-night-incident"
+        )
     assert "SourceMissingError" in str(incident.data)
 
 
@@ -142,7 +145,7 @@ def test_a_secret_is_in_nothing_that_a_night_leaves(
     captured = capfd.readouterr()
     with get_client(sync_client=True) as client:
         told = _told_by_the_server(client)
-    assert "night-retail" in told if works else "refused" not in error
+    assert "retail-night-verdict" in told if works else "refused" not in error
     assert secret not in f"{error}{state}{told}{caplog.text}{captured.out}{captured.err}"
     assert not found_in(shop.folder, secret)
     home = Path(str(PREFECT_API_DATABASE_CONNECTION_URL.value()).partition("///")[2])

@@ -116,14 +116,24 @@ def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: 
         page.open(f"{address}/runs/flow-run/{run.id}", height=1100)
         eventually("its page", lambda: "Task Runs" in page.text())
         page.press("Artifacts")
-        eventually("its summary", lambda: "night-retail" in page.text())
+        eventually("its summary", lambda: "retail-night-pictures" in page.text())
         page.screenshot(tmp_path / "run.png")
+        page.open(f"{address}/artifacts/key/retail-night-pictures", height=1100)
+        eventually("a picture", lambda: page.evaluate(_DRAWN))
+        page.screenshot(tmp_path / "pictures.png")
         outside = [url for url in page.requests if not url.startswith((address, "data:", "blob:"))]
         assert not outside
     alerts = service.shop.store.root / f"reports/retail/alerts/batch_date={NIGHT}"
     import polars as pl
 
     assert pl.read_parquet(alerts, hive_partitioning=False).height == 7
+
+
+# Whether the page has pictures of data, all of which are drawn.
+_DRAWN = """(() => {
+  const drawn = [...document.querySelectorAll('img[src^="data:image/svg+xml"]')];
+  return drawn.length > 0 && drawn.every(each => each.naturalWidth > 0);
+})()"""
 
 
 def _newest(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
@@ -185,6 +195,26 @@ def test_a_rule_starts_a_training_by_an_event_and_its_model_is_the_challenger(
     with service.client() as client:
         runs = [each for each in client.read_flow_runs() if each.deployment_id == training.id]
     assert len(runs) == 1, "a challenger on trial is left alone"
+
+
+def test_every_kind_of_run_leaves_what_it_found_by_keys_of_its_own(service: Service) -> None:
+    """After the tests above only a promotion and a backfill are left to run."""
+    night = str(NIGHT)
+    with service.client() as client:
+        runs = [
+            service.start(client, "promote"),
+            service.start(client, "backfill", first=night, last=night),
+        ]
+        for run in runs:
+            ended = eventually("its end", lambda run=run: finished(client, run))
+            assert ended.state.is_completed(), ended.state.message
+        keys = {each.key for each in client.read_artifacts()}
+    assert {
+        *(f"retail-night-{p}" for p in ("verdict", "alerts", "quality", "ledger", "pictures")),
+        *(f"retail-training-{p}" for p in ("verdict", "figures", "ledger", "pictures")),
+        *(f"retail-{k}-verdict" for k in ("monitoring", "promotion", "backfill")),
+        *(f"retail-{k}-figures" for k in ("monitoring", "promotion")),
+    } <= keys
 
 
 def _are_followed(service: Service, client: SyncPrefectClient) -> bool:
