@@ -36,15 +36,15 @@ def up(
         with demo_services(str(file)):  # which tells what the demo's file waits for
             tell_missing(load(str(file)))  # a mistake in a file is told before anything is started
     running = places.running() if lease.is_held(places.lock) else None
-    identity = _identity(places, name, running)
     if running:
-        _renew(places, running, files, identity)
+        _renew(places, running, files, _identity(places, name, running))
         _tell(running, places, "is up already; its deployments are renewed")
         return
     if joined is None:
+        _check_port(listening)
         listening = listening if no_password else guarded(listening, places)
         listening.check()
-        _check_port(listening)
+    identity = _identity(places, name, None)
     if foreground:
         _supervise_here(places, identity, listening, joined)
         return

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -84,6 +83,17 @@ def test_the_form_refuses_what_lies_beyond_its_limits(service: Service) -> None:
             client.create_flow_run_from_deployment(
                 deployment.id, parameters={"options": {"alerts": 0}}
             )
+
+
+def test_nobody_is_let_in_without_the_password(service: Service) -> None:
+    asked = httpx.post(f"{service.api_url}/flow_runs/filter", json={}, trust_env=False)
+    assert asked.status_code == 401
+    guessing = replace(service, password="lamplighter:guessed").client()
+    with guessing as client, pytest.raises(PrefectHTTPStatusError, match="401"):
+        client.read_flow_runs()
+    told = (service.places.state / "supervisor.log", service.places.state / "server.log")
+    secret = service.password.partition(":")[2]
+    assert all(secret not in log.read_text() for log in told)
 
 
 def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: Path) -> None:
@@ -302,46 +312,3 @@ def test_down_leaves_no_process_and_up_again_has_the_runs(service: Service) -> N
 
 def _lives(group: int) -> bool:
     return subprocess.run(["pgrep", "-g", str(group)], capture_output=True).returncode == 0
-
-
-def test_what_is_wrong_is_told_before_anything_starts(tmp_path: Path) -> None:
-    empty = lamplighter("up", "--folder", str(tmp_path))
-    assert empty.returncode == 2
-    assert "a pipeline file" in empty.stderr
-    assert not (tmp_path / ".lamplighter").exists()
-    assert "nothing is up" in lamplighter("down", "--folder", str(tmp_path)).stdout
-    (tmp_path / "wrong.yaml").write_text("name: Wrong!\nsources: {}\nevent: {}\n")
-    wrong = lamplighter("up", "--folder", str(tmp_path))
-    assert wrong.returncode == 2
-    assert "wrong.yaml" in wrong.stderr
-
-
-def test_nobody_is_let_in_without_the_password(service: Service) -> None:
-    asked = httpx.post(f"{service.api_url}/flow_runs/filter", json={}, trust_env=False)
-    assert asked.status_code == 401
-    guessing = replace(service, password="lamplighter:guessed").client()
-    with guessing as client, pytest.raises(PrefectHTTPStatusError, match="401"):
-        client.read_flow_runs()
-    told = (service.places.state / "supervisor.log", service.places.state / "server.log")
-    secret = service.password.partition(":")[2]
-    assert all(secret not in log.read_text() for log in told)
-
-
-def test_others_are_let_in_only_with_a_password(trained_shop: Shop) -> None:
-    words = "--folder", str(trained_shop.folder), "--host", "0.0.0.0", "--no-password"
-    done = lamplighter("up", *words)
-    assert done.returncode == 2
-    assert "Leave --no-password out" in done.stderr
-    given = lamplighter("up", *words, PREFECT_SERVER_API_AUTH_STRING="u:p")
-    assert given.returncode == 2
-    assert "leave one of them out" in given.stderr
-
-
-def test_a_port_that_is_taken_is_told(trained_shop: Shop) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        done = lamplighter("up", "--folder", str(trained_shop.folder), "--port", port)
-    assert done.returncode == 2
-    assert "a free port" in done.stderr
