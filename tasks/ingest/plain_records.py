@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from tasks.ingest import text
+from tasks.ingest.json_even import EvenRecords
 from tasks.ingest.parts import LINE, Part
 from tasks.ingest.schema import ColumnType, Source
 
@@ -60,47 +62,94 @@ def take_plain(
     return Part(name, len(records), pl.DataFrame([*columns, pl.Series(LINE, lines)]), [])
 
 
+def take_even(
+    records: Sequence[EvenRecords], first_line: int, name: str, source: Source
+) -> Part | None:
+    """Take records that came as columns; as `take_plain`."""
+    whole = pa.concat_arrays([one.columns for one in records])
+    found = pl.DataFrame(pa.RecordBatch.from_struct_array(whole))
+    columns: list[pl.Series] = []
+    for key, column in source.columns.items():
+        series = typed(found[key], column, keep_empty=source.empty_text == "keep")
+        if series is None or _has_negative_zero(series):
+            return None
+        columns.append(series.alias(key))
+    lines = np.arange(first_line, first_line + found.height, dtype=np.int64)
+    return Part(name, found.height, pl.DataFrame([*columns, pl.Series(LINE, lines)]), [])
+
+
+def _has_negative_zero(values: pl.Series) -> bool:
+    """Whether there is a -0.0, which is 0 where it was written as a whole number."""
+    if not values.dtype.is_float():
+        return False
+    numbers = values.to_numpy()
+    return bool(np.any((numbers == 0) & np.signbit(numbers)))
+
+
 def _take(values: Sequence[Any], column: ColumnType, keep_empty: bool) -> pl.Series | None:
     types = set(map(type, values)) - {_NONE}
     kind, dtype = column.type, column.dtype
-    if dtype.is_nested():
+    if dtype.is_nested() or kind == "binary":
         return None
-    if dtype.is_temporal() or dtype.is_decimal():
-        return _take_spelled(values, column) if types <= {str} else None
-    if kind == "str" and types <= {str}:
-        return _texts(values, keep_empty)
-    if kind == "bool" and types <= {bool}:
-        return pl.Series(values, dtype=pl.Boolean)
     if kind[0] in "iu" and types <= {int}:
-        return _take_whole(values, dtype)
-    if kind[0] == "f" and types <= {float, int}:
-        return _take_float(values, dtype)
-    return None
-
-
-def _texts(values: Sequence[str | None], keep_empty: bool) -> pl.Series:
-    series = pl.Series(values, dtype=pl.String)
-    return series if keep_empty or "" not in values else series.set(series == "", None)
-
-
-def _take_whole(values: Sequence[int | None], dtype: pl.DataType) -> pl.Series | None:
+        wanted: pl.DataType = pl.Int64()
+    elif kind[0] == "f" and types <= {float, int}:
+        wanted = pl.Float64()
+    elif kind == "bool" and types <= {bool}:
+        wanted = pl.Boolean()
+    elif types <= {str}:
+        wanted = pl.String()
+    else:
+        return None
     try:
-        return pl.Series(values, dtype=pl.Int64).cast(dtype)
-    except (OverflowError, TypeError, pl.exceptions.PolarsError):
+        series = pl.Series(values, dtype=wanted, strict=wanted != pl.Float64())
+    except (OverflowError, TypeError):
+        return None
+    return typed(series, column, keep_empty)
+
+
+def typed(values: pl.Series, column: ColumnType, keep_empty: bool) -> pl.Series | None:
+    """Values in a column's type; None where one of them needs an exact reading.
+
+    Args:
+        values: whole numbers, floats, flags or texts, as the column is written in.
+        column: its declaration.
+        keep_empty: whether an empty text is one.
+    """
+    kind, dtype = column.type, column.dtype
+    if dtype.is_temporal() or dtype.is_decimal():
+        return _spelled(values, column) if values.dtype == pl.String else None
+    if kind == "str" and values.dtype == pl.String:
+        return values if keep_empty else _without_empty(values)
+    if kind == "bool" and values.dtype == pl.Boolean:
+        return values
+    if kind[0] in "iu" and values.dtype == pl.Int64:
+        return _whole(values, dtype)
+    return _floats(values, dtype) if kind[0] == "f" and values.dtype == pl.Float64 else None
+
+
+def _without_empty(values: pl.Series) -> pl.Series:
+    empty = values == ""
+    return values.set(empty, None) if empty.any() else values
+
+
+def _whole(values: pl.Series, dtype: pl.DataType) -> pl.Series | None:
+    try:
+        return values.cast(dtype)
+    except pl.exceptions.PolarsError:
         return None
 
 
-def _take_float(values: Sequence[float | None], dtype: pl.DataType) -> pl.Series | None:
+def _floats(values: pl.Series, dtype: pl.DataType) -> pl.Series | None:
     """Floats; a large one may have been a whole number of more digits than it has."""
-    series = pl.Series(values, dtype=pl.Float64, strict=False)
-    low, high = series.min(), series.max()
+    low, high = values.min(), values.max()
     if isinstance(low, float) and isinstance(high, float):
-        return series.cast(dtype) if -_EXACT_FLOAT < low <= high < _EXACT_FLOAT else None
-    return series.cast(dtype)
+        return values.cast(dtype) if -_EXACT_FLOAT < low <= high < _EXACT_FLOAT else None
+    return values.cast(dtype)
 
 
-def _take_spelled(values: Sequence[str | None], column: ColumnType) -> pl.Series | None:
-    meant = _texts(values, keep_empty=False)
+def _spelled(values: pl.Series, column: ColumnType) -> pl.Series | None:
+    meant = _without_empty(values)
     is_plain = column.type == "datetime" and not (column.format or column.timezone)
     if is_plain and meant.str.contains(_USUAL_DATETIME).all():
         series = meant.str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%S", strict=False)

@@ -15,6 +15,7 @@ from tasks.core.errors import SourceError
 from tasks.ingest.content_coding import decode
 from tasks.ingest.flaws import FlawError
 from tasks.ingest.http_config import HttpConfig
+from tasks.ingest.json_even import EvenDocument, read_document
 from tasks.ingest.json_text import Document
 from tasks.ingest.told_errors import check_told
 from tasks.ingest.transport import Answer
@@ -64,7 +65,7 @@ class Body:
     """
 
     format: str
-    document: Document | None = None
+    document: Document | EvenDocument | None = None
     file: Path | None = None
     digest: str = ""
 
@@ -88,7 +89,8 @@ def receive(answer: Answer, source: HttpConfig, shown: str, folder: Path) -> Bod
     chunks = _whole(answer, source.max_page_bytes, shown)
     try:
         if kind == "json":
-            document = Document(b"".join(chunks))
+            content = b"".join(chunks)
+            document = read_document(content, source.records, source, source.absent == "null")
             check_told(document, source)
             return Body(kind, document)
         return _store(kind, chunks, folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 import polars as pl
 
@@ -58,7 +60,7 @@ class Repeats:
         if page.body.document is None:
             return False
         records = page.at(self._source.records)
-        assert isinstance(records, list)
+        assert isinstance(records, Sequence)
         ends = f"{count} {_digest([records[0], records[-1]])}"
         is_known = ends in self._contents
         self._contents.add(ends)

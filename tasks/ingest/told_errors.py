@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from tasks.ingest.flaws import FlawError
 from tasks.ingest.http_config import HttpConfig
+from tasks.ingest.json_even import EvenDocument
 from tasks.ingest.json_text import MISSING, Document
 from tasks.ingest.text import shorten
 
 _FLAGS = ("/ok", "/success")
 
 
-def check_told(document: Document, source: HttpConfig) -> None:
+def check_told(document: Document | EvenDocument, source: HttpConfig) -> None:
     """Hold that a document tells of no error.
 
     Raises:
