@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from typing import Any
 
-import polars as pl
 import pytest
 
 from tasks.ingest.http_config import HttpConfig
@@ -147,10 +147,12 @@ def test_what_is_in_doubt_is_left_to_the_other_reader(content: bytes) -> None:
         {"kind": "http", "url": "http://a/", "schema": {"id": "i32"}, "records": "/items"}
     )
     try:
+        Document(content + PAD)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            read_document(content + PAD, "/items", source, False)
+    else:
         assert isinstance(read_document(content + PAD, "/items", source, False), Document)
-    except ValueError:
-        with pytest.raises(ValueError, match="."):
-            Document(content + PAD)
 
 
 @pytest.mark.parametrize("pointer", ["", "/data", "/a~1b/1", "/meta/rows"])
