@@ -57,12 +57,14 @@ def _prune_and_die(store: Store, at: int) -> bool:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_kill_at_any_operation_leaves_a_store_that_can_be_read_and_pruned_on() -> None:
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_at_any_operation_leaves_a_store_that_can_be_read_and_pruned_on(step: int) -> None:
     with tempfile.TemporaryDirectory(dir=ageing.MEMORY) as folder:
-        _kill_everywhere(Path(folder))
+        _kill_everywhere(Path(folder), step)
 
 
-def _kill_everywhere(tmp_path: Path) -> None:
+def _kill_everywhere(tmp_path: Path, step: int) -> None:
+    """Kill at the first operation and each `step`-th after it."""
     whole = Store(tmp_path / "whole")
     ageing.build(whole, HISTORY)
     before = {batch: record.files for batch, record in ageing.records(whole).items()}
@@ -73,7 +75,7 @@ def _kill_everywhere(tmp_path: Path) -> None:
     assert len(after) < len(before)
 
     states = set()
-    for at in range(1, 1000):
+    for at in range(1, 1000, step):
         store = Store(tmp_path / "killed")
         shutil.rmtree(store.root, ignore_errors=True)
         shutil.copytree(whole.root, store.root)
