@@ -185,10 +185,17 @@ def _counted(kind: str, x: float, y: float, curve: Curve, part: Part | None) -> 
     if part is None:
         return 0.0
     if kind == "calibration":
-        return part.rows / len(curve.x)
+        return part.rows * _share_of_bin(x, curve, part)
     if kind == "precision_recall":
         return x * part.positives / y if y else 0.0
     return part.positives
+
+
+def _share_of_bin(x: float, curve: Curve, part: Part) -> float:
+    """The share of rows in the bin of a mean probability: as many of the rarer kind in each."""
+    rare = [each if part.base_rate < 0.5 else 1 - each for each in (x, *curve.x)]
+    weights = [1 / max(each, 1e-12) for each in rare]
+    return weights[0] / sum(weights[1:])
 
 
 def _reach(kind: str, curves: Sequence[Curve]) -> tuple[float, float]:

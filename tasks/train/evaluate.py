@@ -1,4 +1,4 @@
-"""Measure a model on the test part: figures with intervals, and curves to look at."""
+"""Measure a model on the test part: figures with intervals."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ import polars as pl
 
 from tasks.models import metrics
 from tasks.models.base import Matrix, Vector
-from tasks.models.records import Curve, Metric
+from tasks.models.records import Metric
 from tasks.models.residuals import Residuals
 from tasks.train.cards import card_precision
 from tasks.train.class_figures import ClassFigures
 from tasks.train.config import TrainingConfig
 from tasks.train.value_figures import ValueFigures
 
-CURVE_POINTS = 200
-CALIBRATION_BINS = 10
-PROBABILITY_EDGES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 SEGMENT_ROWS = 50  # fewer tell nothing of a segment
 SEGMENTS_OF_A_COLUMN = 20
 Positions = npt.NDArray[np.int64]
@@ -134,31 +131,6 @@ def average(measured: Sequence[Metric], split: str) -> Iterator[Metric]:
         yield Metric(model, split, name, mean, None, None, sum(each.rows for each in same))
 
 
-def draw(judged: Judged) -> Iterator[Curve]:
-    """The curves of the test rows, and how their probabilities are spread."""
-    if np.isnan(judged.labels).all():
-        return
-    if judged.of_values is not None:
-        yield from judged.of_values.curves(judged.model, judged.split)
-        return
-    if judged.of_classes is not None:
-        yield from judged.of_classes.curves(judged.model, judged.split)
-    true, false = metrics.rank_rows(judged.labels, judged.scores).cumulate()
-    if not true[-1] or not false[-1]:
-        return
-    recall, alarms = true / true[-1], false / false[-1]
-    yield _curve(judged, "precision_recall", recall, true / (true + false))
-    yield _curve(judged, "roc", np.append(0, alarms), np.append(0, recall))
-    order = np.argsort(judged.probabilities, kind="stable")
-    bins = np.array_split(order, min(CALIBRATION_BINS, len(order)))
-    expected = np.array([judged.probabilities[rows].mean() for rows in bins])
-    happened = np.array([judged.labels[rows].mean() for rows in bins])
-    yield _curve(judged, "calibration", expected, happened)
-    counts, _ = np.histogram(judged.probabilities, PROBABILITY_EDGES)
-    spread = tuple(float(count) for count in counts)
-    yield Curve(judged.model, judged.split, "probabilities", PROBABILITY_EDGES, spread)
-
-
 def unrepeated(test: Matrix, earlier: Matrix) -> Positions:
     """Positions of test rows whose features repeat no earlier row and no test row before them."""
     columns = [f"f{j}" for j in range(test.shape[1])]
@@ -258,14 +230,3 @@ def _told(
             float(high) if known else None,
             len(judged.labels),
         )
-
-
-def _curve(judged: Judged, kind: str, x: Vector, y: Vector) -> Curve:
-    points = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).round().astype(np.int64))
-    return Curve(
-        judged.model,
-        judged.split,
-        kind,
-        tuple(float(v) for v in x[points]),
-        tuple(float(v) for v in y[points]),
-    )

@@ -23,7 +23,8 @@ from tasks.models.metrics import best_f1_threshold, rank_rows
 from tasks.models.records import Curve, Metric, PartCount
 from tasks.train.calibrate import calibrate
 from tasks.train.config import TrainingConfig
-from tasks.train.evaluate import Judged, draw, measure, measure_segments, unrepeated
+from tasks.train.draw import draw
+from tasks.train.evaluate import Judged, measure, measure_segments, unrepeated
 from tasks.train.rows import classes_of, of_known_class, positives, rows_of
 from tasks.train.split import LABEL_CLASS, PART, PARTS
 

@@ -41,7 +41,9 @@ def test_a_point_is_counted_on_the_rows_behind_its_share() -> None:
     assert curves._counted("roc", 0.2, 0.5, roc, part) == 100
     # Half of the positives at a precision of a quarter: 50 right of 200 called.
     assert curves._counted("precision_recall", 0.5, 0.25, roc, part) == 200
-    assert curves._counted("calibration", 0.1, 0.1, roc, part) == 500
+    # As many positives are expected of each bin: ten times the rows at a tenth of the chance.
+    bins = Curve("tabm", "test", "calibration", (0.01, 0.1), (0.0, 0.1))
+    assert curves._counted("calibration", 0.1, 0.1, bins, part) == pytest.approx(1000 / 11)
 
 
 def test_every_diagram_is_drawn_once_and_says_whether_it_has_intervals() -> None:

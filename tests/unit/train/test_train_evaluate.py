@@ -9,9 +9,7 @@ import pytest
 from tasks.train.cards import card_precision
 from tasks.train.config import TrainingConfig
 from tasks.train.evaluate import (
-    CURVE_POINTS,
     Judged,
-    draw,
     in_budget,
     measure,
     measure_segments,
@@ -59,15 +57,6 @@ def test_what_is_not_defined_has_no_record() -> None:
     confusion = {"true_positives", "false_positives", "true_negatives", "false_negatives"}
     chances = {"base_rate", "brier", "log_loss", "calibration_error"}
     assert names == chances | confusion | {"accuracy", "false_alarm_rate"}
-    assert list(draw(silent)) == []
-
-
-def test_curves_are_thinned_and_keep_their_ends() -> None:
-    curves = {curve.kind: curve for curve in draw(judged())}
-    assert len(curves["roc"].x) == CURVE_POINTS
-    assert (curves["roc"].x[0], curves["roc"].y[-1]) == (0.0, 1.0)
-    assert curves["precision_recall"].x[-1] == 1.0
-    assert sum(curves["probabilities"].y) == 4000
 
 
 def test_rows_that_repeat_earlier_ones_are_left_out() -> None:

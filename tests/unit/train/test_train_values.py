@@ -23,7 +23,8 @@ from tasks.score.expectation import expect
 from tasks.score.reasons import adds_up
 from tasks.train.calibrate import calibrate
 from tasks.train.config import RandomFolds, RandomSplit, TrainingConfig
-from tasks.train.evaluate import Judged, draw, measure
+from tasks.train.draw import draw
+from tasks.train.evaluate import Judged, measure
 from tasks.train.fit import divide
 from tasks.train.folds import TEST, assign_folds
 from tasks.train.residuals import interval_score, learn_residuals
