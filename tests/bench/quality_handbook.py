@@ -242,9 +242,19 @@ def main() -> None:
         changed = config.model_dump(exclude_defaults=True, exclude={"kind", "threads"})
         settings = ", ".join(f"{key} {value}" for key, value in changed.items())
         settings += f" epsilon {epsilon:g}" if epsilon else ""
-        figures = " | ".join(f"{v:.4f}" for v in means[:3])
+        figures = " | ".join(
+            f"{value:.4f} ± {error:.4f}" if arguments.seeds > 1 else f"{value:.4f}"
+            for value, error in zip(means, _errors(found, arguments.seeds), strict=False)
+        )
         figures += f" | {' '.join(f'{v:.3f}' for v in by_fold)} | {means[3]:.1f} | {means[4]:.1f}"
         print(f"| {config.kind} {settings} | {figures} |", flush=True)
+
+
+def _errors(found: list[Figures], seeds: int) -> np.ndarray:
+    """The standard errors over seeds of what is told, the folds being fixed: AUC, AP, CP@100."""
+    rows = [(each.auc, each.average_precision, each.card_precision) for each in found]
+    of_seed = np.reshape(rows, (-1, seeds, 3)).mean(axis=0)
+    return np.std(of_seed, axis=0, ddof=1 if seeds > 1 else 0) / seeds**0.5
 
 
 def _rolling(column: str, days: int, entity: str) -> pl.Expr:
