@@ -231,6 +231,7 @@ def _pipeline(
         "event": events,
         "label": answer.config,
         "features": guesses.features(table, events, answer, after),
+        "model": {"kind": "ensemble"},
         **({} if time else {"training": {"split": {"kind": "random"}}}),
         "decision": {"kind": "budget", "per_day": _alerts_per_day(table, inferred)},
     }

@@ -13,6 +13,7 @@ from tasks.core.errors import ModelError
 from tasks.models.base import Conditions, Epoch, Fitted, History, Matrix, Rows, Target
 from tasks.models.boosted_config import XGBoostConfig
 from tasks.models.outcomes import odds_of_others, share_of_classes
+from tasks.models.stopping import LOSS_WEIGHT
 from tasks.models.ubjson import check_ubjson
 
 TREES = "ubj"
@@ -123,7 +124,8 @@ def _history(
 ) -> tuple[History, int]:
     """Each tree's losses and stop metrics, and how many trees are kept."""
     _, loss, metric, sign = _TASKS[target.kind]
-    reached = [sign * value for value in record["stop"][metric]]
+    losses = np.asarray(record["stop"][loss]) if target.kind == "binary" else 0.0
+    reached = (sign * np.asarray(record["stop"][metric]) - LOSS_WEIGHT * losses).tolist()
     kept, grown = int(np.argmax(reached)) + 1, len(reached)
     ended = (
         f"all {grown} trees" if grown == config.rounds else f"no gain in {config.patience} trees"

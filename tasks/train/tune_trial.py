@@ -11,7 +11,7 @@ from tasks.core.errors import ModelError
 from tasks.models.base import Checkpoint, Conditions, Epoch, Rows
 from tasks.models.config import ModelConfig
 from tasks.models.launching import fit_model
-from tasks.models.stopping import stop_metric
+from tasks.models.stopping import quality
 
 _GRACE = 2  # epochs before a trial may be ended
 
@@ -88,7 +88,7 @@ def run_trial(
         try:
             conditions = Conditions(seed, checkpoint, watch=watch)
             fitted = fit_model(model, fold.fit, fold.stop, conditions)
-            value = stop_metric(fitted.scorer, fold.judge)
+            value = quality(fitted.scorer, fold.judge)
         except _FellBehindError:
             values.append(watch.course[-1])
             epochs += len(watch.course)

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from tasks.models.base import Conditions, Scorer
 from tasks.models.config import ModelConfig
 from tasks.models.ensemble import EnsembleScorer
-from tasks.models.stopping import stop_metric
+from tasks.models.stopping import quality
 from tasks.models.zoo import MODELS
 from tests.bench import labelled_tables
 
@@ -46,7 +46,7 @@ def measure(data: Path, name: str, seed: int) -> Result:
     return {
         **{"set": name, "seed": seed, "rows": len(fit.labels), "seconds": seconds},
         "positive": float(rows.labels.mean()) if rows.target.kind == "binary" else None,
-        "reached": {kind: stop_metric(scorer, test) for kind, scorer in scorers.items()},
+        "reached": {kind: quality(scorer, test) for kind, scorer in scorers.items()},
     }
 
 
@@ -54,6 +54,8 @@ def print_table(title: str, names: Iterable[str], results: Iterable[Result]) -> 
     """A row for each set, means over seeds; then means over sets, and who is ahead how often."""
     found = {name: [each for each in results if each["set"] == name] for name in names}
     found = {name: own for name, own in found.items() if own}
+    if not found:
+        return
     print(f"\n### {title}\n")
     print("| set | rows fitted on | positive | XGBoost | TabM | mean of both | CPU s |")
     print("|---|---|---|---|---|---|---|")

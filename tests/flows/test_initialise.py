@@ -63,6 +63,7 @@ def test_retail_drops_make_a_pipeline_that_checks_and_lands(
     assert "CustomerID" in pipeline.config.event.entities
     assert set(written.key) <= {"InvoiceNo", "StockCode", "line"}
     assert any("label" in sentence for sentence in written.fill_in)
+    assert [member.kind for member in pipeline.config.model.members] == ["tabm", "xgboost"]  # type: ignore[union-attr]
     assert "FILL IN" in written.pipeline.read_text()
     assert [findings(pipeline, "lines", day) for day in DAYS[:4]] == [[]] * 4
 

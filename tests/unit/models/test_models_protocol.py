@@ -18,7 +18,7 @@ from scipy.special import expit, logsumexp
 from tasks.core.errors import ModelError
 from tasks.models.base import BINARY, Conditions, Fitted, Matrix, Rows, Target
 from tasks.models.config import ModelConfig
-from tasks.models.stopping import stop_metric
+from tasks.models.stopping import quality
 from tasks.models.zoo import MODELS, SUPERVISED
 
 NETWORK = {"bins": 6, "embedding": 4, "epochs": 6, "batch_rows": 64, "learning_rate": 0.01}
@@ -95,7 +95,7 @@ def test_every_supervised_family_is_held_to_it() -> None:
 @every_case
 def test_it_learns_what_later_rows_have_as_well(kind: str, target: str) -> None:
     judged = sample(600, 2, target)
-    reached = stop_metric(trained(kind, target).scorer, judged)
+    reached = quality(trained(kind, target).scorer, judged)
     shares = np.bincount(judged.labels.astype(int))[:3] / 600
     nothing = {
         "binary": judged.labels.mean() + 0.1,
@@ -238,7 +238,7 @@ def test_what_reads_a_layout_says_which_is_missing(
 
 def test_gated_recurrence_remembers_as_well() -> None:
     judged = sample(600, 2, "value")
-    assert stop_metric(trained("recurrent", "value", 0, cell="gru").scorer, judged) > 0.2
+    assert quality(trained("recurrent", "value", 0, cell="gru").scorer, judged) > 0.2
 
 
 def test_a_tree_whose_walk_would_not_end_is_refused() -> None:
