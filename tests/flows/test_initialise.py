@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from expectations.check import Surroundings
 from flows.cli import cli
 from flows.demo.layout import sample
-from flows.initialise import Written, initialise, locate
+from flows.initialise import Written, initialise
 from flows.landing import landed
 from flows.pipeline import Pipeline, load
+from flows.placing import locate
 from tasks.core.errors import ConfigError
 from tasks.validate.gate import judge
 from tasks.validate.suites import load as load_suite
