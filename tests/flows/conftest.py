@@ -91,9 +91,8 @@ def _shrink(file: Path) -> None:
     file.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-@pytest.fixture(scope="session")
-def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    folder = tmp_path_factory.mktemp("shop") / "demo"
+def lay_out_trained(folder: Path) -> Shop:
+    """A shop of five weeks, trained by what was known on a date; what answers it comes later."""
     (folder / "later").mkdir(parents=True)
     for day in lay_out_retail(folder, SHIPPED / "retail.yaml"):
         if LAST < day <= ANSWERED:
@@ -104,6 +103,11 @@ def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     with demo_services(str(folder / "retail.yaml")):
         train.fn(str(folder / "retail.yaml"), TRAINED_BY)
     return Shop(folder)
+
+
+@pytest.fixture(scope="session")
+def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return lay_out_trained(tmp_path_factory.mktemp("shop") / "demo")
 
 
 @pytest.fixture

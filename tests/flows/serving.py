@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.service import password
@@ -45,7 +45,7 @@ def eventually(what: str, found: Callable[[], Any]) -> Any:
     """The first true answer of a question asked again and again."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        with contextlib.suppress(PrefectHTTPStatusError, OSError):
+        with contextlib.suppress(httpx.HTTPError, OSError):
             if answer := found():
                 return answer
         time.sleep(0.2)
