@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-long test-faults soak check changelog docs audit sbom lock clean
+.PHONY: help install demo test test-long test-faults soak soak-service check changelog docs audit sbom lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ test-long: install  ## the suite with the fault and scale tests that take minute
 	$(BIN)/python -m pytest -m "slow or not slow"
 
 FAULTS := tests/faults $(addprefix tests/flows/test_,backfill_interrupt.py bit_flips.py forget.py night_kills.py no_outgoing.py \
-	prefect.py service.py service_postgresql.py training_kills.py) \
+	prefect.py service.py service_postgresql.py service_server_killed.py training_kills.py) \
 	tests/unit/flows/test_clock.py
 
 test-faults: install  ## everything of infra/docs/reliability.md and security.md that takes faults
@@ -48,6 +48,9 @@ test-faults: install  ## everything of infra/docs/reliability.md and security.md
 
 soak: install  ## sixty nights with faults, compared with sixty without
 	$(BIN)/python -m tests.faults.soak --nights 60 --seed 0
+
+soak-service: install  ## ten nights of a service whose processes are killed, compared with ten of a quiet one
+	$(BIN)/python -m tests.faults.service_soak --nights 10 --seed 0
 
 changelog: install  ## what changed since the last release, from the fragments in changes/
 	$(BIN)/towncrier build --draft --version unreleased

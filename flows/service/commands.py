@@ -138,16 +138,30 @@ def _start(places: Places, listening: Listening, joined: str | None) -> Running:
             env={**variables(), **given},
             start_new_session=True,
         )
-        while (running := places.running()) is None or running.pid != supervisor.pid:
-            if supervisor.poll() is not None:
-                lines = log.read_bytes()[began:].decode(errors="replace").splitlines()
-                raise SourceUnavailableError(
-                    "a service that comes up",
-                    found="\n".join(lines[-_SHOWN_LINES:]),
-                    where=str(log),
-                    do="Mend what it says, and bring it up again.",
-                )
-            time.sleep(0.1)
+        try:
+            return _once_up(places, supervisor, log, began)
+        except KeyboardInterrupt:
+            supervisor.terminate()  # what is interrupted is not left behind
+            supervisor.wait(_DOWN_SECONDS)
+            raise
+
+
+def _once_up(places: Places, supervisor: subprocess.Popen[bytes], log: Path, began: int) -> Running:
+    """What the service says of itself, once it is up.
+
+    Raises:
+        SourceUnavailableError: its supervisor ended before that.
+    """
+    while (running := places.running()) is None or running.pid != supervisor.pid:
+        if supervisor.poll() is not None:
+            lines = log.read_bytes()[began:].decode(errors="replace").splitlines()
+            raise SourceUnavailableError(
+                "a service that comes up",
+                found="\n".join(lines[-_SHOWN_LINES:]),
+                where=str(log),
+                do="Mend what it says, and bring it up again.",
+            )
+        time.sleep(0.1)
     return running
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
@@ -12,6 +14,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
@@ -19,14 +22,14 @@ from flows import clock
 from flows.backfill import backfill
 from flows.monitoring import TRAINING_DUE, monitor
 from flows.nightly import nightly
-from flows.pipeline import Pipeline, load
+from flows.pipeline import Pipeline, load, variable
 from flows.promotion import promote
 from flows.service.automations import keep_automations
 from flows.service.identity import AT, Identity
 from flows.service.missing import note_scheduled
 from flows.service.places import Places
 from flows.service.pool import keep_pool
-from flows.service.settings import FOR_RUNS, TAG
+from flows.service.settings import CLIENTS, FOR_RUNS, TAG
 from flows.service.stale import owned, remove
 from flows.training import train
 from tasks.core.errors import ConfigError
@@ -58,11 +61,11 @@ def deploy(files: Iterable[Path], identity: Identity, own_server: bool) -> Deplo
         own_server: whether the server is the folder's.
 
     Raises:
-        ConfigError: a pipeline file is wrong, two pipelines have one name, or another folder has
-            the work pool.
+        ConfigError: a pipeline file is wrong, two pipelines have one name, another folder has the
+            work pool, or the server asks for a password that was not told.
     """
     pipelines = _apart(load(str(file)) for file in files)
-    with get_client(sync_client=True) as client:
+    with _let_in(), get_client(sync_client=True) as client:
         keep_pool(client, identity)
         found = owned(client, identity, own_server)
         paused = _paused(found)
@@ -78,6 +81,23 @@ def deploy(files: Iterable[Path], identity: Identity, own_server: bool) -> Deplo
         remove(client, stale.values(), identity)
     note_scheduled(Places(identity.folder), [one.name for one in pipelines], clock.now())
     return Deployed(names, tuple(stale))
+
+
+@contextmanager
+def _let_in() -> Iterator[None]:
+    """Say what a server that asks who this is wants to be told."""
+    try:
+        yield
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise
+        raise ConfigError(
+            "the password of the Prefect server",
+            found=f"{CLIENTS} is {'another' if variable(CLIENTS) else 'not set'}",
+            where=str(error.request.url.copy_with(path="/api")),
+            do=f"export {CLIENTS}=user:password, as the server has it; of a server that `up` "
+            "started in another folder: the line in that folder's .lamplighter/password.",
+        ) from None
 
 
 def _apart(pipelines: Iterable[Pipeline]) -> tuple[Pipeline, ...]:

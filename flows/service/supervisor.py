@@ -27,6 +27,7 @@ from tasks.core import lease
 from tasks.core.errors import LamplighterError, SourceUnavailableError
 
 START_SECONDS = 120.0
+_POLL_SECONDS = 0.2
 _LOOK_SECONDS = 5.0
 _CATCH_UP_SECONDS = 600.0
 _RUNS_AT_ONCE = "4"
@@ -63,7 +64,7 @@ def supervise(places: Places, identity: Identity, listening: Listening, joined: 
         try:
             if joined is None:
                 children.append(_server(places, listening))
-            _wait_for_server(url, children)
+            _wait_for_server(url, children, ending)
             _deploy(files, identity, joined is None)
             children.append(_worker(places, identity))
             places.tell(_running(places, url, joined is None))
@@ -112,7 +113,7 @@ def _worker(places: Places, identity: Identity) -> Child:
     return worker
 
 
-def _wait_for_server(url: str, children: list[Child]) -> None:
+def _wait_for_server(url: str, children: list[Child], ending: threading.Event) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not _is_healthy(url):
         ended = next((child for child in children if child.ended is not None), None)
@@ -126,7 +127,8 @@ def _wait_for_server(url: str, children: list[Child]) -> None:
                 else "Start that server; or, to have one of this folder's own: "
                 "unset PREFECT_API_URL",
             )
-        time.sleep(0.2)
+        if ending.wait(_POLL_SECONDS):
+            sys.exit()  # told to end before it was up
 
 
 def _is_healthy(url: str) -> bool:

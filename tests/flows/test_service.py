@@ -85,12 +85,16 @@ def test_the_form_refuses_what_lies_beyond_its_limits(service: Service) -> None:
             )
 
 
-def test_nobody_is_let_in_without_the_password(service: Service) -> None:
+def test_nobody_is_let_in_without_the_password(service: Service, tmp_path: Path) -> None:
     asked = httpx.post(f"{service.api_url}/flow_runs/filter", json={}, trust_env=False)
     assert asked.status_code == 401
     guessing = replace(service, password="lamplighter:guessed").client()
     with guessing as client, pytest.raises(PrefectHTTPStatusError, match="401"):
         client.read_flow_runs()
+    shutil.copy(service.shop.file, tmp_path)
+    stranger = Service(Shop(tmp_path), service.port).lamplighter("deploy")
+    assert stranger.returncode == 2, stranger.stderr
+    assert "the password of the Prefect server" in stranger.stderr
     told = (service.places.state / "supervisor.log", service.places.state / "server.log")
     secret = service.password.partition(":")[2]
     assert all(secret not in log.read_text() for log in told)
