@@ -25,15 +25,21 @@ def owned(
     Args:
         client: of the server.
         identity: of this folder.
-        own_server: whether the server is this folder's. Then what runs a file of it is its own,
-            whoever made it: nobody has a folder of the same path on another machine.
+        own_server: whether the server is this folder's. Then what runs a file of it from a pool
+            that no folder has put its mark on is its own, whoever made it.
     """
     pools = client.read_work_pools()
     ours = {pool.name for pool in pools if identity.mark in (pool.description or "")}
+    marked = {pool.name for pool in pools if pool.description}
     return tuple(
         each
         for each in _deployments(client)
-        if each.work_pool_name in ours or (own_server and _runs_a_file_of(each, identity.folder))
+        if each.work_pool_name in ours
+        or (
+            own_server
+            and each.work_pool_name not in marked
+            and _runs_a_file_of(each, identity.folder)
+        )
     )
 
 

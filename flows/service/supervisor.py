@@ -152,14 +152,31 @@ def _deploy(files: tuple[Path, ...], identity: Identity, own_server: bool) -> No
 def _watch(
     children: list[Child], ending: threading.Event, identity: Identity, files: tuple[Path, ...]
 ) -> None:
+    """Keep the children alive, and have runs looked after beside that.
+
+    A server that is killed while it is asked something answers nothing for minutes: it must be
+    started again meanwhile.
+    """
+    failed: list[Exception] = []
+    words = (ending, identity, files, failed)
+    threading.Thread(target=_look_after_runs, args=words, daemon=True).start()
+    while not ending.wait(_LOOK_SECONDS):
+        for child in children:
+            if child.keep_alive():
+                log.warning("%s ended and was started again", child.name)
+        if failed:
+            raise failed[0]
+
+
+def _look_after_runs(
+    ending: threading.Event, identity: Identity, files: tuple[Path, ...], failed: list[Exception]
+) -> None:
+    """Find runs that were killed and nights that are missing, until the service ends."""
     from flows.service.catching_up import catch_up
     from flows.service.rescue import Rescue
 
     rescue, looked = Rescue(identity.name), -_CATCH_UP_SECONDS
     while not ending.wait(_LOOK_SECONDS):
-        for child in children:
-            if child.keep_alive():
-                log.warning("%s ended and was started again", child.name)
         try:
             for sentence in rescue.look():
                 log.warning("%s", sentence)
@@ -170,6 +187,9 @@ def _watch(
         except (httpx.HTTPError, LamplighterError) as error:
             # The server may be on its way up again: the next look comes soon.
             log.warning("runs could not be looked after: %s", error)
+        except Exception as error:  # noqa: BLE001  # the supervisor ends with it
+            failed.append(error)
+            return
 
 
 def _told_to_end() -> threading.Event:

@@ -145,6 +145,7 @@ def test_a_folder_owns_what_is_in_its_pools_and_on_its_server_what_runs_its_file
         _deployed("now", file),
         _deployed("before", "/where/it/lay/before/retail.yaml"),
         _deployed("another", file),
+        _deployed("theirs", file),  # which lies on another machine
         _deployed("theirs", str(tmp_path / "retail.yaml")),
     ]
     pools = [
