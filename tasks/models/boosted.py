@@ -18,6 +18,7 @@ from tasks.models.ubjson import check_ubjson
 
 TREES = "ubj"
 _TARGET = "lamplighter_target"
+Record = Mapping[str, Mapping[str, Any]]  # of fit and stop rows, each metric after each tree
 # What each target is fitted to, its loss, the metric that stops, and whether more of it is better.
 _TASKS: Mapping[str, tuple[str, str, str, int]] = {
     "binary": ("binary:logistic", "logloss", "aucpr", 1),
@@ -92,8 +93,9 @@ def load_boosted(config: XGBoostConfig, files: Mapping[str, bytes]) -> BoostedSc
 def fit_boosted(config: XGBoostConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
     """Grow trees until the stop metric no longer rises.
 
-    It is the average precision of the stop rows, of classes their mean log-likelihood, of a value
-    the negative root of the mean squared error. A start is trees that more are added to.
+    It is the average precision of the stop rows less a hundredth of their log loss, of classes
+    their mean log-likelihood, of a value the negative root of the mean squared error. A start is
+    trees that more are added to.
     """
     rows = xgboost.QuantileDMatrix(
         _clean(fit.table), fit.labels, max_bin=config.max_bin, nthread=config.threads
@@ -108,10 +110,10 @@ def fit_boosted(config: XGBoostConfig, fit: Rows, stop: Rows, conditions: Condit
         rows,
         config.rounds,
         evals=[(rows, "fit"), (held, "stop")],
-        early_stopping_rounds=config.patience,
         evals_result=record,
         verbose_eval=False,
         xgb_model=start,
+        callbacks=[_Patience(config, fit.target)],
     )
     history, kept = _history(config, fit.target, record)
     best = booster[: kept + (start.num_boosted_rounds() if start else 0)]
@@ -119,13 +121,33 @@ def fit_boosted(config: XGBoostConfig, fit: Rows, stop: Rows, conditions: Condit
     return Fitted(BoostedScorer(best, fit.target, config.threads), history)
 
 
-def _history(
-    config: XGBoostConfig, target: Target, record: Mapping[str, Mapping[str, list[float]]]
-) -> tuple[History, int]:
-    """Each tree's losses and stop metrics, and how many trees are kept."""
+class _Patience(xgboost.callback.TrainingCallback):
+    """Ends the growing once so many trees brought no better stop metric."""
+
+    def __init__(self, config: XGBoostConfig, target: Target) -> None:
+        super().__init__()
+        self.patience, self.target = config.patience, target
+
+    def after_iteration(self, *told: Any) -> bool:
+        """The trees, their number, and the metrics so far: whether to end."""
+        _, _, record = told
+        reached = _reached(self.target, record)
+        return len(reached) - int(np.argmax(reached)) > self.patience
+
+
+def _reached(target: Target, record: Record) -> list[float]:
+    """The stop metric after each tree; as of a network (`tasks.models.stopping`)."""
     _, loss, metric, sign = _TASKS[target.kind]
     losses = np.asarray(record["stop"][loss]) if target.kind == "binary" else 0.0
-    reached = (sign * np.asarray(record["stop"][metric]) - LOSS_WEIGHT * losses).tolist()
+    reached: list[float] = (
+        sign * np.asarray(record["stop"][metric]) - LOSS_WEIGHT * losses
+    ).tolist()
+    return reached
+
+
+def _history(config: XGBoostConfig, target: Target, record: Record) -> tuple[History, int]:
+    """Each tree's losses and stop metrics, and how many trees are kept."""
+    loss, reached = _TASKS[target.kind][1], _reached(target, record)
     kept, grown = int(np.argmax(reached)) + 1, len(reached)
     ended = (
         f"all {grown} trees" if grown == config.rounds else f"no gain in {config.patience} trees"
