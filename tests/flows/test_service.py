@@ -132,7 +132,8 @@ def test_a_run_filled_in_and_started_in_the_browser(service: Service, tmp_path: 
         page.press("Artifacts")
         eventually("its summary", lambda: "retail-night-pictures" in page.text())
         page.screenshot(tmp_path / "run.png")
-        page.open(f"{address}/artifacts/key/retail-night-pictures", height=1100)
+        drawn = {each.key: each.id for each in client.read_artifacts()}["retail-night-pictures"]
+        page.open(f"{address}/artifacts/artifact/{drawn}", height=1100)
         eventually("a picture", lambda: page.evaluate(_DRAWN))
         page.screenshot(tmp_path / "pictures.png")
         outside = [url for url in page.requests if not url.startswith((address, "data:", "blob:"))]
