@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from flows.history import inputs
 from flows.material import Material
 from flows.pipeline import Pipeline
-from flows.preparing import prepare_on
-from tasks.core.artifacts import Labels, Prepared, Ref
+from flows.preparing import Reached, prepare_on
+from tasks.core.artifacts import Labels, Ref
 from tasks.core.results import Built, Divided, Fold, Joined, LedgerLine, PreparedTable
 from tasks.core.run import Run
 from tasks.core.treatments import FeatureState, Learned
@@ -38,7 +38,7 @@ class Sample:
 
     learned: Learned
     prepared: PreparedTable
-    reached: tuple[Ref[Prepared], ...]
+    reached: Reached
     built: Built
     joined: Joined
 
@@ -95,16 +95,14 @@ class Making:
         label = config.label.column if isinstance(config.label, OwnColumn) else None
         return fit_preparation(self.run, config.preparation, config.event, seen, divided, label)
 
-    def _prepare(
-        self, learned: Learned, dates: Dates, name: str
-    ) -> tuple[PreparedTable, tuple[Ref[Prepared], ...]]:
+    def _prepare(self, learned: Learned, dates: Dates, name: str) -> tuple[PreparedTable, Reached]:
         past = self.material.past.events.between(dates[0] - self.pipeline.config.lookback, dates[1])
         return prepare_on(self.run, self.pipeline, learned, past, dates, name)
 
     def _build(
         self,
         learned: Learned,
-        reached: tuple[Ref[Prepared], ...],
+        reached: Reached,
         divided: Divided,
         dates: Dates,
         name: str,

@@ -21,7 +21,7 @@ from flows import arrivals, clock, idle, terminal
 from flows.pipeline import Pipeline, load
 from tasks.core import lease
 from tasks.core.artifacts import Model
-from tasks.core.commit import PRUNING, commit, committed_batches, open_run, recover
+from tasks.core.commit import PRUNING, commit, committed_batches, open_run, recover, withdraw
 from tasks.core.errors import ConfigError
 from tasks.core.forgetting import (
     FORGOTTEN,
@@ -35,6 +35,7 @@ from tasks.core.forgetting import (
     rewrite,
 )
 from tasks.core.records import Commit
+from tasks.features import shelf
 from tasks.ingest.arrivals import ARRIVED, FATE, HOME, KIND, Kept, span
 from tasks.ingest.masking import HASH, mask_of
 from tasks.models.aliases import BATCH
@@ -97,6 +98,7 @@ def forget(pipeline: Pipeline, hashed: str) -> Forgotten:
         idle.check(pipeline, but_for=attempt)
         number, stale = _begin(pipeline, attempt)
         person = _person(pipeline, hashed)
+        _drop_tallies(pipeline, attempt)
         rows, holding, valid, batches = _take_out(pipeline, person, attempt)
         _renew(pipeline, stale, attempt)
         trained = _note_models(pipeline, valid, number, attempt)
@@ -162,6 +164,13 @@ def _person(pipeline: Pipeline, hashed: str) -> Person:
         for one in events_of(pipeline.store, record, named, event)
     }
     return Person(hashed, frozenset(events))
+
+
+def _drop_tallies(pipeline: Pipeline, attempt: str) -> None:
+    """Take away what entities' rows come to, for theirs are in it; the next night makes it anew."""
+    for record in list(committed_batches(pipeline.store, pipeline.name, f"{shelf.KIND}-")):
+        with open_run(pipeline.store, pipeline.name, record.batch, attempt) as run:
+            withdraw(run)
 
 
 def _take_out(

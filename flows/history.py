@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.pipeline import Pipeline
+from flows.preparing import Reached
 from flows.windows import Window, window
-from tasks.core.artifacts import Labels, Prepared, Ref, Valid
+from tasks.core.artifacts import Labels, Ref, Valid
 from tasks.core.config import whole_days
 from tasks.core.run import Run
 from tasks.features.inputs import Inputs
@@ -67,7 +68,7 @@ def verdicts(pipeline: Pipeline, first: dt.date, last: dt.date) -> Window | None
 
 def inputs(
     pipeline: Pipeline,
-    prepared: tuple[Ref[Prepared], ...],
+    reached: Reached,
     past: History,
     tonight: Mapping[str, Ref[Valid]],
     labels: Ref[Labels] | None,
@@ -76,7 +77,7 @@ def inputs(
 
     Args:
         pipeline: the pipeline.
-        prepared: the prepared events and their history, the newest last.
+        reached: the prepared events and their history.
         past: the nights before; in a training all nights.
         tonight: the tables of the date, the dimensions among them.
         labels: the labels of past events, where a family takes them.
@@ -87,7 +88,8 @@ def inputs(
         name: (*before.tables.values(), *([tonight[name]] if name in tonight else []))
         for name, before in past.others.items()
     }
-    return Inputs(prepared, dimensions | nights, labels, pipeline.folder)
+    others = dimensions | nights
+    return Inputs(reached.prepared, others, labels, pipeline.folder, reached.tallies)
 
 
 def past_labels(

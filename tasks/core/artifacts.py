@@ -35,6 +35,10 @@ class Prepared:
     """Valid rows after de-duplication and the learned treatments."""
 
 
+class Tallies:
+    """One row for each entity: what its prepared rows of some batch dates come to."""
+
+
 class Features:
     """One row for each event: key, time, and float32 features known strictly before it."""
 

@@ -24,11 +24,11 @@ from tasks.core.store import Store
 
 _DATE_AT_END = re.compile(r"(?:^|-)(\d{4}-\d{2}-\d{2})$")
 _BATCH_DATE = re.compile(r"/batch_date=(\d{4}-\d{2}-\d{2})/")
-_AGEING = {"night", "landing", "incident", "mends", "prepared", WITHDRAWN}
+_AGEING = {"night", "landing", "incident", "mends", "prepared", "tallies", WITHDRAWN}
 _REFERS = ("inputs", "compared")  # facts that hold the digests of files by their URI
 _JUDGED = "realised"  # one unit for many nights: each of its files ages with its night
 _RAW = {"landed", "quarantine"}
-_PREPARED_ROWS = "history/"
+_OF_THE_PAST = ("history/", "tallies/")
 
 
 class RetentionConfig(Config):
@@ -150,7 +150,7 @@ def _stays(record: Commit, ref: Ref[Any], reach: Reach, dates: set[str]) -> bool
 def _is_read(ref: Ref[Any], reach: Reach) -> bool:
     if ref.uri in reach.inputs:
         return True
-    rows = ref.stage == Valid.__name__.lower() or ref.uri.startswith(_PREPARED_ROWS)
+    rows = ref.stage == Valid.__name__.lower() or ref.uri.startswith(_OF_THE_PAST)
     made = _BATCH_DATE.search(ref.uri) if rows else None
     return made is not None and dt.date.fromisoformat(made[1]) >= reach.floor
 

@@ -4,6 +4,7 @@
 arrivals/<pipeline>/<source>/batch_date=D/                     what a night read, kept
 landed/ valid/ prepared/ features/ labels/ examples/ scores/   <pipeline>/<table>/batch_date=D/
 history/<pipeline>/<table>/batch_date=D/                       a date prepared for later nights
+tallies/<pipeline>/<table>/batch_date=D/                       what entities' rows up to it come to
 models/<pipeline>/<version>/                                   bundles, named by content
 reports/<pipeline>/<table>/batch_date=D/                       the public tables and pages
 commits/<pipeline>/<batch>.json                                what was published, by digest

@@ -8,6 +8,7 @@ import numpy as np
 
 from tasks.features.codes import Floats, Ints
 
+EXACT = ("whole", "fraction")
 FRACTION = 2.0**32
 _LARGEST = 2.0**52
 _WIDEST = 2.0**42

@@ -9,6 +9,7 @@ from pydantic import Field, RootModel
 
 from tasks.core.errors import ConfigError
 from tasks.core.event import EventConfig
+from tasks.features.family import NO_TIME
 from tasks.features.learned_config import (
     ClustersFamily,
     ComponentsFamily,
@@ -39,6 +40,7 @@ from tasks.features.row_config import (
     TextFamily,
 )
 from tasks.features.table_config import BasketFamily, EventsFamily, LookupFamily, OwnFamily
+from tasks.features.tally import TallyingFamily
 
 Family = Annotated[
     ColumnsFamily
@@ -82,6 +84,17 @@ class FeaturesConfig(RootModel[tuple[Family, ...]]):
     def lookback(self) -> dt.timedelta:
         """History that must be loaded before the first event."""
         return max(family.lookback for family in self.root)
+
+    @property
+    def tallying(self) -> tuple[TallyingFamily, ...]:
+        """The families that keep tallies of the dates before."""
+        return tuple(f for f in self.root if isinstance(f, TallyingFamily) and f.state)
+
+    @property
+    def lookback_of_rows(self) -> dt.timedelta:
+        """How far before an event the families look that need the rows themselves."""
+        needing = (family.lookback for family in self.root if family not in self.tallying)
+        return max(needing, default=NO_TIME)
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -14,13 +14,15 @@ from tasks.features.codes import Bools, Floats
 from tasks.features.past import Past
 from tasks.features.past_config import FrequencyFamily, HistoryFamily, NoveltyFamily, RiskFamily
 from tasks.features.statistics import statistics
+from tasks.features.tally import POSITIVE, tallies
 from tasks.features.timeline import Timeline
 from tasks.features.window import Window
 
 
 def history(family: HistoryFamily, timeline: Timeline) -> pl.DataFrame:
     """Counts, times since, distinct values, statistics of values and velocities."""
-    before = timeline.past(family.entity, family.where)
+    (kept,) = tallies(family)
+    before = timeline.past_of(family, kept)
     windows = before.windows(family.windows, family.delay, family.last)
     prefix = "+".join(family.entity) + "." + (f"{family.name}_" if family.name else "")
     features = [
@@ -33,8 +35,8 @@ def history(family: HistoryFamily, timeline: Timeline) -> pl.DataFrame:
 def novelty(family: NoveltyFamily, timeline: Timeline) -> pl.DataFrame:
     """1 where the entity had not met the value within the window, else 0."""
     parts = []
-    for column in family.of:
-        before = timeline.past((*family.entity, column))
+    for column, kept in zip(family.of, tallies(family), strict=True):
+        before = timeline.past_of(family, kept)
         prefix = f"{'+'.join(family.entity)}.new_{column}"
         new = [
             (f"{prefix}_{window.name}", (window.count == 0).astype(np.float64))
@@ -68,7 +70,8 @@ def risk(family: RiskFamily, timeline: Timeline) -> pl.DataFrame:
     Source: Le Borgne et al. 2022, Fraud Detection Handbook, chapter 3.
     """
     known, positive = _outcomes(family, timeline)
-    before = timeline.past(family.entity)
+    (kept,) = tallies(family)
+    before = timeline.past_of(family, kept)
     windows = before.windows(family.windows, _delay(family))
     counts = zip(*_counts(before, windows, known, positive), strict=True)
     rates = _base_rates(family, timeline, known, positive)
@@ -129,7 +132,7 @@ def _counts(
     before: Past, windows: Sequence[Window], known: Bools | None, positive: Bools
 ) -> tuple[list[Floats], list[Floats]]:
     """Rows with an outcome, and positives among them, in each window."""
-    positives = before.count(positive, windows)
+    positives = before.count(positive, windows, POSITIVE)
     if known is None or known.all():
         return [window.count for window in windows], positives
     return before.count(known, windows), positives

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
-from tasks.features.codes import Ints, codes, keys
-from tasks.features.past import Past
+from tasks.features.codes import Bools, Ints, codes, keys
+from tasks.features.past import Past, Tallied
+from tasks.features.tally import FIRST, LAST, ROWS
 
 _FEW = 4
 
@@ -42,6 +44,49 @@ def past(observed: pl.DataFrame, asking: pl.DataFrame, entity: Sequence[str], ti
         instants(asking, time)[order],
         asking_codes[order],
         order,
+    )
+
+
+def past_with_tallies(
+    rows: pl.DataFrame,
+    taken: Bools,
+    tallies: pl.DataFrame,
+    asking: pl.DataFrame,
+    entity: Sequence[str],
+    time: str,
+) -> Past:
+    """Order rows and tallies by entity and time; a tally lies where its last row would.
+
+    Args:
+        rows: the table rows come from, sorted by time.
+        taken: which of them are observations; the others have tallies, or do not count.
+        tallies: one row for each entity and stretch of dates.
+        asking: the events, some of the rows.
+        entity: columns that name the entity.
+        time: the time column of rows and events.
+    """
+    own = np.flatnonzero(taken)
+    at = pl.col(time).cast(pl.Datetime("us")).alias(time)
+    both = pl.concat(
+        [
+            rows.select(*entity, at)[own].with_columns(_row=own, _tally=-1),
+            tallies.select(
+                *entity, pl.col(LAST).alias(time), _row=0, _tally=pl.int_range(pl.len())
+            ),
+        ],
+        how="vertical_relaxed",
+    ).sort(time, maintain_order=True)
+    before = past(both, asking, entity, time)
+    numbers = both["_tally"].to_numpy()[before.rows]
+    places = np.flatnonzero(numbers >= 0)
+    table = tallies[numbers[places]]
+    weights, firsts = np.ones(len(numbers), np.int64), before.times.copy()
+    weights[places] = table[ROWS].to_numpy()
+    firsts[places] = instants(table, FIRST)
+    return replace(
+        before,
+        rows=both["_row"].to_numpy()[before.rows],
+        tallied=Tallied(table, places, weights, firsts),
     )
 
 

@@ -15,10 +15,12 @@ from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from tasks.core.config import format_duration
 from tasks.features.arithmetic import (
+    EXACT,
     FRACTION,
     deviation,
     divide,
@@ -27,7 +29,7 @@ from tasks.features.arithmetic import (
     whole_and_fraction,
 )
 from tasks.features.codes import Bools, Floats, Ints, keys
-from tasks.features.window import Window, microseconds, ranges
+from tasks.features.window import Window, microseconds, ranges, running
 
 T = TypeVar("T", bound=np.generic)
 
@@ -35,21 +37,50 @@ NO_DELAY = dt.timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
+class Values:
+    """A number of each row, NaN where it is missing, under the name that tallies know it by."""
+
+    name: str
+    rows: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """Tallies among observations.
+
+    Args:
+        table: the tallies, in the order of the observations.
+        places: which observations they are.
+        weights: how many rows each observation stands for.
+        firsts: time of the first of them, microseconds.
+    """
+
+    table: pl.DataFrame
+    places: Ints
+    weights: Ints
+    firsts: Ints
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """Observations by entity and time, and the events that ask for those before them.
+
+    An observation is a row, or the tally of several that no edge of a window parts.
 
     What is taken of the past is in the order of entity and time as well, so that neighbours lie
     together in memory; `align` and `restore` go from the order of the events and back.
 
     Args:
-        rows: row of each observation in its table; sorted by entity, then time.
+        rows: row of each observation in its table, any where it is a tally; sorted by entity, then
+            time.
         entities: code of each observation's entity.
-        times: time of each observation, microseconds.
+        times: time of each observation, microseconds; of a tally that of its last row.
         keys: number of each observation in the order of entity and time.
         instants: the different times in the table, in order.
         asked: time of each event, microseconds; the events by entity, then time.
         asking: code of each event's entity, in the same order; negative where it is not named.
         order: place of each of these among the events as they came, which is by time.
+        tallied: the tallies among the observations; None where there are none.
         edges: index of the first observation not before a time, by how long it lies before the
             event: families of one entity ask for the same ones.
     """
@@ -62,6 +93,7 @@ class Past:
     asked: Ints
     asking: Ints
     order: Ints
+    tallied: Tallied | None = None
     edges: dict[int, Ints] = field(default_factory=dict, repr=False)
 
     @property
@@ -96,8 +128,10 @@ class Past:
             A window for each span, then one for each number of rows.
         """
         high = self._edge(delay)
+        rows = None if self.tallied is None else running(self.tallied.weights)
         timed = [
-            Window(self._edge(delay + span), high, format_duration(span), span) for span in spans
+            Window(self._edge(delay + span), high, format_duration(span), span, rows)
+            for span in spans
         ]
         longest = max(timed, key=lambda window: window.span)
         return timed + [
@@ -125,39 +159,47 @@ class Past:
             edges={},
         )
 
-    def count(self, marked: Bools, windows: Sequence[Window]) -> list[Floats]:
-        """Rows of the table that are marked."""
-        return ranges(marked[self.rows].astype(np.int64), windows)
+    def observed(self, of_rows: NDArray[T], name: str) -> NDArray[T]:
+        """Of each observation what is computed of its row, or what its tally has by a name."""
+        if self.tallied is not None:
+            of_rows[self.tallied.places] = self.tallied.table[name].to_numpy()
+        return of_rows
 
-    def sum(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+    def count(self, marked: Bools, windows: Sequence[Window], name: str = "") -> list[Floats]:
+        """Rows of the table that are marked."""
+        return ranges(self.observed(marked[self.rows].astype(np.int64), name), windows)
+
+    def sum(self, values: Values, windows: Sequence[Window]) -> list[Floats]:
         """Exact sums to 2**-32 of values up to 2**52 in size; missing values add nothing."""
-        whole, parts = whole_and_fraction(values[self.rows])
+        parts = dict(zip(EXACT, whole_and_fraction(values.rows[self.rows]), strict=True))
         # Integers wrap around, and a difference of wrapped sums is the sum of the range.
+        whole, fraction = (self.observed(p, f"{values.name}:{name}") for name, p in parts.items())
         sums = ranges(whole, windows)
-        if not parts.any():
+        if not fraction.any():
             return sums
-        fractions = ranges(parts, windows)
+        fractions = ranges(fraction, windows)
         return [s + f / FRACTION for s, f in zip(sums, fractions, strict=True)]
 
-    def counts(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+    def counts(self, values: Values, windows: Sequence[Window]) -> list[Floats]:
         """Values that are there."""
-        present = np.isfinite(values[self.rows])
-        if present.all():
+        present = np.isfinite(values.rows[self.rows])
+        if self.tallied is None and present.all():
             return [window.count for window in windows]
-        return ranges(present.astype(np.int64), windows)
+        known = self.observed(present.astype(np.int64), f"{values.name}:present")
+        return ranges(known, windows)
 
-    def mean(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+    def mean(self, values: Values, windows: Sequence[Window]) -> list[Floats]:
         """Means; NaN over nothing."""
         sums, counts = self.sum(values, windows), self.counts(values, windows)
         return [divide(s, n) for s, n in zip(sums, counts, strict=True)]
 
-    def std(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+    def std(self, values: Values, windows: Sequence[Window]) -> list[Floats]:
         """Sample deviations, NaN over fewer than two; of values to 2**-20, up to 2**42 in size.
 
         A spread below a millionth of the mean counts as none: it would be of rounding.
         """
         # Of rounded values both moments: their difference would be of rounding otherwise.
-        known = rounded(values)
+        known = Values(f"{values.name}:rounded", rounded(values.rows))
         counts = self.counts(values, windows)
         moments = zip(counts, self.sum(known, windows), self._squares(known, windows), strict=True)
         return [deviation(*moment) for moment in moments]
@@ -187,14 +229,16 @@ class Past:
         """Hours since the first or the last observation in the window; NaN over nothing."""
         index = window.low if first else window.high - 1
         some = window.high > window.low
-        then = self.times[np.where(some, index, 0)] if len(self.times) else np.zeros_like(index)
+        times = self.tallied.firsts if first and self.tallied else self.times
+        then = times[np.where(some, index, 0)] if len(times) else np.zeros_like(index)
         return np.where(some, (self.asked - then) / 3.6e9, np.nan)
 
-    def _squares(self, values: Floats, windows: Sequence[Window]) -> list[Floats]:
+    def _squares(self, values: Values, windows: Sequence[Window]) -> list[Floats]:
         """Exact sums of squares of multiples of 2**-20."""
         totals = [np.zeros(len(self.asked)) for _ in windows]
-        for products, weight in squares(values[self.rows]):
-            for total, part in zip(totals, ranges(products, windows), strict=True):
+        for place, (products, weight) in enumerate(squares(values.rows[self.rows])):
+            own = self.observed(products, f"{values.name}:square_{place}")
+            for total, part in zip(totals, ranges(own, windows), strict=True):
                 total += part * weight
         return totals
 

@@ -11,6 +11,13 @@ from tasks.core.config import Duration
 from tasks.core.sql import RowExpression
 from tasks.features.family import NO_TIME, Columns, FamilyConfig, Values, Windows
 
+State = Annotated[
+    bool,
+    Field(
+        description="Keep tallies of the dates before, so that a night reads no more of them than "
+        "the edges of the windows; the features are the same"
+    ),
+]
 Quantile = Annotated[str, Field(pattern=r"^p[1-9]\d?$", description="A percentile: p90 say")]
 Statistic = (
     Literal["count", "sum", "mean", "std", "min", "max", "median"]
@@ -70,6 +77,19 @@ class HistoryFamily(PastFamily):
     velocity: bool = Field(
         False, description="Add each shorter window's rate of rows over the longest window's"
     )
+    state: State = False
+
+    @model_validator(mode="after")
+    def _can_be_tallied(self) -> Self:
+        ranked = sorted(one for one in self.statistics if one == "median" or one[1:].isdigit())
+        rows = [f"last {number}" for number in self.last]
+        of_rows = [*ranked, *rows, *(f"distinct {column}" for column in self.distinct)]
+        if self.state and of_rows:
+            raise ValueError(
+                f"no `state` for {', '.join(of_rows)}: they need the rows one by one; name them in "
+                "a family of their own, with windows as short as will do"
+            )
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> HistoryFamily:
@@ -89,6 +109,7 @@ class NoveltyFamily(FamilyConfig):
     entity: Columns = Field(min_length=1, description="Column or columns that name the entity")
     of: Columns = Field(min_length=1, description="Columns whose values may be new to it")
     windows: Windows = Field(description="Spans of time before the event")
+    state: State = False
 
 
 class RiskFamily(FamilyConfig):
@@ -107,6 +128,18 @@ class RiskFamily(FamilyConfig):
     smoothing: float = Field(
         0, ge=0, description="Rows of weight given to the share over all entities"
     )
+    state: State = False
+
+    @model_validator(mode="after")
+    def _can_be_tallied(self) -> Self:
+        if self.state and self.where is None:
+            raise ValueError(
+                "no `state` for labels, which a later night may learn of an earlier date; name a "
+                "condition of the row itself in `where`"
+            )
+        if self.state and self.smoothing:
+            raise ValueError("no `state` with `smoothing`, which looks at all entities")
+        return self
 
     @model_validator(mode="after")
     def _a_delay_of_its_own(self) -> RiskFamily:

@@ -8,20 +8,22 @@ import numpy as np
 
 from tasks.features.codes import Floats, Ints
 from tasks.features.order import kth_smallest
-from tasks.features.past import Past
+from tasks.features.past import Past, Values
 from tasks.features.window import Window, microseconds, running
 
 _NEVER = np.iinfo(np.int64).max
 
 
-def extreme(past: Past, values: Floats, windows: Sequence[Window], largest: bool) -> list[Floats]:
+def extreme(past: Past, values: Values, windows: Sequence[Window], largest: bool) -> list[Floats]:
     """Largest or smallest values; NaN over nothing.
 
     Extremes of stretches of 1, 2, 4, … observations are made in turn; two of them, which may
     overlap, cover any range.
     """
     keep, nothing = (np.maximum, -np.inf) if largest else (np.minimum, np.inf)
-    table = np.where(np.isfinite(values[past.rows]), values[past.rows], nothing)
+    own = values.rows[past.rows]
+    known = np.where(np.isfinite(own), own, nothing)
+    table = past.observed(known, f"{values.name}:{'max' if largest else 'min'}")
     found = [np.full(len(past.asked), nothing) for _ in windows]
     lengths = [w.high - w.low for w in windows]
     stretch, longest = 1, max((int(n.max(initial=0)) for n in lengths), default=0)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
 import polars as pl
 
+from tasks.core.artifacts import Ref, Tallies
 from tasks.core.batches import BATCH_DATE, order
 from tasks.core.event import EVENT_ID, EventConfig
+from tasks.core.keys import digest
 from tasks.core.run import Run
 from tasks.core.store import batch_date
 from tasks.features.arrival import arrived
 from tasks.features.config import FeaturesConfig
 from tasks.features.inputs import Inputs
 from tasks.features.needed import needed
-from tasks.features.timeline import Timeline
+from tasks.features.tally import Tally
+from tasks.features.timeline import TalliedRows, Timeline
 
 _EVENT, _LABEL = "_event", "label"
 
@@ -57,8 +60,40 @@ class Source:
             name: arrived({batch_date(ref): self.run.scan(ref) for ref in refs})
             for name, refs in sorted(self.inputs.others.items())
         }
-        label = _label(self, rows)
-        return Timeline(rows, self.event, wanted, others, label, self.inputs.folder)
+        label, folder = _label(self, rows), self.inputs.folder
+        tallies = dict(_tallies(self, rows, taken))
+        return Timeline(rows, self.event, wanted, others, label, folder, tallies)
+
+
+def _tallies(
+    source: Source, rows: pl.DataFrame, taken: pl.Expr | None
+) -> Iterator[tuple[str, Mapping[Tally, TalliedRows]]]:
+    """The tallies of each family that keeps some, and the dates whose rows it looks at."""
+    tonight = {day for day in rows[BATCH_DATE].unique() if source.dates[0] <= day}
+    for family in source.config.tallying:
+        covered = source.inputs.tallies.get(digest(family))
+        if covered is not None:
+            yield (
+                digest(family),
+                {
+                    tally: TalliedRows(
+                        _tallied(source, rows, tally, past.refs, taken), past.days | tonight
+                    )
+                    for tally, past in covered.items()
+                },
+            )
+
+
+def _tallied(
+    source: Source,
+    rows: pl.DataFrame,
+    tally: Tally,
+    refs: Sequence[Ref[Tallies]],
+    taken: pl.Expr | None,
+) -> pl.DataFrame:
+    none = tally.of(rows.head(0), source.event.time or "")
+    tables = [source.run.scan(ref).filter(True if taken is None else taken) for ref in refs]
+    return pl.concat([none, *(table.collect() for table in tables)])
 
 
 def _rows(source: Source, condition: pl.Expr) -> pl.DataFrame:

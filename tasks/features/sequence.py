@@ -14,6 +14,7 @@ import polars as pl
 from tasks.features.arithmetic import divide
 from tasks.features.codes import Floats
 from tasks.features.history import named
+from tasks.features.past import Values
 from tasks.features.past_config import SequenceFamily, SeriesFamily
 from tasks.features.row_config import PixelsFamily
 from tasks.features.statistics import measure
@@ -57,7 +58,7 @@ def series(family: SeriesFamily, timeline: Timeline) -> pl.DataFrame:
     before = timeline.past(family.entity)
     windows = before.steps(family.every, family.steps)
     taken = {
-        name: measure(family.statistic, before, timeline.values(sql), windows)
+        name: measure(family.statistic, before, Values(name, timeline.values(sql)), windows)
         for name, sql in family.values.items()
     }
     if family.statistic == "sum":

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.features.arithmetic import divide
 from tasks.features.codes import Floats, codes
-from tasks.features.past import Past
+from tasks.features.past import Past, Values
 from tasks.features.past_config import OF_OWN_VALUE, OF_WINDOWS, PastFamily
 from tasks.features.ranked import distinct, extreme, quantile
 from tasks.features.timeline import Timeline
@@ -27,7 +27,7 @@ def statistics(
                 hours = before.hours_since(window, first=statistic == "since_first")
                 yield f"hours_{statistic}_{window.name}", hours
     for name, expression in family.values.items():
-        values = timeline.values(expression)
+        values = Values(name, timeline.values(expression))
         for statistic in family.statistics:
             if statistic not in OF_WINDOWS:
                 measures = _measure(statistic, timeline, before, values, windows)
@@ -41,7 +41,7 @@ def statistics(
 
 
 def measure(
-    statistic: str, before: Past, values: Floats, windows: Sequence[Window]
+    statistic: str, before: Past, values: Values, windows: Sequence[Window]
 ) -> list[Floats]:
     """One statistic of the rows in each window."""
     match statistic:
@@ -54,16 +54,17 @@ def measure(
         case "std":
             return before.std(values, windows)
         case "median":
-            return quantile(before, values, 0.5, windows)
-    return quantile(before, values, int(statistic[1:]) / 100, windows)
+            return quantile(before, values.rows, 0.5, windows)
+    return quantile(before, values.rows, int(statistic[1:]) / 100, windows)
 
 
 def _measure(
-    statistic: str, timeline: Timeline, before: Past, values: Floats, windows: Sequence[Window]
+    statistic: str, timeline: Timeline, before: Past, values: Values, windows: Sequence[Window]
 ) -> list[Floats]:
     if statistic not in OF_OWN_VALUE:
         return measure(statistic, before, values, windows)
-    own, means = before.align(values[timeline.wanted.to_numpy()]), before.mean(values, windows)
+    means = before.mean(values, windows)
+    own = before.align(values.rows[timeline.wanted.to_numpy()])
     if statistic == "ratio":
         return [divide(own, mean) for mean in means]
     spreads = before.std(values, windows)

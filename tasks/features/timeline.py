@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
+from tasks.core.batches import BATCH_DATE
 from tasks.core.errors import ConfigError, DataError
 from tasks.core.event import EventConfig
-from tasks.core.sql import widened
+from tasks.core.keys import digest
 from tasks.features.codes import Bools, Floats
-from tasks.features.observations import past
+from tasks.features.evaluated import holds, numbers
+from tasks.features.family import FamilyConfig
+from tasks.features.observations import past, past_with_tallies
 from tasks.features.past import Past
+from tasks.features.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class TalliedRows:
+    """The past of a family that keeps tallies, before the dates of the events.
+
+    Args:
+        table: tallies of stretches of dates.
+        days: batch dates whose rows are not in them, and are to be looked at.
+    """
+
+    table: pl.DataFrame
+    days: frozenset[dt.date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +45,7 @@ class Timeline:
         dimensions: the other tables that families read.
         label: 1 or 0 for each row whose label is known, else null; None where none is asked for.
         folder: where the pipeline file lies, and functions of its own.
+        tallies: what stands for rows that are not read, or not by every family.
         events: the rows that get features, where `rows` are of another table than theirs.
         latest: the past of everything, and of the entity that was asked for last; families of one
             entity often stand together.
@@ -39,6 +57,7 @@ class Timeline:
     dimensions: Mapping[str, pl.LazyFrame]
     label: pl.Series | None = None
     folder: Path = Path()
+    tallies: Mapping[str, Mapping[Tally, TalliedRows]] = field(default_factory=dict)
     events: pl.DataFrame | None = None
     latest: dict[tuple[str, ...], Past] = field(default_factory=dict, repr=False)
 
@@ -53,6 +72,18 @@ class Timeline:
                 do="Name the time column of the events.",
             )
         return self.event.time
+
+    def past_of(self, family: FamilyConfig, tally: Tally) -> Past:
+        """The rows of each wanted row's entity that a family takes, or the tallies of them."""
+        known = self.tallies.get(digest(family), {}).get(tally)
+        if known is None:
+            return self.past(tally.entity, tally.where)
+        taken = self.rows[BATCH_DATE].is_in(known.days).to_numpy()
+        if tally.where is not None:
+            taken &= self.holds(tally.where)
+        return past_with_tallies(
+            self.rows, taken, known.table, self.asking, tally.entity, self.time
+        )
 
     def past(self, entity: Sequence[str], where: str | None = None) -> Past:
         """The rows of each wanted row's entity, or only those that a SQL condition takes."""
@@ -71,16 +102,11 @@ class Timeline:
 
     def holds(self, condition: str) -> Bools:
         """Whether each row meets a SQL condition; what is missing does not."""
-        taken = pl.sql_expr(condition).fill_null(False).alias("taken")
-        holds: Bools = widened(self.rows, [condition]).with_columns(taken)["taken"].to_numpy()
-        return holds
+        return holds(self.rows, condition)
 
     def values(self, expression: str) -> Floats:
         """A SQL expression of each row; NaN where it is missing."""
-        value = pl.sql_expr(expression).cast(pl.Float64).alias("value")
-        computed = widened(self.rows, [expression]).with_columns(value)["value"]
-        values: Floats = computed.to_numpy().astype(np.float64)
-        return values
+        return numbers(self.rows, expression)
 
     def check_order(self) -> None:
         """Hold that time never runs backwards: every window depends on it.

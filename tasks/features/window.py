@@ -20,16 +20,20 @@ class Window:
         high: index after the last one; equal to `low` where there is none.
         name: what its features end in: `7d`, or `last5` where it has so many rows at most.
         span: its length.
+        rows: rows before each observation, where one stands for several.
     """
 
     low: Ints
     high: Ints
     name: str
     span: dt.timedelta
+    rows: Ints | None = None
 
     @property
     def count(self) -> Floats:
-        """Observations in each range."""
+        """Rows in each range."""
+        if self.rows is not None:
+            return (self.rows[self.high] - self.rows[self.low]).astype(np.float64)
         return (self.high - self.low).astype(np.float64)
 
 
