@@ -75,4 +75,6 @@ def _cover(shelf: Shelf, tally: Tally, edges: Edges, stretch: Stretch) -> list[P
     if found is not None or len(kept) < len(pieces):
         return pieces
     tables = [shelf.run.store.scan(piece.ref).collect() for piece in kept]
-    return [*shelf.keep([(tally, stretch, tally.sum(tables))])]
+    (made,) = shelf.keep([(tally, stretch, tally.sum(tables))])
+    # The halves may lie on two sides of an edge, with nothing between.
+    return pieces if edges.part(made.rows) else [made]

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import cast
 
 import polars as pl
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.pipeline import Pipeline
@@ -203,22 +204,43 @@ def tallying(state: bool) -> FeaturesConfig:
 
 
 MANY = 11
-
-
-@settings(max_examples=4, deadline=None)
-@given(
-    history=st.lists(ROWS, min_size=MANY, max_size=MANY),
-    steps=st.lists(
-        st.tuples(
-            st.sampled_from(["night", "night", "change", "damage"]), st.integers(0, MANY - 1), ROWS
-        ),
-        min_size=2,
-        max_size=8,
+MANY_ROWS = st.lists(ROWS, min_size=MANY, max_size=MANY)
+MANY_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["night", "night", "change", "damage"]), st.integers(0, MANY - 1), ROWS
     ),
+    min_size=2,
+    max_size=8,
 )
-def test_nights_that_keep_tallies_equal_those_computed_from_the_rows(
-    history: list[list[Row]], steps: list[tuple[str, int, list[Row]]]
-) -> None:
+# An edge of the risk's window lies between the rows of two dates that make one stretch.
+PARTED: list[list[Row]] = [
+    *[[] for _ in range(3)],
+    [(1, 18, "b", "q", 5.0, 1.0)],
+    [(2, 15, "a", "q", -1.0, 1.0)],
+    [(3, 1, "a", "q", 1.0, 1.0), (4, 12, "a", "q", 1.0, 1.0)],
+    *[[] for _ in range(MANY - 6)],
+]
+
+
+def compare_tallies(history: list[list[Row]], steps: list[tuple[str, int, list[Row]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         going = Nights(Path(folder) / "going", tallying(True))
         compare(Path(folder), history, steps, going, tallying(False))
+
+
+@settings(max_examples=4, deadline=None)
+@given(history=MANY_ROWS, steps=MANY_STEPS)
+@example(history=PARTED, steps=[("night", 5, [])])
+def test_nights_that_keep_tallies_equal_those_computed_from_the_rows(
+    history: list[list[Row]], steps: list[tuple[str, int, list[Row]]]
+) -> None:
+    compare_tallies(history, steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None)
+@given(history=MANY_ROWS, steps=MANY_STEPS)
+def test_many_nights_that_keep_tallies_equal_those_computed_from_the_rows(
+    history: list[list[Row]], steps: list[tuple[str, int, list[Row]]]
+) -> None:
+    compare_tallies(history, steps)
