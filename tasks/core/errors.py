@@ -12,6 +12,7 @@ LamplighterError (1)
 │   ├── ModelMissingError       nothing was trained yet
 │   ├── FeaturesMissingError    it was trained on features that are not made any more
 │   ├── ModelTooSlowError       it gave no scores in the time it has
+│   ├── ModelMemoryError        there was not the memory to train, read or apply it
 │   └── NoScoresError           every model that was asked failed
 ├── StoreError (6)              the store is damaged or cannot be written
 │   ├── IntegrityError          a file's bytes are not the bytes that were committed
@@ -68,6 +69,12 @@ def _rebuild(
     return error
 
 
+def in_one_line(error: BaseException) -> str:
+    """The kind of an error and the beginning of what it says."""
+    said = str(error).splitlines()
+    return f"{type(error).__name__}: {said[0][:200] if said else ''}"
+
+
 class ConfigError(LamplighterError):
     """A pipeline file, a suite or a flag says something it may not."""
 
@@ -118,6 +125,10 @@ class FeaturesMissingError(ModelError):
 
 class ModelTooSlowError(ModelError):
     """It gave no scores in the time it has."""
+
+
+class ModelMemoryError(ModelError):
+    """There was not the memory to train, read or apply it; nothing else is wrong with it."""
 
 
 class NoScoresError(ModelError):

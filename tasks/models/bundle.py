@@ -26,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.keys import canonical_json, digest_bytes
+from tasks.core.memory import memory_for
 from tasks.core.results import Selection
 from tasks.core.run import Run
 from tasks.core.treatments import Learned, Preparation, Stored
@@ -170,6 +171,7 @@ class Bundle:
         """Read one member.
 
         Raises:
+            ModelMemoryError: there was not the memory for it.
             ModelError: the bundle has no such member, or its files do not hold it.
             IntegrityError: a file is missing or its bytes were changed.
         """
@@ -186,7 +188,8 @@ class Bundle:
         judged = files.pop(_evidence_name(role), None)
         evidence = None if judged is None else Evidence.load(judged)
         weights = {name.rpartition(".")[2]: content for name, content in files.items()}
-        scorer = MODELS[record.config.kind].load(record.config, weights)
+        with memory_for("the model", self.ref.uri, "Score where there is more memory."):
+            scorer = MODELS[record.config.kind].load(record.config, weights)
         return Member(record.config, scorer, calibration, record.history, evidence)
 
     def preparation(self) -> Learned:

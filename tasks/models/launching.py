@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
 from torch import distributed
 
 from tasks.core.errors import ModelError
+from tasks.core.memory import memory_for
 from tasks.models.base import Conditions, Fitted, History, Rows
 from tasks.models.config import ModelConfig
 from tasks.models.devices import choose_device
@@ -21,6 +23,9 @@ from tasks.models.privacy import check_private
 from tasks.models.zoo import MODELS
 
 _Found = tuple[Mapping[str, bytes], History]
+_LESS = (
+    "Take smaller model.batch_rows, a smaller model, fewer devices or a shorter training.window."
+)
 
 
 def fit_model(config: ModelConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
@@ -31,20 +36,30 @@ def fit_model(config: ModelConfig, fit: Rows, stop: Rows, conditions: Conditions
 
     Raises:
         ConfigError: a budget is asked for that a model of this kind cannot keep.
-        ModelError: as the model's family does, or there was not the memory for it, or a process of
-            several was killed.
+        ModelMemoryError: there was not the memory for it.
+        ModelError: as the model's family does, or a process of several was killed.
     """
     if conditions.privacy is not None:
         check_private(config)
     try:
-        return _fit(config, fit, stop, conditions)
-    except (torch.OutOfMemoryError, MemoryError, BrokenProcessPool) as error:
+        with memory_to_train(config):
+            return _fit(config, fit, stop, conditions)
+    except BrokenProcessPool as error:
         raise ModelError(
-            "the memory for a training, and processes that live until its end",
+            "processes that live until the end of a training",
             found=f"{type(error).__name__}: {str(error)[:200]}",
-            where=f"model.kind {config.kind}",
-            do="Take smaller model.batch_rows, a smaller model, fewer devices or a shorter window.",
+            where=f"model.kind {config.kind}, devices",
+            do=f"Look for what killed one, the system for want of memory most of all. {_LESS}",
         ) from error
+
+
+def memory_to_train(config: ModelConfig) -> AbstractContextManager[None]:
+    """Have a lack of memory while a model is trained, or first applied, told as such.
+
+    Raises:
+        ModelMemoryError: there was not the memory for it.
+    """
+    return memory_for("a training", f"model.kind {config.kind}", _LESS)
 
 
 def _fit(config: ModelConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:

@@ -11,8 +11,15 @@ from pathlib import PurePath
 import numpy as np
 
 from tasks.core.artifacts import Model, Ref
-from tasks.core.errors import ModelError, ModelTooSlowError, NoScoresError, StoreError
+from tasks.core.errors import (
+    ModelError,
+    ModelTooSlowError,
+    NoScoresError,
+    StoreError,
+    in_one_line,
+)
 from tasks.core.keys import digest
+from tasks.core.memory import lacks_memory
 from tasks.core.results import Passed, PassedKind, Scored
 from tasks.core.treatments import Learned
 from tasks.models.aliases import Aliases
@@ -189,4 +196,4 @@ def in_short(error: Exception) -> str:
     if isinstance(error, (ModelError, StoreError)):
         told = _DIGEST.sub(r"\1…", f"required {error.required}, found {error.found}")
         return f"{told} ({PurePath(error.where).name})" if error.where else told
-    return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
+    return f"{'not enough memory: ' if lacks_memory(error) else ''}{in_one_line(error)}"

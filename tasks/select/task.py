@@ -11,6 +11,7 @@ import polars as pl
 
 from tasks.core.artifacts import Examples, Ref
 from tasks.core.event import EVENT_TIME
+from tasks.core.memory import memory_for
 from tasks.core.results import Selection
 from tasks.core.run import Run
 from tasks.select import select as selecting
@@ -48,9 +49,10 @@ def select(
     timed = fit[EVENT_TIME].null_count() == 0
     times = fit[EVENT_TIME].cast(pl.Datetime("us")).cast(pl.Int64).to_numpy() if timed else None
     labels, known_after = fit[_TARGET].to_numpy(), delay // dt.timedelta(microseconds=1)
-    selection = selecting.select(table, labels, names, config, times, whole, known_after)
-    places = [names.index(name) for name in selection.features]
-    told = telling(table[:, places], labels, selection.features)
+    with memory_for("a selection", "selection", "Lower selection.max_rows."):
+        selection = selecting.select(table, labels, names, config, times, whole, known_after)
+        places = [names.index(name) for name in selection.features]
+        told = telling(table[:, places], labels, selection.features)
     return replace(selection, telling=tuple(told))
 
 

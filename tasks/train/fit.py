@@ -18,7 +18,7 @@ from tasks.models.bundle import Member
 from tasks.models.classes import likeliest
 from tasks.models.config import ModelConfig, XGBoostConfig
 from tasks.models.evidence import Evidence
-from tasks.models.launching import fit_model
+from tasks.models.launching import fit_model, memory_to_train
 from tasks.models.metrics import best_f1_threshold, rank_rows
 from tasks.models.records import Curve, Metric, PartCount
 from tasks.train.calibrate import calibrate
@@ -128,15 +128,16 @@ def fit_member(
     """Fit one model and calibrate it.
 
     Raises:
-        ModelError: the training diverged, its scores are not finite, or it tells no classes apart
-            where there are some.
+        ModelError: the training diverged, its scores are not finite, it tells no classes apart
+            where there are some, or there was not the memory for it.
     """
     parts = divided.rows
     fitted = fit_model(config, parts["fit"], parts["stop"], conditions)
-    # A model of the user's own may have no `outputs`: better found here than in the night.
-    likeliest(fitted.scorer, parts["stop"].table[:1], parts["fit"].target.classes)
     rows = parts["calibrate"]
-    calibrated = calibrate(fitted.scorer, rows, training.calibration, training.coverage)
+    with memory_to_train(config):
+        # A model of the user's own may have no `outputs`: better found here than in the night.
+        likeliest(fitted.scorer, parts["stop"].table[:1], parts["fit"].target.classes)
+        calibrated = calibrate(fitted.scorer, rows, training.calibration, training.coverage)
     if not np.isfinite(calibrated.negatives).all():
         raise ModelError(
             "finite scores of the calibration part",

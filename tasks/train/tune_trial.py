@@ -10,7 +10,7 @@ from typing import Literal
 from tasks.core.errors import ModelError
 from tasks.models.base import Checkpoint, Conditions, Epoch, Rows
 from tasks.models.config import ModelConfig
-from tasks.models.launching import fit_model
+from tasks.models.launching import fit_model, memory_to_train
 from tasks.models.stopping import quality
 
 _GRACE = 2  # epochs before a trial may be ended
@@ -88,7 +88,8 @@ def run_trial(
         try:
             conditions = Conditions(seed, checkpoint, watch=watch)
             fitted = fit_model(model, fold.fit, fold.stop, conditions)
-            value = quality(fitted.scorer, fold.judge)
+            with memory_to_train(model):
+                value = quality(fitted.scorer, fold.judge)
         except _FellBehindError:
             values.append(watch.course[-1])
             epochs += len(watch.course)

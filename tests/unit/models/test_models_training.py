@@ -12,8 +12,9 @@ import torch
 from killing import KilledError, Memory
 from pydantic import ValidationError
 from torch import Tensor, nn
+from xgboost.core import XGBoostError
 
-from tasks.core.errors import ConfigError, ModelError
+from tasks.core.errors import ConfigError, ModelError, ModelMemoryError
 from tasks.models import launching
 from tasks.models.base import Conditions, Family, Fitted, History, Rows, Target
 from tasks.models.config import MlpConfig, RanksConfig, TabMConfig
@@ -304,7 +305,7 @@ def _is_killed(*_: object) -> None:
     os._exit(9)
 
 
-def test_a_killed_process_and_a_lack_of_memory_are_errors_of_the_model(
+def test_a_killed_process_is_an_error_of_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """So that the fallback scores."""
@@ -313,12 +314,35 @@ def test_a_killed_process_and_a_lack_of_memory_are_errors_of_the_model(
     with pytest.raises(ModelError, match="BrokenProcessPool"):
         fit_model(config, FIT, STOP, Conditions(5))
 
-    def full(*_: object) -> Fitted:
-        raise torch.OutOfMemoryError("CUDA out of memory")
 
+@pytest.mark.parametrize(
+    ("error", "is_memory"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 GiB"), True),
+        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
+        (XGBoostError("std::bad_alloc"), True),
+        (XGBoostError("bad allocation"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (MemoryError(), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (XGBoostError("Check failed: label.size() == num_row"), False),
+    ],
+)
+def test_a_lack_of_memory_is_told_as_such_and_nothing_else_is(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, is_memory: bool
+) -> None:
+    def full(*_: object) -> Fitted:
+        raise error
+
+    config = MlpConfig(width=8, device="cpu", **SMALL)
     monkeypatch.setattr(launching, "MODELS", {"mlp": Family(full, MODELS["mlp"].load)})
-    with pytest.raises(ModelError, match="CUDA out of memory"):
-        fit_model(config.model_copy(update={"devices": 1}), FIT, STOP, Conditions(5))
+    with pytest.raises(ModelMemoryError if is_memory else type(error)) as caught:
+        fit_model(config, FIT, STOP, Conditions(5))
+    if is_memory:
+        assert (caught.value.where, caught.value.__cause__) == ("model.kind mlp", error)
+        assert "batch_rows" in caught.value.do
 
 
 def test_several_processes_are_refused_where_they_would_train_something_else() -> None:
