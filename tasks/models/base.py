@@ -14,6 +14,8 @@ from tasks.models.privacy import Privacy, Spent
 Matrix = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
 
+MOST_CLASSES = 200  # more are names of things: each costs an output, and as many trees
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
-from tasks.core.errors import ModelError
 from tasks.models.base import Matrix, Vector
+from tasks.models.stored import arrays_of, holding
 
 SCORE = "score."  # and the role of the member that gave it
 MOST_VALUES = 25
 BINS = 10
 _LEVELS = np.concatenate([[0, 0.001, 0.005], np.arange(1, 100) / 100, [0.995, 0.999, 1]])
+_PARTS = ("knots", "below", "facts")  # the arrays of each
 _FLOOR = 1e-3
 
 Counts = npt.NDArray[np.int64]
@@ -134,17 +135,12 @@ def load(content: bytes) -> dict[str, Baseline]:
     Raises:
         ModelError: the bytes are no baselines.
     """
-    try:
-        arrays = safetensors.numpy.load(content)
+    with holding("baselines", "baseline.safetensors"):
+        arrays = arrays_of(content, gaps=True)
         names = [key.partition("/")[2] for key in arrays if key.startswith("facts/")]
+        if not names or set(arrays) != {f"{part}/{name}" for part in _PARTS for name in names}:
+            raise ValueError(f"arrays of no baselines: {', '.join([*arrays][:5])}")
         return {name: _read(arrays, name) for name in names}
-    except Exception as error:
-        raise ModelError(
-            "baselines in safetensors",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
-            where="baseline.safetensors",
-            do="Train the pipeline again.",
-        ) from error
 
 
 def _read(arrays: Mapping[str, npt.NDArray[np.float64]], name: str) -> Baseline:

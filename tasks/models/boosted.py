@@ -9,12 +9,12 @@ import numpy as np
 import xgboost
 from pydantic import TypeAdapter
 
-from tasks.core.errors import ModelError
 from tasks.models.base import Conditions, Epoch, Fitted, History, Matrix, Rows, Target
 from tasks.models.boosted_config import XGBoostConfig
+from tasks.models.booster_file import read_booster
 from tasks.models.outcomes import odds_of_others, share_of_classes
 from tasks.models.stopping import LOSS_WEIGHT
-from tasks.models.ubjson import check_ubjson
+from tasks.models.stored import holding
 
 TREES = "ubj"
 _TARGET = "lamplighter_target"
@@ -75,18 +75,9 @@ def load_boosted(config: XGBoostConfig, files: Mapping[str, bytes]) -> BoostedSc
     Raises:
         ModelError: the file holds no trees.
     """
-    booster = xgboost.Booster()
-    try:
-        check_ubjson(files[TREES])  # of a file that was cut off XGBoost would end the process
-        booster.load_model(bytearray(files[TREES]))
+    with holding("the trees of an XGBoost model", f"*.{TREES}"):
+        booster = read_booster(files[TREES], f"*.{TREES}")
         target = TypeAdapter(Target).validate_json(booster.attr(_TARGET) or "")
-    except (xgboost.core.XGBoostError, KeyError, ValueError) as error:
-        raise ModelError(
-            "the trees of an XGBoost model",
-            found=f"{type(error).__name__}: {str(error).splitlines()[0][:200]}",
-            where=f"*.{TREES}",
-            do="Train the pipeline again.",
-        ) from error
     return BoostedScorer(booster, target, config.threads)
 
 

@@ -26,7 +26,6 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.keys import canonical_json, digest_bytes
-from tasks.core.memory import memory_for
 from tasks.core.results import Selection
 from tasks.core.run import Run
 from tasks.core.treatments import Learned, Preparation, Stored
@@ -36,8 +35,8 @@ from tasks.models.baseline import Baseline
 from tasks.models.calibration import Calibration, Method
 from tasks.models.config import ModelConfig
 from tasks.models.evidence import Evidence
+from tasks.models.reading import rebuild
 from tasks.models.records import Curve, Metric, PartCount, TrainingReference
-from tasks.models.zoo import MODELS
 
 FORMAT = 3
 BASELINE = "baseline.safetensors"
@@ -188,8 +187,8 @@ class Bundle:
         judged = files.pop(_evidence_name(role), None)
         evidence = None if judged is None else Evidence.load(judged)
         weights = {name.rpartition(".")[2]: content for name, content in files.items()}
-        with memory_for("the model", self.ref.uri, "Score where there is more memory."):
-            scorer = MODELS[record.config.kind].load(record.config, weights)
+        facts = self.facts
+        scorer = rebuild(record.config, weights, len(facts.features), facts.classes)
         return Member(record.config, scorer, calibration, record.history, evidence)
 
     def preparation(self) -> Learned:
@@ -276,7 +275,7 @@ def open_bundle(reader: Reader, ref: Ref[Model]) -> Bundle:
     content = reader.read_bytes(ref)
     try:
         manifest = TypeAdapter(Manifest).validate_python(json.loads(content))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         raise ModelError(
             f"a model manifest of format {FORMAT}",
             found=f"{type(error).__name__}: {str(error)[:300]}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +9,9 @@ import numpy as np
 import safetensors.numpy
 from scipy.special import expit
 
-from tasks.core.errors import ModelError
 from tasks.models.base import Vector
 from tasks.models.residuals import Residuals
+from tasks.models.stored import arrays_of, holding
 
 Method = Literal["isotonic", "platt", "temperature", "none"]
 
@@ -77,14 +76,7 @@ class Calibration:
         Raises:
             ModelError: the bytes are no calibration.
         """
-        try:
-            arrays: Mapping[str, Vector] = safetensors.numpy.load(content)
+        with holding("a calibration", "*-calibration.safetensors"):
+            arrays = arrays_of(content)
             own = (arrays["scores"], arrays["probabilities"], arrays["negatives"])
             return cls(method, *own, Residuals.of_arrays(arrays))
-        except Exception as error:
-            raise ModelError(
-                "a calibration in safetensors",
-                found=f"{type(error).__name__}: {str(error)[:200]}",
-                where="*-calibration.safetensors",
-                do="Train the pipeline again.",
-            ) from error

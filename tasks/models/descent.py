@@ -68,10 +68,18 @@ class Descent:
         }
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on with what `save` gave."""
+        """Go on with what `save` gave.
+
+        The fused optimiser goes along a parameter and its moments in memory: they have to lie there
+        in the same order, which a file does not keep.
+        """
+        of_groups = [each for group in self.optimizer.param_groups for each in group["params"]]
         states: dict[int, dict[str, Any]] = {}
         for name, value in tensors.items():
             number, _, member = name.partition(".")
+            like = of_groups[int(number)]
+            if value.shape == like.shape:
+                value = torch.empty_like(like, dtype=value.dtype).copy_(value)
             states.setdefault(int(number), {})[member] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})

@@ -19,7 +19,7 @@ from tasks.models.detector import Detector, DetectorScorer
 from tasks.models.devices import choose_device, own_randomness
 from tasks.models.normals import TRIM_UNLABELLED, usual_rows
 from tasks.models.standard import Standard
-from tasks.models.stored import FACTS, from_files, holding
+from tasks.models.stored import FACTS, WEIGHTS, check_plan, holding, tensors_of
 from tasks.models.training import Objective, begin_from, train_network
 
 _SAMPLE_ROWS = 4096  # rows that decide when to stop, and that tell what is needed besides weights
@@ -66,11 +66,16 @@ def _fit(
 
 
 def _load(build: Build, config: AnomalyNetwork, files: Mapping[str, bytes]) -> DetectorScorer:
-    with holding(f"network of {type(config).__name__}"):
+    with holding(f"the network of {type(config).__name__} that the configuration describes"):
         names = tuple(json.loads(files[FACTS])["names"])
-        state = from_files(files)
+        state = tensors_of(files[WEIGHTS])
+        (features,) = state["standard.mean"].shape
+        if len(names) not in (0, features):
+            raise ValueError(f"{len(names)} names of {features} columns")
+        with torch.device("meta"), own_randomness(0, _CPU):
+            check_plan(build(config, Standard(features), names), state)
         with own_randomness(0, _CPU):
-            detector = build(config, Standard(len(state["standard.mean"])), names)
+            detector = build(config, Standard(features), names)
         detector.load_state_dict(state)
         return DetectorScorer(detector, names, config.threads)
 

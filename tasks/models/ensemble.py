@@ -12,7 +12,6 @@ from typing import cast
 import numpy as np
 import torch
 from pydantic import TypeAdapter
-from torch import Tensor
 
 from tasks.models.base import (
     ClassScorer,
@@ -28,7 +27,7 @@ from tasks.models.base import (
 from tasks.models.config import EnsembleConfig
 from tasks.models.members import Families, fit_members, load_members, to_tensors
 from tasks.models.outcomes import log_chances, log_odds_of_mean, odds_of_others, with_rest
-from tasks.models.stored import from_files, holding, to_files
+from tasks.models.stored import WEIGHTS, holding, tensors_of, to_files
 
 _TARGET = "target"
 
@@ -92,7 +91,7 @@ def ensemble_family(models: Families) -> Family:
 
     def load(config: EnsembleConfig, files: Mapping[str, bytes]) -> EnsembleScorer:
         with holding("ensemble"):
-            tensors: Mapping[str, Tensor] = from_files(files)
+            tensors = tensors_of(files[WEIGHTS])
             target = TypeAdapter(Target).validate_json(tensors[_TARGET].numpy().tobytes())
             return EnsembleScorer(load_members(models, config.members, tensors), target)
 

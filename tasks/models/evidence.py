@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
-from tasks.core.errors import ModelError
 from tasks.models.base import Matrix
+from tasks.models.stored import arrays_of, holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,6 @@ class Evidence:
         Raises:
             ModelError: the bytes are no evidence.
         """
-        try:
-            arrays = safetensors.numpy.load(content)
+        with holding("scores and labels of a test part", "*-evidence.safetensors"):
+            arrays = arrays_of(content, gaps=True)
             return cls(arrays["scores"], arrays["labels"], arrays["days"])
-        except Exception as error:
-            raise ModelError(
-                "scores and labels of a test part in safetensors",
-                found=f"{type(error).__name__}: {str(error)[:200]}",
-                where="*-evidence.safetensors",
-                do="Train the pipeline again.",
-            ) from error

@@ -15,7 +15,7 @@ from tasks.models.anomaly_config import IsolationConfig
 from tasks.models.base import AT_ONCE, Conditions, Fitted, Matrix, Rows
 from tasks.models.isolation import IsolationForest, Table, grow
 from tasks.models.normals import usual_rows
-from tasks.models.stored import WEIGHTS, holding
+from tasks.models.stored import WEIGHTS, arrays_of, holding
 
 _EXPECTED_ROWS = 10_000  # rows that tell what is expected at a node
 _CHUNK_ROWS = 4096
@@ -85,10 +85,14 @@ def load_isolation(_config: IsolationConfig, files: Mapping[str, bytes]) -> Isol
     Raises:
         ModelError: the file does not hold one.
     """
-    with holding("isolation forest"):
+    with holding("an isolation forest and what is expected at its nodes"):
         forest = IsolationForest.load(files[WEIGHTS])
-        arrays = safetensors.numpy.load(files[WEIGHTS])
-        return IsolationScorer(forest, arrays["expected"], arrays["middle"])
+        arrays = arrays_of(files[WEIGHTS])
+        expected, middle = arrays["expected"], arrays["middle"]
+        trees, inner = forest.cuts.shape
+        if expected.shape != (trees, 2 * inner + 1) or forest.columns.max() >= len(middle):
+            raise ValueError(f"{expected.shape} nodes over {middle.shape} columns")
+        return IsolationScorer(forest, expected, middle)
 
 
 def _filled(table: Matrix, middle: Table) -> Table:

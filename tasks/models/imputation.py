@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import xgboost
 
-from tasks.core.errors import ModelError
 from tasks.models.base import Matrix
+from tasks.models.booster_file import read_booster
 
 _THREADS = 1  # so that the same rows give the same bits on any machine
 
@@ -81,19 +81,8 @@ def load_imputer(content: bytes, classes: int) -> Imputer:
     """Rebuild the trees.
 
     Raises:
-        ModelError: the bytes hold no trees.
+        ModelError: the bytes hold no trees, or such as cannot be walked.
     """
-    booster = xgboost.Booster()
-    try:
-        if not content:
-            raise ValueError("an empty file")  # on which XGBoost would end the process
-        booster.load_model(bytearray(content))
-    except (xgboost.core.XGBoostError, ValueError) as error:
-        raise ModelError(
-            "the trees of an XGBoost model",
-            found=f"{type(error).__name__}: {str(error).splitlines()[0][:200]}",
-            where="prepare-*.ubj",
-            do="Train the pipeline again.",
-        ) from error
+    booster = read_booster(content, "prepare-*.ubj")
     booster.set_param({"nthread": _THREADS})
     return Imputer(booster, classes)

@@ -49,7 +49,7 @@ def drawn(make: Callable[[], Built], generator: torch.Generator) -> Built:
     """
     with torch.device("meta"):
         module = make()
-    module.to_empty(device="cpu")
+    module.to_empty(device=torch.get_default_device())
     for part in module.modules():
         _draw(part, generator)
     return module

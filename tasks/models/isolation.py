@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
-from tasks.core.errors import ModelError
 from tasks.models.base import Vector
+from tasks.models.stored import arrays_of, holding
 
 Table = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
@@ -102,17 +102,18 @@ class IsolationForest:
         Raises:
             ModelError: the bytes are no forest.
         """
-        try:
-            arrays = safetensors.numpy.load(content)
+        with holding("an isolation forest"):
+            arrays = arrays_of(content)
             usual = float(arrays["usual"][0])
-            return cls(arrays["columns"], arrays["cuts"], arrays["lengths"], usual)
-        except Exception as error:
-            raise ModelError(
-                "an isolation forest in safetensors",
-                found=f"{type(error).__name__}: {str(error)[:200]}",
-                where="prepare-*.safetensors",
-                do="Train the pipeline again.",
-            ) from error
+            forest = cls(arrays["columns"], arrays["cuts"], arrays["lengths"], usual)
+            trees, inner = forest.cuts.shape
+            whole = inner > 0 and (inner + 1) & inner == 0
+            shapes = forest.columns.shape, forest.lengths.shape
+            if not trees or not whole or shapes != ((trees, inner), (trees, inner + 1)):
+                raise ValueError(f"{trees} trees of {inner} inner nodes, {shapes}")
+            if not usual > 0 or (forest.columns < 0).any():
+                raise ValueError("columns or usual steps below 0")
+            return forest
 
 
 def grow(table: Table, trees: int, sample: int, seed: int) -> IsolationForest:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +23,8 @@ from tasks.models.encoding import EXTRA, Encoding
 from tasks.models.linear_config import LinearConfig
 from tasks.models.outcomes import odds_of_others, share_of_classes
 from tasks.models.stopping import STOP_NAMES, stop_metric
+from tasks.models.stored import WEIGHTS, arrays_of, holding
 
-WEIGHTS = "safetensors"
 _TARGET = "target"
 Floats = npt.NDArray[np.float64]
 
@@ -82,21 +81,14 @@ def load_linear(_: LinearConfig, files: Mapping[str, bytes]) -> LinearScorer:
     Raises:
         ModelError: the file holds none.
     """
-    try:
-        arrays: dict[str, Any] = safetensors.numpy.load(files[WEIGHTS])
+    with holding("the coefficients of a linear model"):
+        arrays = arrays_of(files[WEIGHTS])
         target = TypeAdapter(Target).validate_json(arrays.pop(_TARGET).tobytes())
         weights = arrays.pop("weights")
         encoding = Encoding(len(arrays["median"]), 0)
         encoding.load_state_dict({name: torch.from_numpy(each) for name, each in arrays.items()})
         if weights.shape != (encoding.features * EXTRA + 1, target.outputs):
             raise ValueError(f"coefficients of shape {weights.shape}")
-    except Exception as error:
-        raise ModelError(
-            "the coefficients of a linear model",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
-            where=f"*.{WEIGHTS}",
-            do="Train the pipeline again.",
-        ) from error
     return LinearScorer(encoding, weights, target)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tasks.models.base import Conditions, Family, Fitted, History, Rows, Scorer
-from tasks.models.stored import from_files
+from tasks.models.stored import WEIGHTS, tensors_of
 
 Families = Mapping[str, Family]
 
@@ -59,7 +59,7 @@ def to_tensors(members: Iterable[Scorer]) -> dict[str, Tensor]:
 def _of_member(conditions: Conditions, number: int) -> Conditions:
     if conditions.start is None:
         return conditions
-    return replace(conditions, start=_files_of(from_files(conditions.start), number))
+    return replace(conditions, start=_files_of(tensors_of(conditions.start[WEIGHTS]), number))
 
 
 def _files_of(tensors: Mapping[str, Tensor], number: int) -> dict[str, bytes]:

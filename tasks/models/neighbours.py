@@ -17,7 +17,7 @@ from tasks.models.base import AT_ONCE, Conditions, Fitted, Matrix, Rows
 from tasks.models.devices import limited_threads
 from tasks.models.normals import usual_rows
 from tasks.models.standard import Standard
-from tasks.models.stored import from_files, holding, to_files
+from tasks.models.stored import WEIGHTS, holding, tensors_of, to_files
 
 _PRODUCT_CELLS = 8_000_000  # distances that are in memory at once
 _SPARE = 3  # candidates beyond those asked for, as products in float32 may mistake the order
@@ -97,9 +97,11 @@ def load_neighbours(config: NeighboursConfig, files: Mapping[str, bytes]) -> Nei
     Raises:
         ModelError: the file does not hold them.
     """
-    with holding("nearest neighbours"):
-        tensors = from_files(files)
+    with holding("the rows that nearest neighbours are looked for among"):
+        tensors = tensors_of(files[WEIGHTS])
         usual = tensors.pop("usual")
+        if not usual.numel():
+            raise ValueError(f"rows of shape {tuple(usual.shape)}")
         standard = Standard(usual.shape[1])
         standard.load_state_dict(tensors)
         return NeighboursScorer(config, standard, usual)

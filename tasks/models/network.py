@@ -12,15 +12,14 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor, nn
 
-from tasks.core.errors import ModelError
-from tasks.models.base import Matrix, Target
+from tasks.models.base import MOST_CLASSES, Matrix, Target
 from tasks.models.devices import limited_threads
 from tasks.models.encoding import Encoding
 from tasks.models.inputs import Inputs
 from tasks.models.outcomes import log_chances, score_of
+from tasks.models.stored import FACTS, WEIGHTS, check_plan, holding, tensors_of
 from tasks.models.training_config import NetworkTraining
 
-WEIGHTS, FACTS = "safetensors", "json"
 _SCORE_ROWS = 1024  # of a chunk: what is made of it stays within the cache
 _EXPLAIN_VALUES = 4096
 _EXPLAIN_STEPS = (32, 256)  # along the path; more for the rows that do not add up
@@ -122,19 +121,15 @@ class NetworkScorer:
         Raises:
             ModelError: the file is no safetensors, or holds another network than `config` names.
         """
-        try:
+        with holding("the weights of the network that the configuration describes"):
             content = files[WEIGHTS]
-            state, inputs = safetensors.torch.load(content), _inputs(content)
-            bins = state["encoding.low"].shape[1]
+            state, inputs = tensors_of(content), _inputs(content)
+            features, bins, _ = state["encoding.low"].shape
+            _check_inputs(inputs, features)
+            with torch.device("meta"):
+                check_plan(build(body, inputs, config, bins, seed=0), state)
             network = build(body, inputs, config, bins, seed=0)
             network.load_state_dict(state)
-        except Exception as error:
-            raise ModelError(
-                "the weights of the network that the configuration describes",
-                found=f"{type(error).__name__}: {str(error)[:200]}",
-                where=f"*.{WEIGHTS}",
-                do="Train the pipeline again.",
-            ) from error
         return cls(network, inputs, config)
 
     def _apply(self, read: Callable[[Tensor], Tensor], table: Matrix) -> Matrix:
@@ -178,6 +173,15 @@ class NetworkScorer:
 
 def _facts(inputs: Inputs) -> str:
     return TypeAdapter(Inputs).dump_json(inputs).decode()
+
+
+def _check_inputs(inputs: Inputs, features: int) -> None:
+    """Hold what a header says against the encoding's own columns."""
+    if inputs.features != features or len(inputs.names) not in (0, features):
+        raise ValueError(f"{inputs.features} features, {len(inputs.names)} names, {features} codes")
+    classes, normal = len(inputs.target.classes), inputs.target.normal
+    if classes > MOST_CLASSES or not 0 <= normal < max(classes, 1):
+        raise ValueError(f"class {normal} of {classes} as the normal one")
 
 
 def _inputs(content: bytes) -> Inputs:

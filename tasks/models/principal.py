@@ -19,7 +19,7 @@ from tasks.models.base import AT_ONCE, Conditions, Fitted, Matrix, Rows
 from tasks.models.devices import limited_threads
 from tasks.models.normals import usual_rows
 from tasks.models.standard import Standard
-from tasks.models.stored import from_files, holding, to_files
+from tasks.models.stored import WEIGHTS, holding, tensors_of, to_files
 
 _CHUNK_ROWS = 8192
 _LEAST_VARIANCE = 1e-3  # of a direction; a standardised column has 1
@@ -71,9 +71,11 @@ def load_principal(config: PcaConfig, files: Mapping[str, bytes]) -> PcaScorer:
     Raises:
         ModelError: the file does not hold it.
     """
-    with holding("principal components"):
-        tensors = from_files(files)
+    with holding("the inverse covariance of principal components"):
+        tensors = tensors_of(files[WEIGHTS])
         inverse = tensors.pop("inverse")
+        if inverse.shape != (len(inverse), len(inverse)):
+            raise ValueError(f"an inverse of shape {tuple(inverse.shape)}")
         standard = Standard(len(inverse))
         standard.load_state_dict(tensors)
         return PcaScorer(config, standard, inverse)

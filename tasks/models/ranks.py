@@ -19,7 +19,7 @@ from tasks.models.base import Conditions, Family, Fitted, Matrix, Rows, Scorer, 
 from tasks.models.config import RanksConfig
 from tasks.models.members import Families, fit_members, load_members, to_tensors
 from tasks.models.normals import usual_rows
-from tasks.models.stored import from_files, holding, to_files
+from tasks.models.stored import WEIGHTS, holding, tensors_of, to_files
 
 BODY = 0.9  # share of the usual scores that are ranked among themselves; the tail has the rest
 _KNOTS = 129
@@ -102,8 +102,8 @@ def ranks_family(models: Families) -> Family:
         return Fitted(RanksScorer.join(members, _peers(fit, stop)), history)
 
     def load(config: RanksConfig, files: Mapping[str, bytes]) -> RanksScorer:
-        with holding("ensemble by ranks"):
-            tensors = from_files(files)
+        with holding("the members of an ensemble by ranks"):
+            tensors = tensors_of(files[WEIGHTS])
             members = load_members(models, config.members, tensors)
             return RanksScorer(members, [_rarity(tensors, n) for n in range(len(members))])
 
@@ -111,7 +111,10 @@ def ranks_family(models: Families) -> Family:
 
 
 def _rarity(tensors: Mapping[str, Tensor], number: int) -> Rarity:
-    return Rarity(tensors[f"{number}.knots"].numpy(), float(tensors[f"{number}.excess"][0]))
+    knots, excess = tensors[f"{number}.knots"].numpy(), tensors[f"{number}.excess"]
+    if knots.shape != (_KNOTS,) or (np.diff(knots) < 0).any() or not excess[0] > 0:
+        raise ValueError(f"ranks of member {number} that do not rise")
+    return Rarity(knots, float(excess[0]))
 
 
 def _peers(fit: Rows, stop: Rows) -> Matrix:

@@ -1,35 +1,43 @@
-"""Tensors of a model as safetensors, and what is said where they are not there."""
+"""The files of a model: written as they are, read as if anybody had written them.
+
+A digest says that a file is what was stored, not that it is any good. So sizes are held against the
+file's own before anything is allocated by them, and numbers have to be numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+import safetensors.numpy
 import safetensors.torch
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from tasks.core.errors import ModelError
+from tasks.core.errors import ModelError, in_one_line
 
 WEIGHTS = "safetensors"
 FACTS = "json"
 
 
 @contextmanager
-def holding(model: str) -> Iterator[None]:
-    """Turn whatever goes wrong while a model is rebuilt into one error that says what to do.
+def holding(what: str, file: str = f"*.{WEIGHTS}") -> Iterator[None]:
+    """Turn whatever goes wrong while something stored is rebuilt into one error.
+
+    Args:
+        what: what the files are to hold.
+        file: where they lie, for the message.
 
     Raises:
-        ModelError: the files do not hold the model.
+        ModelError: the files do not hold it.
     """
     try:
         yield
     except Exception as error:
-        raise ModelError(
-            f"the files of the {model} that the configuration describes",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
-            where=f"*.{WEIGHTS}",
-            do="Train the pipeline again.",
-        ) from error
+        found = error.found if isinstance(error, ModelError) else in_one_line(error)
+        raise ModelError(what, found=found, where=file, do="Train the pipeline again.") from error
 
 
 def to_files(tensors: Mapping[str, Tensor]) -> dict[str, bytes]:
@@ -38,6 +46,54 @@ def to_files(tensors: Mapping[str, Tensor]) -> dict[str, bytes]:
     return {WEIGHTS: safetensors.torch.save(there)}
 
 
-def from_files(files: Mapping[str, bytes]) -> dict[str, Tensor]:
-    """What `to_files` wrote; any error where that is not what the files hold."""
-    return safetensors.torch.load(files[WEIGHTS])
+def tensors_of(content: bytes) -> dict[str, Tensor]:
+    """The tensors of a safetensors file; any error where it is none.
+
+    Raises:
+        ValueError: a size is beyond the file's own, or a number is none.
+    """
+    tensors = safetensors.torch.load(content)
+    for name, value in tensors.items():
+        _check_size(name, tuple(value.shape), content)
+        if value.is_floating_point() and bool(torch.isnan(value).any()):
+            raise ValueError(f"NaN in {name}")
+    return tensors
+
+
+def arrays_of(content: bytes, gaps: bool = False) -> dict[str, Any]:
+    """The arrays of a safetensors file; any error where it is none.
+
+    Args:
+        content: the file.
+        gaps: whether NaN stands for what is not known.
+
+    Raises:
+        ValueError: a size is beyond the file's own, or a number is none.
+    """
+    arrays = safetensors.numpy.load(content)
+    for name, value in arrays.items():
+        _check_size(name, value.shape, content)
+        if not gaps and value.dtype.kind == "f" and np.isnan(value).any():
+            raise ValueError(f"NaN in {name}")
+    return arrays
+
+
+def check_plan(plan: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Hold tensors against those of a module that was built on the device `meta`, of shapes alone.
+
+    Raises:
+        ValueError: they are not the module's.
+    """
+    wanted = {name: tuple(each.shape) for name, each in plan.state_dict().items()}
+    there = {name: tuple(each.shape) for name, each in state.items()}
+    for name in sorted({*wanted} | {*there}):
+        if wanted.get(name) != there.get(name):
+            raise ValueError(
+                f"{name} of shape {there.get(name, 'none')}, for {wanted.get(name, 'none')}"
+            )
+
+
+def _check_size(name: str, shape: tuple[int, ...], content: bytes) -> None:
+    """An empty tensor may say any size: its other dimensions are not backed by bytes."""
+    if max(shape, default=0) > len(content):
+        raise ValueError(f"{name} of shape {shape} in a file of {len(content)} bytes")

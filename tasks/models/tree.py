@@ -16,15 +16,14 @@ import numpy as np
 import safetensors.numpy
 from pydantic import TypeAdapter
 
-from tasks.core.errors import ModelError
 from tasks.models.base import Conditions, Epoch, Fitted, History, Matrix, Rows, Target
 from tasks.models.outcomes import odds_of_others, share_of_classes
 from tasks.models.stopping import stop_metric
+from tasks.models.stored import WEIGHTS, arrays_of, holding
 from tasks.models.tree_config import TreeConfig
 from tasks.models.tree_growing import grow
 from tasks.models.tree_nodes import Floats, Nodes
 
-WEIGHTS = "safetensors"
 _LEAST_CHANCE = 1e-6
 _ARRAYS = ("columns", "cuts", "missing_left", "children", "values")
 
@@ -87,19 +86,14 @@ def load_tree(_: TreeConfig, files: Mapping[str, bytes]) -> TreeScorer:
     Raises:
         ModelError: the file holds none.
     """
-    try:
-        arrays = safetensors.numpy.load(files[WEIGHTS])
+    with holding("the nodes of a decision tree"):
+        arrays = arrays_of(files[WEIGHTS])
         nodes = Nodes(*(arrays[name] for name in _ARRAYS))
         target = TypeAdapter(Target).validate_json(arrays["target"].tobytes())
         nodes.check(target.outputs)
         levels = int(arrays["levels"][0])
-    except Exception as error:
-        raise ModelError(
-            "the nodes of a decision tree",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
-            where=f"*.{WEIGHTS}",
-            do="Train the pipeline again.",
-        ) from error
+        if not 0 <= levels <= len(nodes.columns):
+            raise ValueError(f"{levels} levels of {len(nodes.columns)} nodes")
     return TreeScorer(nodes, levels, target)
 
 

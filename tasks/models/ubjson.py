@@ -1,95 +1,109 @@
-"""Hold that bytes are one whole UBJSON value, before a reader that trusts them is given them.
+"""Read UBJSON that nobody vouches for: bytes that are one whole value, or an error with the place.
 
 XGBoost reads beyond the end of a file that was cut off, and ends the process: no exception that
-could be caught. Here nothing is built: lengths are added up.
+could be caught. Nothing is allocated that the bytes do not hold.
 
 Source: the format as ubjson.org defines it (draft 12), with counted and typed containers.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-_SIZES: Final = {"Z": 0, "N": 0, "T": 0, "F": 0, "i": 1, "U": 1, "C": 1, "I": 2} | {
-    "l": 4,
-    "L": 8,
-    "d": 4,
-    "D": 8,
+import numpy as np
+
+# Of numbers their type, big-endian as all of the format; of what has no bytes its value.
+_NUMBERS: Final = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8"} | {
+    "d": ">f4",
+    "D": ">f8",
 }
-_WHOLE: Final = {"i": True, "U": False, "I": True, "l": True, "L": True}  # whether it has a sign
+_LENGTHS: Final = "iUIlL"
+_WORDS: Final[dict[str, Any]] = {"Z": None, "N": None, "T": True, "F": False}
 _DEEPEST = 64
 
 
-def check_ubjson(content: bytes) -> None:
-    """Walk through a value from its first byte to its last.
+def read_ubjson(content: bytes) -> Any:
+    """The value: objects as dicts, typed arrays of numbers as NumPy's, other arrays as lists.
 
     Raises:
         ValueError: it ends too early or too late, or is not of this format; with the place.
     """
-    end = _Walk(content).value(0, 0)
-    if end != len(content):
-        raise ValueError(f"{len(content) - end} bytes after the end of the model")
+    reader = _Reader(content)
+    value = reader.value(reader.mark(), 0)
+    if reader.at != len(content):
+        raise ValueError(f"{len(content) - reader.at} bytes after the end, at byte {reader.at}")
+    return value
 
 
-class _Walk:
+class _Reader:
     def __init__(self, content: bytes) -> None:
-        self.content = content
+        self.content, self.at = content, 0
 
-    def value(self, at: int, depth: int) -> int:
-        """Where the value that begins here ends."""
-        return self._rest(self._mark(at), at + 1, depth)
+    def value(self, mark: str, depth: int) -> Any:
+        """The value whose mark was read."""
+        if mark in _WORDS:
+            return _WORDS[mark]
+        if mark in _NUMBERS:
+            return self._numbers(mark, 1)[0].item()
+        if mark == "C":
+            return chr(self._take(1)[0])
+        if mark in ("S", "H"):
+            return self._take(self._length()).decode(errors="replace")
+        if mark in ("[", "{") and depth < _DEEPEST:
+            return self._container(mark == "{", depth + 1)
+        raise ValueError(f"no value of a model at byte {self.at - 1}")
 
-    def _rest(self, mark: str, at: int, depth: int) -> int:
-        """Where a value ends whose mark was before this place."""
-        if mark in _SIZES:
-            return self._skip(at, _SIZES[mark])
-        if mark in "SH":
-            length, at = self._count(at)
-            return self._skip(at, length)
-        if mark in "[{" and depth < _DEEPEST:
-            return self._container(mark, at, depth + 1)
-        raise ValueError(f"no value of a model at byte {at - 1}")
+    def mark(self) -> str:
+        """The next mark."""
+        return chr(self._take(1)[0])
 
-    def _container(self, opened: str, at: int, depth: int) -> int:
+    def _container(self, named: bool, depth: int) -> Any:
         mark, count = "", None
-        if self._mark(at) == "$":
-            mark, at = self._mark(at + 1), at + 2
-        if self._mark(at) == "#":
-            count, at = self._count(at + 1)
+        if self._follows("$"):
+            mark = self.mark()
+        if self._follows("#"):
+            count = self._length()
         elif mark:
-            raise ValueError(f"a typed container without a count at byte {at}")
-        if mark in _SIZES and opened == "[" and count is not None:
-            return self._skip(at, count * _SIZES[mark])
-        closed = "]" if opened == "[" else "}"
-        while count != 0:
-            if count is None and self._mark(at) == closed:
-                return at + 1
-            at = self._item(opened, mark, at, depth)
+            raise ValueError(f"a typed container without a count at byte {self.at}")
+        if mark in _NUMBERS and count is not None and not named:
+            return self._numbers(mark, count)
+        if mark in _WORDS:
+            raise ValueError(f"a container of values without bytes at byte {self.at}")
+        found: dict[str, Any] = {}
+        values = list[Any]()
+        while count != 0 and not (count is None and self._follows("}" if named else "]")):
+            if named:
+                name = self._take(self._length()).decode(errors="replace")
+                found[name] = self.value(mark or self.mark(), depth)
+            else:
+                values.append(self.value(mark or self.mark(), depth))
             count = None if count is None else count - 1
-        return at
+        return found if named else values
 
-    def _item(self, opened: str, mark: str, at: int, depth: int) -> int:
-        if opened == "{":
-            length, at = self._count(at)
-            at = self._skip(at, length)
-        return self._rest(mark, at, depth) if mark else self.value(at, depth)
+    def _follows(self, mark: str) -> bool:
+        """Whether this mark is the next one; if so it is passed."""
+        if self.content[self.at : self.at + 1] != mark.encode():
+            return False
+        self.at += 1
+        return True
 
-    def _count(self, at: int) -> tuple[int, int]:
-        """A length, and where it ends."""
-        mark = self._mark(at)
-        if mark not in _WHOLE:
-            raise ValueError(f"no length at byte {at}")
-        end = self._skip(at + 1, _SIZES[mark])
-        count = int.from_bytes(self.content[at + 1 : end], "big", signed=_WHOLE[mark])
+    def _length(self) -> int:
+        begun, mark = self.at, self.mark()
+        if mark not in _LENGTHS:
+            raise ValueError(f"no length at byte {begun}")
+        count = int(self._numbers(mark, 1)[0])
         if count < 0:
-            raise ValueError(f"a length of {count} at byte {at}")
-        return count, end
+            raise ValueError(f"a length of {count} at byte {begun}")
+        return count
 
-    def _mark(self, at: int) -> str:
-        self._skip(at, 1)
-        return chr(self.content[at])
+    def _numbers(self, mark: str, count: int) -> np.ndarray[Any, Any]:
+        dtype = np.dtype(_NUMBERS[mark])
+        return np.frombuffer(self._take(count * dtype.itemsize), dtype)
 
-    def _skip(self, at: int, size: int) -> int:
-        if at + size > len(self.content):
-            raise ValueError(f"cut off: {len(self.content)} bytes, at least {at + size} expected")
-        return at + size
+    def _take(self, size: int) -> bytes:
+        begun, self.at = self.at, self.at + size
+        if self.at > len(self.content):
+            raise ValueError(
+                f"cut off: {len(self.content)} bytes, at least byte {self.at} expected"
+            )
+        return self.content[begun : self.at]

@@ -28,9 +28,13 @@ from tasks.score.asking import Answer, Rung, Unscored, ask
 from tasks.score.config import ScoringConfig
 from tasks.score.distance import too_far
 
-# What a broken model can raise besides our own errors: torch and XGBoost raise the first two; the
-# others are a machine's that has too little memory for it, or cannot read its files.
-BROKEN = (ModelError, StoreError, RuntimeError, ValueError, MemoryError, OSError)
+# What a broken model can raise besides our own errors: torch and XGBoost the first two, arrays that
+# do not fit each other the next three; the others are a machine's that has too little memory for
+# it, or cannot read its files.
+BROKEN = (
+    *(ModelError, StoreError, RuntimeError, ValueError),
+    *(LookupError, TypeError, ArithmeticError, MemoryError, OSError),
+)
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # nobody reads the rest of it
 ANY = ScoringConfig(max_distance=None)
 Unasked = tuple[PassedKind, str]  # why a model is not asked: it rests, or it was late before

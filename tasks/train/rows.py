@@ -8,10 +8,8 @@ import numpy as np
 import polars as pl
 
 from tasks.core.errors import DataError
-from tasks.models.base import BINARY, Rows, Target
+from tasks.models.base import BINARY, MOST_CLASSES, Rows, Target
 from tasks.train.split import LABEL, LABEL_CLASS, holds_values
-
-MOST_CLASSES = 200  # more are names of things: each costs an output, and as many trees
 
 
 def rows_of(table: pl.DataFrame, features: Sequence[str], classes: Target | None = None) -> Rows:

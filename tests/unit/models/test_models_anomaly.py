@@ -4,8 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
-from killing import KilledError, Memory
 
 from tasks.core.errors import ModelError
 from tasks.models.anomaly import ANOMALY
@@ -22,7 +20,6 @@ from tasks.models.metrics import rank_rows, roc_auc
 from tasks.models.svdd_config import DiffusionConfig, GanConfig, SvddConfig
 
 QUICK = {"least_steps": 200, "most_steps": 200, "epochs": 4, "batch_rows": 128}
-OFTEN = {"least_steps": 30, "most_steps": 30, "passes": 1, "epochs": 3}
 CONFIGS = (
     IsolationConfig(trees=50),
     NeighboursConfig(),
@@ -108,31 +105,6 @@ def test_labels_of_anomalies_teach_nothing(
         config, dataclasses.replace(FIT, table=wild), held, Conditions(0)
     )
     assert again.scorer.save() == trained[config.kind].scorer.save()
-
-
-@every_network
-@pytest.mark.parametrize("kill_at", [3, 25])
-def test_a_killed_training_goes_on_to_the_same_model(config: AnomalyConfig, kill_at: int) -> None:
-    """Killed in the first epoch, and after some: counts and metrics go on where they were."""
-    changed = config.model_copy(update={**OFTEN, "checkpoint_seconds": 0})
-    family = ANOMALY[config.kind]
-    whole = family.fit(changed, FIT, STOP, Conditions(5))
-    memory = Memory(kill_at)
-    with pytest.raises(KilledError):
-        family.fit(changed, FIT, STOP, Conditions(5, memory))
-    resumed = family.fit(changed, FIT, STOP, Conditions(5, memory))
-    assert resumed.history == whole.history
-    assert resumed.scorer.save() == whole.scorer.save()
-
-
-@every_model
-def test_the_same_seed_gives_the_same_bytes(
-    config: AnomalyConfig, trained: dict[str, Fitted]
-) -> None:
-    torch.rand(3)  # the global generator has no part in it
-    again = fitted(config)
-    assert again.scorer.save() == trained[config.kind].scorer.save()
-    assert again.history == trained[config.kind].history
 
 
 @every_network

@@ -12,8 +12,9 @@ from tasks.core.errors import ModelError
 from tasks.models.base import Conditions, Rows
 from tasks.models.boosted import fit_boosted, load_boosted
 from tasks.models.config import XGBoostConfig
-from tasks.models.ubjson import check_ubjson
+from tasks.models.ubjson import read_ubjson
 
+_ONE = b"SL" + bytes(7) + b"\x01"  # before a text of one letter
 CONFIG = XGBoostConfig(rounds=12, depth=3, threads=1)
 # Loads what is cut off at each of some places in a process of its own, which must live on.
 _LOAD = """
@@ -41,8 +42,64 @@ def trees() -> bytes:
 
 
 def test_whole_trees_are_loaded(trees: bytes) -> None:
-    check_ubjson(trees)
+    assert int(read_ubjson(trees)["learner"]["learner_model_param"]["num_feature"]) == 4
     load_boosted(CONFIG, {"ubj": trees})
+
+
+def _told_otherwise(trees: bytes, name: str, values: list[float], dtype: str) -> bytes:
+    """The first tree with other numbers where an array of this name begins."""
+    content, written = bytearray(trees), np.array(values, dtype).tobytes()
+    first = trees.index(name.encode() + b"[$") + len(name) + len(b"[$l#L") + 8
+    content[first : first + len(written)] = written
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "dtype"),
+    [
+        ("left_children", [100_000_000], ">i4"),
+        ("left_children", [-7], ">i4"),
+        ("left_children", [0], ">i4"),
+        ("left_children", [1, 1], ">i4"),
+        ("right_children", [2_000_000], ">i4"),
+        ("split_indices", [100_000_000], ">i4"),
+        ("split_indices", [4], ">i4"),
+        ("split_type", [1], ">i1"),
+        ("split_conditions", [np.nan], ">f4"),
+    ],
+)
+def test_trees_on_which_xgboost_would_end_the_process_are_refused(
+    trees: bytes, name: str, values: list[float], dtype: str
+) -> None:
+    """Whole files, of which it reads children and columns without a look at them."""
+    changed = _told_otherwise(trees, name, values, dtype)
+    assert changed != trees
+    with pytest.raises(ModelError, match="tree 0: "):
+        load_boosted(CONFIG, {"ubj": changed})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"num_feature", b"num_futures"),
+        (
+            b"size_leaf_vectorSL\x00\x00\x00\x00\x00\x00\x00\x011",
+            b"size_leaf_vectorSL\x00\x00\x00\x00\x00\x00\x00\x018",
+        ),
+        (
+            b"num_targetSL\x00\x00\x00\x00\x00\x00\x00\x011",
+            b"num_targetSL\x00\x00\x00\x00\x00\x00\x00\x019",
+        ),
+        (b"\x06gbtree", b"\x06gbtors"),
+    ],
+    ids=["columns", "leaves", "targets", "trees"],
+)
+def test_other_models_than_these_trees_are_refused(
+    trees: bytes, before: bytes, after: bytes
+) -> None:
+    assert before in trees
+    with pytest.raises(ModelError, match="trees of an XGBoost model"):
+        load_boosted(CONFIG, {"ubj": trees.replace(before, after)})
 
 
 def test_trees_that_were_cut_off_anywhere_are_refused(trees: bytes) -> None:
@@ -58,16 +115,25 @@ def test_trees_that_were_cut_off_anywhere_are_refused(trees: bytes) -> None:
 )
 def test_what_is_no_ubjson_is_refused_with_its_place(content: bytes) -> None:
     with pytest.raises(ValueError, match="byte"):
-        check_ubjson(content)
+        read_ubjson(content)
     with pytest.raises(ModelError, match="Train the pipeline again"):
         load_boosted(CONFIG, {"ubj": content})
+
+
+def test_values_are_what_the_format_says() -> None:
+    content = (
+        b"{i\x01a[$l#i\x02\x00\x00\x00\x05\xff\xff\xff\xffi\x01b[TFZ]i\x01cSi\x02xyi\x01d{#i\x00}"
+    )
+    found = read_ubjson(content)
+    assert found.pop("a").tolist() == [5, -1]
+    assert found == {"b": [True, False, None], "c": "xy", "d": {}}
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_whole_or_refused(content: bytes) -> None:
     try:
-        check_ubjson(content)
+        read_ubjson(content)
     except ValueError:
         return
     with pytest.raises(ValueError, match="byte"):  # nothing whole is whole with a byte less
-        check_ubjson(content[:-1])
+        read_ubjson(content[:-1])

@@ -275,7 +275,7 @@ def test_scores_that_are_no_numbers_give_way_to_the_next_rung(store: Store) -> N
         commit(run, {})
     scored, _ = score_once(store)
     assert (scored.source, scored.model_version) == ("previous", trained.version)
-    assert "finite scores" in scored.degraded
+    assert "NaN in body.last_bias" in scored.degraded
 
 
 def test_a_damaged_previous_does_not_stand_in_the_way_of_training(store: Store) -> None:
