@@ -18,6 +18,7 @@ from tasks.models.base import Conditions, Family, Fitted, Matrix, Rows
 from tasks.models.detector import Detector, DetectorScorer
 from tasks.models.devices import choose_device, own_randomness
 from tasks.models.normals import TRIM_UNLABELLED, usual_rows
+from tasks.models.shards import Shard
 from tasks.models.standard import Standard
 from tasks.models.stored import FACTS, WEIGHTS, check_plan, holding, tensors_of
 from tasks.models.training import Objective, begin_from, train_network
@@ -105,17 +106,18 @@ class _Lesson:
         return cls(detector.to(device), rows, stop, trim)
 
     def loss(self, places: Tensor) -> Tensor:
-        return self._mean(self.table[places])
+        """The loss of a batch, or of the own share of one."""
+        losses = self._losses(self.table[places])
+        return Shard(losses.device).trimmed_mean(losses, self.trim)
 
     def stop_metric(self) -> float:
         """Minus the loss of the stop rows."""
         with torch.no_grad():
-            return -float(self._mean(self.held))
+            losses = self._losses(self.held)
+        return -float(Shard.alone(losses.device).trimmed_mean(losses, self.trim))
 
-    def _mean(self, table: Tensor) -> Tensor:
-        losses = self.detector.losses(self.detector.standard(table), torch.isfinite(table))
-        kept = max(1, round(len(losses) * (1 - self.trim)))
-        return losses.topk(kept, largest=False, sorted=False).values.mean()
+    def _losses(self, table: Tensor) -> Tensor:
+        return self.detector.losses(self.detector.standard(table), torch.isfinite(table))
 
 
 @dataclass(frozen=True, slots=True)

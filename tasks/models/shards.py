@@ -21,6 +21,13 @@ class Shard:
         self.rank = distributed.get_rank() if together else 0
         self.count = distributed.get_world_size() if together else 1
 
+    @classmethod
+    def alone(cls, device: torch.device) -> Shard:
+        """This process by itself, whether or not others train with it."""
+        shard = cls(device)
+        shard.rank, shard.count = 0, 1
+        return shard
+
     @property
     def is_alone(self) -> bool:
         """Whether no other process trains the same network."""
@@ -44,6 +51,37 @@ class Shard:
             return found
 
         return of_own_share
+
+    def trimmed_mean(self, losses: Tensor, trim: float) -> Tensor:
+        """The mean of the smallest losses of a batch, of which each process has its share (n,).
+
+        Which are the smallest is decided among all shares. `loss` weighs what a process gives by
+        its rows: so weighed, these are the gradients of the mean over the whole batch.
+
+        Args:
+            losses: of the own rows.
+            trim: share of the batch that is left out.
+        """
+        whole, begins = (losses, 0) if self.is_alone or not trim else self._gathered(losses)
+        kept = max(1, round(len(whole) * (1 - trim)))
+        if whole is losses:
+            return losses.topk(kept, largest=False, sorted=False).values.mean()
+        places = whole.argsort(stable=True)[:kept] - begins
+        own = places[(places >= 0) & (places < len(losses))]
+        return losses[own].sum() * (len(whole) / (kept * len(losses)))
+
+    def _gathered(self, losses: Tensor) -> tuple[Tensor, int]:
+        """The losses of all shares, and where the own ones begin among them."""
+        size = torch.tensor([len(losses)], device=losses.device)
+        sizes = [torch.empty_like(size) for _ in range(self.count)]
+        distributed.all_gather(sizes, size)
+        counts = [int(each) for each in sizes]
+        padded = losses.detach().new_zeros(max(counts))
+        padded[: len(losses)] = losses.detach()
+        found = [torch.empty_like(padded) for _ in counts]
+        distributed.all_gather(found, padded)
+        whole = torch.cat([part[:count] for part, count in zip(found, counts, strict=True)])
+        return whole, sum(counts[: self.rank])
 
     def mean(self, value: float) -> float:
         """The mean of a number over the processes."""

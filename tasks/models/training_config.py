@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from tasks.core.config import Config
 
@@ -111,6 +111,15 @@ class SupervisedTraining(NetworkTraining):
         description="Of a value: residuals beyond so many standard deviations of it count by their "
         "size, not their square; empty: all by their square",
     )
+
+    @model_validator(mode="after")
+    def _mixes_whole_batches(self) -> Self:
+        if self.mixup and self.devices > 1:
+            raise ValueError(
+                "mixup with devices above 1: rows would be mixed within each process' share of a "
+                "batch only; take one of the two"
+            )
+        return self
 
 
 class Augmentation(Config):

@@ -5,13 +5,14 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from killing import KilledError, Memory
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from xgboost.core import XGBoostError
 
 from tasks.core.errors import ConfigError, ModelError, ModelMemoryError
@@ -23,6 +24,7 @@ from tasks.models.image_cnn_config import ImageCnnConfig
 from tasks.models.launching import fit_model
 from tasks.models.progress import Progress, State, from_bytes, to_bytes
 from tasks.models.schedules import cosine, one_cycle, plateau, rate_factor
+from tasks.models.shards import Shard
 from tasks.models.training import Objective, train_network
 from tasks.models.training_config import NetworkTraining
 from tasks.models.zoo import MODELS
@@ -345,10 +347,54 @@ def test_a_lack_of_memory_is_told_as_such_and_nothing_else_is(
         assert "batch_rows" in caught.value.do
 
 
+def _shares_of_a_batch(rank: int, meeting: str, trim: float, expected: Tensor) -> None:
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    line = Line()
+    shard = Shard(torch.device("cpu"))
+
+    def loss(rows: Tensor) -> Tensor:
+        return shard.trimmed_mean(_misses(line, rows), trim)
+
+    together = shard.loss(line, loss)
+    together(torch.arange(11)).backward()
+    assert torch.allclose(line.weight.grad, expected)
+
+
+def _misses(line: Line, rows: Tensor) -> Tensor:
+    """Of rows whose losses do not lie evenly on both shares: the largest are all of the second."""
+    return (line.weight[0, 0] - 2 - rows % 2 * rows).square()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("trim", [0.0, 0.4, 0.95])
+def test_two_processes_leave_out_the_losses_that_one_leaves_out(
+    trim: float, tmp_path: Path
+) -> None:
+    """The threshold is of the whole batch: so are the gradients."""
+    line = Line()
+    alone = Shard(torch.device("cpu"))
+    alone.trimmed_mean(_misses(line, torch.arange(11)), trim).backward()
+    children = []
+    for rank in range(2):
+        children.append(os.fork())
+        if children[-1] == 0:
+            code = 1
+            try:
+                _shares_of_a_batch(rank, f"file://{tmp_path}/meeting", trim, line.weight.grad)
+                code = 0
+            finally:
+                os._exit(code)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+
+
 def test_several_processes_are_refused_where_they_would_train_something_else() -> None:
     with pytest.raises(ValidationError, match="devices"):
         ImageCnnConfig(devices=2)
-    with pytest.raises(ValidationError, match="mlp: a member of `ranks` is trained in one process"):
+    with pytest.raises(ValidationError, match="mixup with devices above 1"):
+        MlpConfig(devices=2, mixup=0.2)
+    with pytest.raises(
+        ValidationError, match="mlp: a member of another model is trained in one process"
+    ):
         RanksConfig(members=(MlpConfig(devices=2), TabMConfig()))
 
 
