@@ -59,6 +59,37 @@ def label(
     _check(rows, config, event)
     if isinstance(config, Disposition) and verdicts is not None:
         check_verdicts(verdicts, config, event)
+    known, value = _known(rows, config, event, known_by, verdicts, gaps)
+    values = _labels(value, config)
+    told = {each.meta.output_name() for each in values}
+    own = (EVENT_ID, EVENT_TIME, BATCH_DATE, LABEL, KNOWN_AT, *sorted(told - {LABEL}))
+    _check_columns(rows, [column for column in also if column not in own], "training", event)
+    return (
+        known.with_columns(values)
+        .select(list(dict.fromkeys((*own, *also))))
+        .sort(EVENT_TIME, EVENT_ID)
+        .collect()
+    )
+
+
+def _labels(value: pl.Expr, config: LabelConfig) -> list[pl.Expr]:
+    """The label as a column, and the class beside it where classes are configured."""
+    dtype = pl.Float64 if isinstance(config, LabelValue) else pl.Int8
+    label = value.cast(dtype).alias(LABEL)
+    if not isinstance(config, LabelClass):
+        return [label]
+    return [label, pl.col(config.column).cast(pl.String).alias(LABEL_CLASS)]
+
+
+def _known(
+    rows: pl.LazyFrame,
+    config: LabelConfig,
+    event: EventConfig,
+    known_by: dt.date,
+    verdicts: pl.LazyFrame | None,
+    gaps: Collection[dt.date],
+) -> tuple[pl.LazyFrame, pl.Expr]:
+    """The events whose label is known by the end of a day, and the label."""
     end = dt.datetime.combine(known_by, dt.time()) + dt.timedelta(days=1)
     timed = rows.with_columns(
         event.id(), _time(event).alias(EVENT_TIME), _happened(event).alias("_at")
@@ -67,20 +98,7 @@ def label(
     known = events.with_columns((pl.col("_at") + config.delay).alias(KNOWN_AT)).filter(
         pl.col(KNOWN_AT) < end
     )
-    known, value = _valued(known, timed, events, config, event, verdicts, gaps)
-    own: tuple[str, ...] = (EVENT_ID, EVENT_TIME, BATCH_DATE, LABEL, KNOWN_AT)
-    dtype = pl.Float64 if isinstance(config, LabelValue) else pl.Int8
-    values = [value.cast(dtype).alias(LABEL)]
-    if isinstance(config, LabelClass):
-        own = (*own, LABEL_CLASS)
-        values.append(pl.col(config.column).cast(pl.String).alias(LABEL_CLASS))
-    _check_columns(rows, [column for column in also if column not in own], "training", event)
-    return (
-        known.with_columns(values)
-        .select(list(dict.fromkeys((*own, *also))))
-        .sort(EVENT_TIME, EVENT_ID)
-        .collect()
-    )
+    return _valued(known, timed, events, config, event, verdicts, gaps)
 
 
 def _valued(

@@ -15,13 +15,14 @@ from torch import Tensor
 from tasks.core.errors import ModelError
 from tasks.models.anomaly_config import AnomalyNetwork
 from tasks.models.base import Conditions, Family, Fitted, Matrix, Rows
+from tasks.models.beginning import begin_from
 from tasks.models.detector import Detector, DetectorScorer
 from tasks.models.devices import choose_device, own_randomness
 from tasks.models.normals import TRIM_UNLABELLED, usual_rows
 from tasks.models.shards import Shard
 from tasks.models.standard import Standard
 from tasks.models.stored import FACTS, WEIGHTS, check_plan, holding, tensors_of
-from tasks.models.training import Objective, begin_from, train_network
+from tasks.models.training import Objective, train_network
 
 _SAMPLE_ROWS = 4096  # rows that decide when to stop, and that tell what is needed besides weights
 _CPU = torch.device("cpu")

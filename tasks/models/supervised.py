@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tasks.models.base import Conditions, Family, Fitted, Rows
+from tasks.models.beginning import begin_from
 from tasks.models.devices import choose_device, limited_threads
 from tasks.models.encoding import Encoding
 from tasks.models.inputs import Inputs
@@ -18,7 +19,7 @@ from tasks.models.losses import Criterion, mixed_loss
 from tasks.models.network import Body, Network, NetworkScorer, build
 from tasks.models.sampling import balanced_draw, often_enough
 from tasks.models.stopping import STOP_NAMES, stop_metric
-from tasks.models.training import Objective, begin_from, train_network
+from tasks.models.training import Objective, train_network
 
 Bins = Callable[[Inputs, Any], int]
 

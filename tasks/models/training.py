@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +32,6 @@ from tasks.models.schedules import rate_factor
 from tasks.models.shards import Shard
 from tasks.models.training_config import NetworkTraining
 
-WEIGHTS = "safetensors"  # the suffix of a network's state in `Conditions.start`
 _RANKS_APART = 1_000_003  # between the seeds of processes that train together
 _LOOK_STEPS = 100  # steps between two looks at the loss: each makes the processor wait
 _DIVERGED = 10.0  # times the loss of the first epoch
@@ -77,7 +74,7 @@ def train_network(
         objective: what it is trained for.
         config: how.
         conditions: the seed of the order of the rows and of whatever is drawn; where the state is
-            kept. The module has begun from its weights already (`begin_from`).
+            kept. The module has begun from its weights already (`tasks.models.beginning`).
 
     Raises:
         ModelError: the loss or the stop metric was not finite before any epoch was good.
@@ -276,27 +273,6 @@ class _Training:
         if self.shard.is_alone:
             set_random_states(random)
         return False
-
-
-def begin_from(module: nn.Module, files: Mapping[str, bytes] | None) -> None:
-    """Give a network the weights of an earlier one, and what it learned beside them.
-
-    What is learned of the new rows before training is learned after this.
-
-    Raises:
-        ModelError: the files do not hold weights of this network.
-    """
-    if files is None:
-        return
-    try:
-        module.load_state_dict(safetensors.torch.load(files[WEIGHTS]))
-    except (safetensors.SafetensorError, KeyError, RuntimeError) as error:
-        raise ModelError(
-            "the weights of an earlier model of the same configuration, to begin with",
-            found=f"{type(error).__name__}: {str(error)[:200]}",
-            where=f"*.{WEIGHTS}",
-            do="Train from fresh weights.",
-        ) from error
 
 
 def _task(
