@@ -1,33 +1,26 @@
-"""Read the records of a JSON document as columns, where Arrow's parser loses nothing of them.
-
-It is strict about the grammar, names that stand twice, and the type of each value, and it holds no
-lock while it parses. What it lets pass is looked at here: NaN, bytes that are no text, names that
-are left out, names that were not foreseen. Any doubt leaves the document to `Document`.
+"""Read the records of a JSON document as columns, where that is proved to lose nothing of them.
 
 The document is parsed with every name in it declared: those around the records are found by putting
-a mark in their place, those of a record that no column has in the first record.
+a mark in their place, those of a record that no column has in the first record. Any doubt leaves
+the document to `Document`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.json as pj
 
+from tasks.ingest.json_arrow import are_numbers, has_all, parse, type_like, types_of
 from tasks.ingest.json_text import BOM, Document
-from tasks.ingest.schema import ColumnType, Source
+from tasks.ingest.schema import Source
 
 _WHOLE = "document"  # the name that a document is wrapped in
 _MARK = "\ue000the records"
 _MARKED = json.dumps([_MARK]).encode()
-_NO_NUMBERS = (b"NaN", b"Infinity")
 _WORTHWHILE_BYTES = 1 << 14
-_READ = pj.ReadOptions(use_threads=False, block_size=1 << 30)
 _SCANNER = json.JSONDecoder()
 
 
@@ -105,21 +98,20 @@ def read_document(
 def _read_even(
     content: bytes, pointer: str, source: Source, absent_is_null: bool
 ) -> EvenDocument | None:
-    types = {name: _arrow_type(column) for name, column in source.columns.items()}
+    types = types_of(source)
     start, end = content.find(b"[{"), content.rfind(b"}]") + 2
-    if None in types.values() or not 0 <= start < end or any(n in content for n in _NO_NUMBERS):
+    if types is None or not 0 <= start < end:
         return None
     try:
         first, _ = _SCANNER.raw_decode(
             content[start + 1 : start + _WORTHWHILE_BYTES].decode("utf-8", "ignore")
         )
         around = Document(content[:start] + _MARKED + content[end:])
-        content.decode()
     except (ValueError, RecursionError):
         return None
     if around.at(pointer) != [_MARK]:
         return None
-    fields = types | {n: _type_beside(value) for n, value in first.items() if n not in types}
+    fields = types | {n: type_like(value) for n, value in first.items() if n not in types}
     declared = _type_around(around.value, fields)
     if declared is None:
         return None
@@ -127,34 +119,12 @@ def _read_even(
     if records is None:
         return None
     region = memoryview(content)[start:end]
-    if not absent_is_null and not _has_all(records, region):
+    fields = records.flatten()
+    if not are_numbers(fields) or not (absent_is_null or has_all(fields, region)):
         return None
     named = [records.field(name) for name in types]
     columns = pa.StructArray.from_arrays(named, names=list(types))
     return EvenDocument(content, around, pointer, EvenRecords(columns))
-
-
-def _arrow_type(column: ColumnType) -> pa.DataType | None:
-    """The type whose JSON a column is written in; None for what takes another look."""
-    dtype, kind = column.dtype, column.type
-    if kind == "binary" or dtype.is_nested():
-        return None
-    if kind[0] in "iu":
-        return pa.int64()
-    if kind[0] == "f":
-        return pa.float64()
-    return pa.bool_() if kind == "bool" else pa.string()
-
-
-def _type_beside(value: Any) -> pa.DataType | None:
-    """The type of a value that no column takes; None for lists and objects."""
-    if value is None:
-        return pa.null()
-    if isinstance(value, bool):
-        return pa.bool_()
-    if isinstance(value, (int, float)):
-        return pa.float64()
-    return pa.string() if isinstance(value, str) else None
 
 
 def _type_around(value: Any, fields: Mapping[str, pa.DataType | None]) -> pa.DataType | None:
@@ -163,46 +133,22 @@ def _type_around(value: Any, fields: Mapping[str, pa.DataType | None]) -> pa.Dat
         known = [(name, kind) for name, kind in fields.items() if kind is not None]
         return pa.list_(pa.struct(known)) if len(known) == len(fields) else None
     if isinstance(value, list):
-        kinds = {_type_beside(inner) for inner in value}
+        kinds = {type_like(inner) for inner in value}
         return pa.list_(kinds.pop() if kinds else pa.null()) if len(kinds) <= 1 else None
     if not isinstance(value, dict):
-        return _type_beside(value)
+        return type_like(value)
     inside = [(name, _type_around(inner, fields)) for name, inner in value.items()]
     return None if any(kind is None for _, kind in inside) else pa.struct(inside)
 
 
 def _parse(content: bytes, declared: pa.DataType, pointer: str) -> pa.StructArray | None:
     """The records of a document of exactly the declared names; None where it has others."""
-    options = pj.ParseOptions(
-        explicit_schema=pa.schema([(_WHOLE, declared)]),
-        unexpected_field_behavior="error",
-        newlines_in_values=True,
-    )
     wrapped = b'{"%b":%b}' % (_WHOLE.encode(), content)
-    with contextlib.suppress(pa.ArrowException, OverflowError):
-        table = pj.read_json(pa.BufferReader(wrapped), _READ, options)
-        if table.num_rows != 1:
-            return None
-        found = table[_WHOLE].chunk(0)
-        for token in pointer.split("/")[1:]:
-            found = found.field(token.replace("~1", "/").replace("~0", "~"))
-        records = found.values
-        return None if records.null_count else records
-    return None
-
-
-def _has_all(records: pa.StructArray, region: memoryview) -> bool:
-    """Whether each record has every name, also those whose value is null.
-
-    A text has two quotes, a name has two, and where no quote is escaped there are no others.
-    """
-    fields = records.flatten()
-    if not any(field.null_count for field in fields):
-        return True
-    codes = np.frombuffer(region, dtype=np.uint8)
-    if (codes == ord("\\")).any():
-        return False
-    texts = [field for field in fields if pa.types.is_string(field.type)]
-    filled = sum(len(field) - field.null_count for field in texts)
-    quotes = int(np.count_nonzero(codes == ord('"')))
-    return bool(quotes == 2 * (len(fields) * len(records) + filled))
+    table = parse(wrapped, {_WHOLE: declared})
+    if table is None or table.num_rows != 1:
+        return None
+    found = table[_WHOLE].chunk(0)
+    for token in pointer.split("/")[1:]:
+        found = found.field(token.replace("~1", "/").replace("~0", "~"))
+    records = found.values
+    return None if records.null_count else records

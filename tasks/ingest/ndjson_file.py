@@ -1,7 +1,8 @@
 """Read newline-delimited JSON: one object a line.
 
-Lines of one shape, as a program writes them, are read as columns (`tasks.ingest.json_columns`);
-lines of which this says nothing are parsed one by one (`tasks.ingest.records`). Both give the same.
+Blocks of plain lines are read as columns at once (`tasks.ingest.json_lines`). Of others, lines of
+one shape, as a program writes them, are cut apart (`tasks.ingest.json_columns`), and lines of which
+this says nothing are parsed one by one (`tasks.ingest.records`). All give the same.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tasks.ingest.decoding import blocks_of_lines
 from tasks.ingest.delimited import CUT_SHORT, show
 from tasks.ingest.in_order import in_order
 from tasks.ingest.json_columns import read_even
+from tasks.ingest.json_lines import read_lines
 from tasks.ingest.json_shape import SEPARATOR, Shape, shape_of
 from tasks.ingest.json_text import read_json
 from tasks.ingest.lines import Lines, Marks, count_lines, undecodable
@@ -75,6 +77,11 @@ def _blocks(stream: BinaryIO, name: str, source: FilesConfig) -> Iterator[tuple[
 def _read(block: tuple[_Lines, int], name: str, source: FilesConfig) -> Part:
     """Read a block: what can be as columns, shape by shape, and the rest line by line."""
     lines, cut = block
+    is_whole = not cut and len(lines.numbers) >= _WORTHWHILE
+    plain = read_lines(lines.content, source) if is_whole else None
+    if plain is not None:
+        numbered = plain.with_columns(pl.Series(LINE, lines.numbers, dtype=pl.Int64))
+        return Part(name, numbered.height, numbered, [])
     frames, left = _read_columns(lines, cut, source)
     objects = {n: _object(line, n, n == cut) for n, line in left if line.strip(_BLANK)}
     part = take_objects(list(objects.values()), list(objects), name, source)

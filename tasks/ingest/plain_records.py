@@ -20,7 +20,7 @@ from tasks.ingest.parts import LINE, Part
 from tasks.ingest.schema import ColumnType, Source
 
 _EXACT_FLOAT = 2.0**53
-_USUAL_DATETIME = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]$"
+_USUAL_DATETIME = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}%s[0-9]{2}:[0-9]{2}:[0-5][0-9]$"
 _NONE = type(None)
 
 
@@ -67,15 +67,23 @@ def take_even(
 ) -> Part | None:
     """Take records that came as columns; as `take_plain`."""
     whole = pa.concat_arrays([one.columns for one in records])
-    found = pl.DataFrame(pa.RecordBatch.from_struct_array(whole))
+    rows = take_table(pa.RecordBatch.from_struct_array(whole), source)
+    if rows is None:
+        return None
+    lines = np.arange(first_line, first_line + rows.height, dtype=np.int64)
+    return Part(name, rows.height, rows.with_columns(pl.Series(LINE, lines)), [])
+
+
+def take_table(table: pa.Table | pa.RecordBatch, source: Source) -> pl.DataFrame | None:
+    """The declared columns, typed, of records that Arrow parsed; None as `take_plain`."""
+    found = pl.DataFrame(table)
     columns: list[pl.Series] = []
     for key, column in source.columns.items():
         series = typed(found[key], column, keep_empty=source.empty_text == "keep")
         if series is None or _has_negative_zero(series):
             return None
         columns.append(series.alias(key))
-    lines = np.arange(first_line, first_line + found.height, dtype=np.int64)
-    return Part(name, found.height, pl.DataFrame([*columns, pl.Series(LINE, lines)]), [])
+    return pl.DataFrame(columns)
 
 
 def _has_negative_zero(values: pl.Series) -> bool:
@@ -151,8 +159,16 @@ def _floats(values: pl.Series, dtype: pl.DataType) -> pl.Series | None:
 def _spelled(values: pl.Series, column: ColumnType) -> pl.Series | None:
     meant = _without_empty(values)
     is_plain = column.type == "datetime" and not (column.format or column.timezone)
-    if is_plain and meant.str.contains(_USUAL_DATETIME).all():
-        series = meant.str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%S", strict=False)
+    between = next((mark for mark in "T " if is_plain and _has_between(meant, mark)), None)
+    if between:
+        form = f"%Y-%m-%d{between}%H:%M:%S"
+        series = meant.str.strptime(pl.Datetime("us"), form, strict=False)
     else:
         series = text.read_series(meant, column)
     return series if series.null_count() == meant.null_count() else None
+
+
+def _has_between(values: pl.Series, mark: str) -> bool:
+    """Whether all are usual datetimes with a mark between day and time."""
+    shaped: bool = values.str.contains(_USUAL_DATETIME % mark).all()
+    return shaped
