@@ -1,23 +1,28 @@
-"""The features of many events, computed in partitions that an executor spreads."""
+"""The features of many events, computed in partitions and given piece by piece.
+
+A partition is a share of the families and of the rows. There are as many shares as the executor
+computes at once, and more where there are so many rows that a share of them would not fit memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import polars as pl
 
-from tasks.core.artifacts import Features, Ref
-from tasks.core.errors import ComputeError
+from tasks.core.artifacts import Features
 from tasks.core.executor import Executor
+from tasks.core.parquet import ROW_GROUP_ROWS
 from tasks.features.build import build_each, join
-from tasks.features.codes import Ints
 from tasks.features.dealing import Deal, Share, shares
+from tasks.features.gathering import Dealt, Made, event_ids
 from tasks.features.reading import Source
-from tasks.features.timeline import Timeline
 
-_ID = "_id"
+SHARE_ROWS = 2_000_000
+
+Piece = tuple[pl.DataFrame, pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,55 +33,44 @@ class Partition:
     share: Share
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A partition's features.
+def plain_features(source: Source, executor: Executor) -> Iterator[Piece]:
+    """The events, and their features by the families that learn nothing, piece by piece.
 
-    Args:
-        table: the events of the share in order: a hash of each one's id, and its features.
-        names: features of each family of the share.
-    """
-
-    table: Ref[Features]
-    names: tuple[tuple[str, ...], ...]
-
-
-def plain_features(source: Source, executor: Executor) -> tuple[Timeline, pl.DataFrame]:
-    """The events, and their features by the families that learn nothing.
-
-    Where the executor computes one partition at a time, there is one: all of it.
+    Pieces are cut at fixed rows, at least one of them, however the partitions are computed.
 
     Args:
         source: what is read.
         executor: where partitions are computed.
 
     Returns:
-        A timeline whose `asking` are the events; (n_events, n_features) Float32.
+        For each piece the events' rows, and (n_events, n_features) Float32.
 
     Raises:
         ComputeError: the processes that computed dealt the rows otherwise than this one.
     """
-    if executor.workers == 1:
+    count = max(executor.workers, math.ceil(source.rows / SHARE_ROWS))
+    if count == 1:
         timeline = source.timeline()
-        return timeline, join(build_each(source.config, timeline), source.event)
+        plain = join(build_each(source.config, timeline), source.event)
+        asking = timeline.asking
+        for start in range(0, max(asking.height, 1), ROW_GROUP_ROWS):
+            yield asking.slice(start, ROW_GROUP_ROWS), plain.slice(start, ROW_GROUP_ROWS)
+        return
     partitions = [
         Partition(_of_share(source, share), share)
-        for share in shares(source.config, source.event, executor.workers)
+        for share in shares(source.config, source.event, count)
     ]
-    timeline = source.timeline(looks_back=False)
     made = list(executor.map(build_partition, partitions))
-    by_deal: dict[Deal, list[tuple[Share, Made]]] = {}
-    whole: dict[int, pl.DataFrame] = {}
-    for partition, one in zip(partitions, made, strict=True):
-        if partition.share.shares == 1:
-            whole |= _gathered(source, timeline, [(partition.share, one)])
-        else:
-            by_deal.setdefault(partition.share.deal, []).append((partition.share, one))
-    for dealt in by_deal.values():
-        whole |= _gathered(source, timeline, dealt)
+    dealt = [Dealt(source, each) for each in _by_deal(partitions, made)]
+    for asking in source.asking(ROW_GROUP_ROWS):
+        found: dict[int, pl.DataFrame] = {}
+        for each in dealt:
+            found |= each.take(asking)
+        yield asking, join([found[place] for place in sorted(found)], source.event)
+    for each in dealt:
+        each.check_end()
     for one in made:
         source.run.discard_part(one.table)
-    return timeline, join([whole[place] for place in sorted(whole)], source.event)
 
 
 def build_partition(partition: Partition) -> Made:
@@ -84,9 +78,23 @@ def build_partition(partition: Partition) -> Made:
     source, share = partition.source, partition.share
     timeline = source.timeline(share.takes(), share.deal.looks_back)
     made = build_each(source.config, timeline)
-    table = pl.concat([_ids(timeline), *made], how="horizontal")
+    ids = event_ids(timeline.asking, source.event).to_frame()
+    table = pl.concat([ids, *made], how="horizontal")
     names = tuple(tuple(each.columns) for each in made)
     return Made(source.run.write_part(Features, table), names)
+
+
+def _by_deal(
+    partitions: Sequence[Partition], made: Sequence[Made]
+) -> Iterator[list[tuple[Share, Made]]]:
+    """The partitions that belong together: those of one deal, and each that is whole by itself."""
+    by_deal: dict[Deal, list[tuple[Share, Made]]] = {}
+    for partition, one in zip(partitions, made, strict=True):
+        if partition.share.shares == 1:
+            yield [(partition.share, one)]
+        else:
+            by_deal.setdefault(partition.share.deal, []).append((partition.share, one))
+    yield from by_deal.values()
 
 
 def _of_share(source: Source, share: Share) -> Source:
@@ -95,35 +103,3 @@ def _of_share(source: Source, share: Share) -> Source:
     config = source.config.model_copy(update={"root": families})
     labels = source.inputs.labels if config.reads_labels else None
     return replace(source, config=config, inputs=replace(source.inputs, labels=labels))
-
-
-def _gathered(
-    source: Source, timeline: Timeline, dealt: Sequence[tuple[Share, Made]]
-) -> Mapping[int, pl.DataFrame]:
-    """The features of each family of one deal, in the order of the events."""
-    share, first = dealt[0]
-    table = pl.concat([source.run.scan(made.table).collect() for _, made in dealt])
-    order = _order(timeline, share)
-    if table.height != len(order) or not table[_ID].equals(_ids(timeline)[_ID][order]):
-        raise ComputeError(
-            f"the {len(order)} events of the dates, each once and in order, from all shares",
-            found=f"{table.height} events, or others",
-            where=f"features dealt by {', '.join(share.deal.by) or 'nothing'}",
-            do="Have every worker run the same release of Lamplighter and of Polars.",
-        )
-    placed = table[np.argsort(order)]
-    return {
-        place: placed.select(names)
-        for place, names in zip(share.families, first.names, strict=True)
-    }
-
-
-def _order(timeline: Timeline, share: Share) -> Ints:
-    """The places of the events, those of the first share first."""
-    number = timeline.asking.with_columns(share.deal.number(share.shares).alias("_number"))
-    order: Ints = np.argsort(number["_number"].to_numpy(), kind="stable")
-    return order
-
-
-def _ids(timeline: Timeline) -> pl.DataFrame:
-    return timeline.asking.select(timeline.event.id().hash(seed=0).alias(_ID))

@@ -43,6 +43,40 @@ class Source:
     inputs: Inputs
     dates: tuple[date, date]
 
+    @property
+    def rows(self) -> int:
+        """Rows of the prepared tables, the history's among them."""
+        return sum(ref.rows for ref in self.inputs.prepared)
+
+    def rows_within(self) -> int:
+        """Rows of the dates, events or not."""
+        rows = pl.concat([self.run.scan(ref).select(BATCH_DATE) for ref in self.inputs.prepared])
+        return int(rows.select(self._is_within().sum()).collect(engine="streaming").item())
+
+    def asking(self, rows: int) -> Iterator[pl.DataFrame]:
+        """The events that get features, in order, so many at once; no frame but the last has fewer.
+
+        The rows of one table, or of one date, are in order as they are stored.
+        """
+        if len(self.inputs.prepared) > 1 and self.dates[0] < self.dates[1]:
+            whole = self.timeline(looks_back=False).asking
+            yield from (whole.slice(start, rows) for start in range(0, max(len(whole), 1), rows))
+            return
+        parts = [self.run.scan(ref) for ref in self.inputs.prepared]
+        names = needed(self.config, self.event, parts[-1].collect_schema().names())
+        wanted = self._is_within() & self.event.is_event()
+        events = pl.concat([part.select(names).filter(wanted) for part in parts])
+        waiting = events.head(0).collect()
+        for batch in events.collect_batches(chunk_size=rows, maintain_order=True):
+            waiting = pl.concat([waiting, batch])
+            while waiting.height > rows:
+                yield waiting.head(rows)
+                waiting = waiting.slice(rows)
+        yield waiting
+
+    def _is_within(self) -> pl.Expr:
+        return pl.col(BATCH_DATE).is_between(*self.dates)
+
     def timeline(self, taken: pl.Expr | None = None, looks_back: bool = True) -> Timeline:
         """The prepared rows in order, the events of the dates wanted.
 
@@ -52,7 +86,7 @@ class Source:
         """
         condition = pl.lit(True) if taken is None else taken
         if not looks_back:
-            condition &= pl.col(BATCH_DATE).is_between(*self.dates)
+            condition &= self._is_within()
         rows = _rows(self, condition)
         within = rows[BATCH_DATE].is_between(*self.dates)
         wanted = within & rows.with_columns(self.event.is_event().alias(_EVENT))[_EVENT]

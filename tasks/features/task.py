@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import chain
 
 import polars as pl
 
@@ -107,8 +108,24 @@ def build_features(
 
     `name` is what to call the file.
     """
-    timeline, plain = plain_features(Source(run, config, event, inputs, dates), executor)
-    return _write(run, timeline, with_learned(config, timeline, plain, states), dates, name)
+    source = Source(run, config, event, inputs, dates)
+    pieces = (_whole(source, *each, states) for each in plain_features(source, executor))
+    first = next(pieces)
+    uri = table_uri("features", run.pipeline, event.table, run.batch, f"{name}.parquet")
+    with run.open_table(Features, first.schema, uri) as table:
+        for piece in chain([first], pieces):
+            table.add(piece)
+    assert table.ref is not None
+    within, made = source.rows_within(), table.ref.rows
+    ledger = LedgerLine(
+        "features",
+        event.table,
+        rows_in=within,
+        rows_out=made,
+        rejected={"not an event": within - made},
+    )
+    names = first.columns[len(identity(event)) :]
+    return Built(table.ref, tuple(names), (ledger,))
 
 
 @stage("learn_features")
@@ -123,28 +140,22 @@ def learn_features(
 ) -> tuple[FeatureState, ...]:
     """Learn, for the families that do, from the events the model is fitted on, and no others."""
     fitted = run.scan(divided.parts).filter(part="fit").select(EVENT_ID).collect()[EVENT_ID]
-    timeline, plain = plain_features(Source(run, config, event, inputs, dates), executor)
-    is_fitted = timeline.rows.select(event.id()).to_series().is_in(fitted.implode())
-    seen = replace(timeline, wanted=timeline.wanted & is_fitted)
-    return learn(config, seen, plain.filter(is_fitted.filter(timeline.wanted)))
+    source = Source(run, config, event, inputs, dates)
+    is_fitted = event.id().is_in(fitted.implode())
+    plain = [
+        features.filter(events.select(is_fitted).to_series())
+        for events, features in plain_features(source, executor)
+    ]
+    timeline = source.timeline(looks_back=False)
+    wanted = timeline.wanted & timeline.rows.select(is_fitted).to_series()
+    return learn(config, replace(timeline, wanted=wanted), pl.concat(plain))
 
 
-def _write(
-    run: Run, timeline: Timeline, features: pl.DataFrame, dates: tuple[date, date], name: str
-) -> Built:
-    event = timeline.event
-    events = timeline.asking.select(identity(event))
-    table = run.write_table(
-        Features,
-        pl.concat([events, features], how="horizontal"),
-        table_uri("features", run.pipeline, event.table, run.batch, f"{name}.parquet"),
-    )
-    within = int(timeline.rows[BATCH_DATE].is_between(*dates).sum())
-    ledger = LedgerLine(
-        "features",
-        event.table,
-        rows_in=within,
-        rows_out=features.height,
-        rejected={"not an event": within - features.height},
-    )
-    return Built(table, tuple(features.columns), (ledger,))
+def _whole(
+    source: Source, events: pl.DataFrame, plain: pl.DataFrame, states: Sequence[FeatureState]
+) -> pl.DataFrame:
+    """A piece of the table: what names its events, and all their features."""
+    every = pl.repeat(True, events.height, dtype=pl.Boolean, eager=True)
+    timeline = Timeline(events, source.event, every, {})
+    features = with_learned(source.config, timeline, plain, states)
+    return pl.concat([events.select(identity(source.event)), features], how="horizontal")

@@ -10,13 +10,14 @@ orders, de-duplicates and writes the rows as well.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,12 @@ import polars as pl
 from tasks.core.artifacts import Parts, Valid
 from tasks.core.commit import open_run
 from tasks.core.event import EventConfig
-from tasks.core.results import Divided
+from tasks.core.results import Divided, PreparedTable
+from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
+from tasks.features.config import FeaturesConfig
+from tasks.features.inputs import Inputs
+from tasks.features.task import build_features
 from tasks.prepare.apply import apply
 from tasks.prepare.config import PrepareConfig
 from tasks.prepare.fit import fit
@@ -55,6 +60,19 @@ WHOLE = NUMERIC | {
 CARRIED: dict[str, object] = {
     "missing": {"numeric": {"method": "forward", "by": "who", "within": "30d"}}
 }
+FEATURES = FeaturesConfig.model_validate(
+    [
+        {"family": "columns", "columns": [f"x{j}" for j in range(14)], "log": ["n0", "n1"]},
+        {"family": "calendar", "parts": ["hour", "weekday"]},
+        {
+            "family": "history",
+            "entity": "who",
+            "windows": ["1h", "1d"],
+            "values": ["x0"],
+            "statistics": ["count", "mean", "max", "since_last"],
+        },
+    ]
+)
 DAY = dt.date(2024, 1, 1)
 CHUNK = 1_000_000
 
@@ -64,7 +82,7 @@ def write_rows(path: Path, n_rows: int) -> None:
     for number, start in enumerate(range(0, n_rows, CHUNK)):
         n = min(CHUNK, n_rows - start)
         generator = np.random.default_rng(number)
-        at = pl.lit(DAY).cast(pl.Datetime("us")) + pl.duration(seconds=pl.col("id"))
+        at = pl.lit(DAY).cast(pl.Datetime("us")) + pl.duration(milliseconds=8 * pl.col("id"))
         floats = {f"x{j}": generator.standard_t(3, n) * (1 + j) for j in range(14)}
         whole = {f"n{j}": generator.poisson(3 + j, n) for j in range(2)}
         words = np.array([f"w{j}" for j in range(2000)])
@@ -141,6 +159,22 @@ def run_stage(path: Path) -> _Clock | None:
 
 def run_night(path: Path) -> _Clock | None:
     """A night of so many rows, by what was learned from the first 100,000 of them."""
+    with _prepared(path) as (_, _, clock):
+        return clock
+
+
+def run_features(path: Path) -> _Clock | None:
+    """The features of that night, once it is prepared."""
+    with _prepared(path) as (run, made, _):
+        Path("/proc/self/clear_refs").write_text("5")
+        clock = _Clock()
+        built = build_features(run, FEATURES, EVENT, Inputs((made.table,)), (DAY, DAY))
+        assert built.table.rows == made.table.rows
+        return clock
+
+
+@contextlib.contextmanager
+def _prepared(path: Path) -> Iterator[tuple[Run, PreparedTable, _Clock]]:
     config = PrepareConfig.model_validate(WHOLE)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -154,7 +188,7 @@ def run_night(path: Path) -> _Clock | None:
         clock = _Clock()
         made = prepare(run, config, learned, EVENT, tables, (DAY, DAY))
         assert made.table.rows == made.ledger[0].rows_in
-        return clock
+        yield run, made, clock
 
 
 def peak_mb() -> float:
@@ -171,6 +205,7 @@ PEERS: dict[str, Callable[[Path], _Clock | None]] = {
     "forward by 50,000 entities, 14 columns: this": run_own_forward,
     "whole stage, learned and written, 20 columns: this": run_stage,
     "a night, ordered, treated and written, 20 columns: this": run_night,
+    "its 26 features built and written: this": run_features,
 }
 
 

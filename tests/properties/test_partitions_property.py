@@ -20,6 +20,7 @@ from tasks.core.event import EventConfig
 from tasks.core.executor import Executor
 from tasks.core.run import Run
 from tasks.core.store import Store, table_uri
+from tasks.features import partitions
 from tasks.features.config import FeaturesConfig
 from tasks.features.dealing import shares
 from tasks.features.inputs import Inputs
@@ -127,9 +128,17 @@ def test_partitions_give_the_same_bytes(rows: list[tuple[object, ...]], workers:
         inputs = _inputs(run, _tables(rows))
         at_once = build_features(run, FEATURES, EVENT, inputs, DATES)
         apart = build_features(run, FEATURES, EVENT, inputs, DATES, (), spread)
+        with pytest.MonkeyPatch.context() as patch:  # tables that are too many rows to hold
+            patch.setattr(partitions, "SHARE_ROWS", 7)
+            patch.setattr(partitions, "ROW_GROUP_ROWS", 3)
+            in_pieces = build_features(run, FEATURES, EVENT, inputs, DATES)
+            last = DATES[1], DATES[1]
+            pieces_of_one = build_features(run, FEATURES, EVENT, inputs, last)
+        of_one = build_features(run, FEATURES, EVENT, inputs, last)
         assert not list((run.staging / "parts").glob("*")), "what was read once is taken away"
     assert spread.partitions == len(list(shares(FEATURES, EVENT, workers)))
-    assert apart == at_once
+    assert apart == in_pieces == at_once
+    assert pieces_of_one == of_one
 
 
 def test_rows_are_dealt_evenly() -> None:
