@@ -6,7 +6,7 @@ import datetime as dt
 
 from flows.pipeline import Pipeline
 from tasks.core.commit import last_commit
-from tasks.monitor.realised import Realised
+from tasks.monitor.quality import Realised
 
 UNIT = "realised"  # the batch under which monitoring publishes
 _FACT = "exploration"

@@ -36,7 +36,7 @@ from tasks.labels.task import label_events
 from tasks.models.aliases import BATCH, Aliases, find_aliases
 from tasks.models.bundle import open_bundle, version_of
 from tasks.monitor.paired import paired
-from tasks.monitor.realised import Quality, Realised, settled_hits
+from tasks.monitor.quality import Quality, Realised, settled_hits
 from tasks.monitor.retrain import Reason, due
 from tasks.monitor.task import realise
 from tasks.report.task import publish_realised

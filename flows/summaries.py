@@ -13,7 +13,7 @@ from flows.publishing import Night
 from flows.terminal import out, table, tell_paths
 from flows.training_report import Training
 from tasks.models.records import Metric
-from tasks.monitor.realised import Quality, Realised
+from tasks.monitor.quality import Quality, Realised
 
 _CHECKS_TOLD = 10
 _RANKING = ("average_precision", "roc_auc", "base_rate", "rmse", "mae", "r2", "interval_coverage")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tasks.models.base import Vector
-from tasks.monitor.realised import Quality
+from tasks.monitor.quality import Quality
 
 Record = dict[str, dict[str, Any]]
 

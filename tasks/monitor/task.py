@@ -22,7 +22,8 @@ from tasks.models.comparison import Comparison, Watched, compare, compare_values
 from tasks.monitor.config import DriftConfig
 from tasks.monitor.drift import SCHEMA, measure, to_frame
 from tasks.monitor.paired import differences
-from tasks.monitor.realised import Realised, realised
+from tasks.monitor.quality import Realised
+from tasks.monitor.realised import realised
 from tasks.task import stage
 
 _COLUMNS_AT_ONCE = 16

@@ -149,6 +149,8 @@ class Change:
             return f"{told}: nothing moved it."
         if not self.is_told_apart:
             return f"{told}, {words.signed(moved)}: {most['detail']}."
+        if not moved:
+            return f"{told}: what moved it cancels out."
         return f"{told}, {words.signed(moved)}: most of all {most['part']}."
 
 

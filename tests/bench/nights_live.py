@@ -38,7 +38,7 @@ from flows.nightly import nightly
 from flows.pipeline import load
 from flows.training import train
 from tasks.models.aliases import Alias, read_aliases
-from tasks.monitor.realised import Quality, Realised
+from tasks.monitor.quality import Quality, Realised
 from tests.bench.live_cases import CASES, Case
 
 DAMAGE: Mapping[str, Callable[[bytes], bytes | None]] = {

@@ -2,6 +2,7 @@
 
     python -m tests.bench.scoring --rows 1_000_000
     python -m tests.bench.scoring --rows 10_000_000 --model xgboost --contenders stage
+    python -m tests.bench.scoring --rows 10_000_000 --features 4 --contenders stage
 
 Prints a markdown table. The rows have 40 features with gaps; the model is the shipped default, TabM
 with 8 heads of width 64 and piecewise-linear embeddings, trained on 20,000 rows, XGBoost beside it.
@@ -49,13 +50,14 @@ from tasks.models.onnx import to_onnx
 from tasks.models.records import Trained, TrainingReference
 from tasks.models.zoo import MODELS
 from tasks.score.asking import Unscored
-from tasks.score.config import BudgetDecision
+from tasks.score.config import BudgetDecision, ScoringConfig
 from tasks.score.ladder import first_footing
 from tasks.score.task import score
 from tasks.train.calibrate import calibrate
 from tasks.train.register import enter
 
-FEATURES = tuple(f"x{j:02d}" for j in range(40))
+MOST_FEATURES = 40
+FEATURES = tuple(f"x{j:02d}" for j in range(MOST_FEATURES))
 NIGHT, CHUNK, IN_MEMORY = "2024-01-01", 1_000_000, 1_000_000
 PRODUCT_ROWS, BATCH_ROWS = 512, 8192
 
@@ -120,7 +122,11 @@ def run_stage(store: Store, threads: int) -> int:
     features: Ref[Features] = record.files[0]
     footing = first_footing(store, read_aliases(store, "p"))
     with open_run(store, "p", f"{NIGHT}-scores", "score") as run:
-        return score(Unscored(run, features), BudgetDecision(per_day=100), footing).table.rows
+        decision, limits = (
+            BudgetDecision(per_day=alerts[-1]),
+            ScoringConfig(max_distance=None, reasons=alerts[-1]),
+        )
+        return score(Unscored(run, features), decision, footing, limits).table.rows
 
 
 def of_memory(role: Role) -> Callable[[Store, int], int]:
@@ -211,6 +217,7 @@ CONTENDERS = {
     "stage": run_stage,
 }
 started: list[tuple[float, float]] = []
+alerts: list[int] = []
 
 
 def measure(name: str, store: Store, threads: int) -> dict[str, float]:
@@ -231,10 +238,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", choices=["tabm", "xgboost"], default="tabm")
     parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), default=[*CONTENDERS])
+    parser.add_argument("--features", type=int, default=MOST_FEATURES)
+    parser.add_argument(
+        "--alerts", type=int, default=100, help="of the night, all of them explained"
+    )
     parser.add_argument("--child", nargs=2)
     asked = parser.parse_args()
+    global FEATURES
+    FEATURES = FEATURES[: asked.features]
     if asked.child:
         name, folder = asked.child
+        alerts.append(asked.alerts)
         print(json.dumps(measure(name, Store(Path(folder)), asked.threads)))
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -244,6 +258,7 @@ def main() -> None:
         base = None
         for name in asked.contenders:
             words = ["-m", "tests.bench.scoring", "--threads", str(asked.threads)]
+            words += ["--features", str(asked.features), "--alerts", str(asked.alerts)]
             done = subprocess.run(
                 [sys.executable, *words, "--child", name, folder],
                 check=True,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.monitor.paired import differences, paired
-from tasks.monitor.realised import Quality
+from tasks.monitor.quality import Quality
 
 DELAY = dt.timedelta(days=7)
 NIGHT = dt.date(2011, 3, 1)

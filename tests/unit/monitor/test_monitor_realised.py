@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score
 
-from tasks.monitor.realised import realised, settled_hits
+from tasks.monitor.quality import settled_hits
+from tasks.monitor.realised import realised
 
 DAYS = [dt.date(2011, 3, 1), dt.date(2011, 3, 2)]
 
