@@ -25,7 +25,7 @@ from tasks.core.artifacts import Ref, Report
 from tasks.core.commit import last_commit
 from tasks.core.store import table_uri
 from tasks.models.aliases import BATCH, Aliases
-from tasks.monitor.realised import Realised
+from tasks.monitor.quality import Realised
 from tasks.report.markdown import plain, table
 
 if TYPE_CHECKING:

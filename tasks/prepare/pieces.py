@@ -40,8 +40,9 @@ class Piece:
         """Whether a row of the dates is in the piece."""
         value = pl.col(column)
         above: pl.Expr = pl.lit(True) if self.low is None else value >= self.low
-        below: pl.Expr = pl.lit(True) if self.high is None else value < self.high
-        return (above & below).fill_null(self.high is None)
+        if self.high is None:
+            return (above | value.is_null()).fill_null(True)
+        return above.and_(value < self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Tables:
     """The event table by batch date, all dates in the columns of the newest.
 
     Args:
-        parts: the rows of each date, with `batch_date`, in the order of dates.
+        parts: the rows of each date in the order of dates, with `batch_date` and the place of each
+            row; a scan numbers rows and yet reads those of a piece alone.
         rows: how many each has.
     """
 
@@ -58,11 +60,11 @@ class Tables:
 
     def between(self, first: dt.date, last: dt.date) -> list[pl.LazyFrame]:
         """The rows of the dates from first to last, both included."""
-        return [part for day, part in self.parts.items() if first <= day <= last]
+        return [part.drop(PLACE) for part in self.numbered((first, last))]
 
     def numbered(self, dates: Stretch) -> list[pl.LazyFrame]:
         """The rows of some dates, each with its place in its date's table."""
-        return [part.with_row_index(PLACE) for part in self.between(*dates)]
+        return [part for day, part in self.parts.items() if dates[0] <= day <= dates[1]]
 
     def pieces(self, event: EventConfig, dates: Stretch, by_date: bool) -> Iterator[Piece]:
         """Pieces of some dates; one where rows have no time and are of several dates.

@@ -10,7 +10,7 @@ from tasks.core.treatments import Carry, Learned
 from tasks.prepare.apply import touched_columns
 from tasks.prepare.config import PrepareConfig
 from tasks.prepare.dates import treated
-from tasks.prepare.pieces import Piece, Tables
+from tasks.prepare.pieces import PLACE, Piece, Tables
 from tasks.prepare.rules import Ahead
 
 KEPT = "is kept"
@@ -40,7 +40,7 @@ def revealed(
     dated = rows.partition_by(BATCH_DATE, as_dict=True)
     parts = {day: dated[(day,)] for (day,) in sorted(dated)}
     tables = Tables(
-        {day: part.lazy() for day, part in parts.items()},
+        {day: part.lazy().with_row_index(PLACE) for day, part in parts.items()},
         {day: part.height for day, part in parts.items()},
     )
     piece = Piece((min(parts), max(parts)))

@@ -25,7 +25,7 @@ from tasks.prepare import fit as fitting
 from tasks.prepare.apply import touched_columns
 from tasks.prepare.config import PrepareConfig
 from tasks.prepare.dates import fills, in_turn, ordered, treated
-from tasks.prepare.pieces import Piece, Stretch, Tables
+from tasks.prepare.pieces import PLACE, Piece, Stretch, Tables
 from tasks.prepare.repetitions import REASON, repetitions
 from tasks.task import stage
 
@@ -220,7 +220,10 @@ def _tables(run: Run, event: EventConfig, tables: Sequence[Ref[Valid]]) -> Table
     in_order = sorted(tables, key=batch_date)
     aside = [column for column in (SOURCE, LINE) if column not in event.key]
     parts = [
-        run.scan(ref).drop(aside).with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
+        run.scan(ref)
+        .with_row_index(PLACE)
+        .drop(aside)
+        .with_columns(pl.lit(batch_date(ref)).alias(BATCH_DATE))
         for ref in in_order
     ]
     days = [batch_date(ref) for ref in in_order]

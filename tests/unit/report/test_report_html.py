@@ -288,7 +288,7 @@ def test_what_changed_is_told_on_the_page_of_a_night_once(store) -> None:
     assert "What changed since last night" not in before
     assert page.count("What changed since last night") == 1
     section = page[page.index('id="changes"') : page.index('id="quality"')]
-    assert "40 after 40, +0.00: most of all data." in section
+    assert "40 after 40: what moved it cancels out." in section
     assert "Friday 2 July 2010" in section
     assert "+17.00" in section
     assert "together" not in section
