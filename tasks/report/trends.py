@@ -35,7 +35,7 @@ class NightLine:
         precision: of its alerts.
         recall: of its alerts.
         drifted: share of the features that drifted strongly; None where nobody measured it.
-        is_new_model: whether another model scored the night before.
+        is_new_model: whether the champion scored, and another model the night before.
     """
 
     batch_date: str
@@ -102,9 +102,14 @@ def in_a_row(lines: Iterable[NightLine]) -> list[NightLine]:
     """The lines by date, each told whether its model is new."""
     ordered = sorted(lines, key=lambda line: line.batch_date)
     return [
-        replace(line, is_new_model=bool(before and before.model_version != line.model_version))
+        replace(line, is_new_model=_is_new(before, line))
         for before, line in zip([None, *ordered], ordered, strict=False)
     ]
+
+
+def _is_new(before: NightLine | None, line: NightLine) -> bool:
+    is_other = before is not None and before.model_version != line.model_version
+    return is_other and line.score_source == "champion"
 
 
 def _drifted(drift: pl.DataFrame | None) -> float | None:

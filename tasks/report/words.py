@@ -90,7 +90,7 @@ def name(identifier: str) -> str:
 
 _SCORERS = {
     "champion": "the champion",
-    "previous": "the champion before it",
+    "previous": "the previous champion",
     "fallback": "the fallback model",
 }
 

@@ -29,6 +29,7 @@ class Case:
         nights: how many open dates are.
         delay: until a label is known.
         retrain: the age that asks for a training.
+        trial: how long a challenger is judged before another training is due.
         days: dates with a drop, in order.
     """
 
@@ -37,6 +38,7 @@ class Case:
     nights: int
     delay: dt.timedelta
     retrain: str
+    trial: str
     days: list[dt.date] = field(default_factory=list)
 
     @property
@@ -71,18 +73,20 @@ def retail(data: Path, folder: Path, nights: int, share: float) -> Case:
     config = dict(read_yaml(file).content)
     span = [days[0] + dt.timedelta(days=n) for n in range((days[-1] - days[0]).days + 1)]
     config["calendar"] = {"closed_dates": [str(day) for day in span if day not in days]}
-    case = Case(file, dt.date(2011, 6, 20), nights, dt.timedelta(days=30), "21d", days)
+    case = Case(file, dt.date(2011, 6, 20), nights, dt.timedelta(days=30), "21d", "14d", days)
     return _ready(case, config)
 
 
 def cards(data: Path, folder: Path, nights: int, share: float) -> Case:
     """The handbook's payments of a share of the customers, with frauds reported later."""
-    return _cards(data, folder, nights, share, (dt.date(2018, 5, 15), dt.date(2018, 7, 25)), "14d")
+    begins = dt.date(2018, 5, 15), dt.date(2018, 7, 25)
+    return _cards(data, folder, nights, share, begins, ("14d", "14d"))
 
 
 def young(data: Path, folder: Path, nights: int, share: float) -> Case:
     """The same from the first payment on: a model as soon as there are labels, older ones later."""
-    return _cards(data, folder, nights, share, (dt.date(2018, 4, 1), dt.date(2018, 4, 20)), "21d")
+    begins = dt.date(2018, 4, 1), dt.date(2018, 4, 20)
+    return _cards(data, folder, nights, share, begins, ("21d", "90d"))
 
 
 def _cards(
@@ -91,7 +95,7 @@ def _cards(
     nights: int,
     share: float,
     begins: tuple[dt.date, dt.date],
-    retrain: str,
+    due: tuple[str, str],
 ) -> Case:
     """Payments and reports from a date on; nights from a second one on."""
     paid = pl.read_parquet(data / "handbook" / "transactions.parquet").filter(
@@ -118,13 +122,13 @@ def _cards(
     file = folder / "cards.yaml"
     config = dict(read_yaml(Path(__file__).parent / "live_cards.yaml").content)
     delay = dt.timedelta(days=REPORTED_WITHIN_DAYS)
-    return _ready(Case(file, begins[1], nights, delay, retrain, days), config)
+    return _ready(Case(file, begins[1], nights, delay, *due, days), config)
 
 
 def _ready(case: Case, config: dict[str, object]) -> Case:
     """Ask for a training by age, and take the drops away that have not come yet."""
     config["monitoring"] = {
-        "retrain": {"age": case.retrain, "drift": {}, "decay": {}, "trial": case.retrain}
+        "retrain": {"age": case.retrain, "drift": {}, "decay": {}, "trial": case.trial}
     }
     case.file.write_text(yaml.safe_dump(config, sort_keys=False))
     waiting = case.file.parent / WAITING
