@@ -10,7 +10,6 @@ from itertools import chain
 import polars as pl
 
 from tasks.core.artifacts import Features, Prepared, Ref
-from tasks.core.batches import BATCH_DATE
 from tasks.core.event import EVENT_ID, EventConfig
 from tasks.core.executor import IN_TURN, Executor
 from tasks.core.keys import digest
