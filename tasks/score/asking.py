@@ -186,9 +186,10 @@ def within(seconds: float | None, work: Callable[[Callable[[], bool]], T], where
         except Exception as error:  # noqa: BLE001  # raised again in the thread that waits
             failed.append(error)
 
-    thread = threading.Thread(target=run, name="scoring", daemon=True)
-    thread.start()
-    thread.join(seconds)
+    if seconds > 0:  # in no time at all a thread may finish, or not
+        thread = threading.Thread(target=run, name="scoring", daemon=True)
+        thread.start()
+        thread.join(seconds)
     if failed:
         raise failed[0]
     if not done:
