@@ -264,6 +264,9 @@ def test_scores_unlike_all_trainings_are_taken_with_a_warning(shop: Shop) -> Non
     config = yaml.safe_load(shop.file.read_text())
     config["scoring"] = {"max_distance": 1e-9}
     shop.file.write_text(yaml.safe_dump(config, sort_keys=False))
+    lines = pl.read_csv(shop.drop(NIGHT), infer_schema=False)
+    many = (pl.col("Quantity").cast(pl.Int64) * 10).cast(pl.String)  # unlike any night before
+    lines.with_columns(many).write_csv(shop.drop(NIGHT))
     night = shop.run()
     assert (night.score_source, night.degraded) == ("champion", "")
     assert night.warnings[0].startswith("No model's scores are like those of its training")
