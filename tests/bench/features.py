@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--pandas-rows", type=int, default=150_000)
     asked = parser.parse_args()
-    rows = load(asked.data, asked.copies)
+    rows = load(asked.data, asked.copies).with_columns(batch_date=pl.col("TX_DATETIME").dt.date())
     made = measure("lamplighter", ours, rows)
     sample = np.random.default_rng(0).choice(rows.height, asked.sample, replace=False)
     slow = reference(rows, sample)

@@ -115,8 +115,8 @@ class Measured:
         """A line of the table."""
         seconds = (self.history, self.find, self.prepare, self.features, self.tally)
         figures = " | ".join(f"{each:.2f}" for each in seconds)
-        read = f"{self.rows_read:,} | {self.from_tallies:.2f}"
-        return f"| {days} | {self.rows:,} | {self.rows_before:,} | {figures} | {read} |"
+        read = f"{self.rows_read:,.0f} | {self.from_tallies:.2f}"
+        return f"| {days} | {self.rows:,.0f} | {self.rows_before:,.0f} | {figures} | {read} |"
 
 
 def measured(run: Run, tables: Sequence[Ref[Valid]], days: int) -> Measured:
