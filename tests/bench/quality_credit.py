@@ -69,7 +69,7 @@ def main() -> None:
     print("| model | seed | AUC | ± | AP | ± | CPU s a fold |\n|---|---|---|---|---|---|---|")
     for text in arguments.models:
         kind, *settings = text.split(",")
-        content = {"kind": kind, "threads": 1, **dict(s.split("=") for s in settings)}
+        content = {"kind": kind, **dict(s.split("=") for s in settings)}
         config = TypeAdapter(ModelConfig).validate_python(content)
         for seed in range(arguments.seeds):
             areas, precisions, cpu = measure(config, rows, seed)

@@ -271,7 +271,7 @@ def _configs(models: list[str]) -> Iterator[ModelConfig]:
     """`tabm` or `tabm,epochs=10,embedding=4`."""
     for text in models:
         kind, *settings = text.split(",")
-        content = {"kind": kind, "threads": 1, **dict(s.split("=") for s in settings)}
+        content = {"kind": kind, **dict(s.split("=") for s in settings)}
         yield TypeAdapter(ModelConfig).validate_python(content)
 
 

@@ -122,7 +122,7 @@ def main() -> None:
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for text in arguments.models:
         kind, *settings = text.split(",")
-        content = {"kind": kind, "threads": 1, **dict(s.split("=") for s in settings)}
+        content = {"kind": kind, **dict(s.split("=") for s in settings)}
         config = TypeAdapter(ModelConfig).validate_python(content)
         report(config, table, attacks, parts, arguments.seed)
 
