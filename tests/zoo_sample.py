@@ -49,7 +49,8 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
         "members": [
             {"kind": "mlp", "width": 4, "layers": 1, **_NETWORK},
             {"kind": "xgboost", "rounds": 4, "depth": 2},
-        ]
+        ],
+        "bags": 2,
     },
 }
 TARGETS = {

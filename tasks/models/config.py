@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.core.config import Config
 from tasks.models.anomaly_config import IsolationConfig, NeighboursConfig
@@ -88,8 +88,21 @@ class EnsembleConfig(_Joined):
 
     kind: Literal["ensemble"] = "ensemble"
     members: tuple[_Learner, ...] = Field(
-        (TabMConfig(), XGBoostConfig()), min_length=2, description="The models"
+        (TabMConfig(), XGBoostConfig()), min_length=1, description="The models"
     )
+    bags: int = Field(
+        1,
+        ge=1,
+        le=50,
+        description="How often each is fitted; above 1 each time on as many rows drawn with "
+        "replacement, from a seed of its own",
+    )
+
+    @model_validator(mode="after")
+    def _are_several(self) -> Self:
+        if len(self.members) * self.bags < 2:
+            raise ValueError("an ensemble is of several models: name two members, or two bags")
+        return self
 
 
 _READERS = (

@@ -7,6 +7,7 @@ most tables, and seldom worse than the better one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from tasks.models.base import (
     Conditions,
     Family,
     Fitted,
+    History,
     Matrix,
     Rows,
     Scorer,
@@ -30,6 +32,7 @@ from tasks.models.outcomes import log_chances, log_odds_of_mean, odds_of_others,
 from tasks.models.stored import WEIGHTS, holding, tensors_of, to_files
 
 _TARGET = "target"
+_SEEDS_APART = 7919  # between those of the bags: a checkpoint knows a training by its seed
 
 
 class EnsembleScorer:
@@ -86,13 +89,30 @@ def ensemble_family(models: Families) -> Family:
     """
 
     def fit(config: EnsembleConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
-        members, history = fit_members(models, config.members, fit, stop, conditions)
-        return Fitted(EnsembleScorer(members, fit.target), history)
+        members, ends = list[Scorer](), list[str]()
+        for bag in range(config.bags):
+            rows = fit if config.bags == 1 else _drawn(fit, conditions.seed, bag)
+            own = replace(conditions, seed=conditions.seed + bag * _SEEDS_APART)
+            found, history = fit_members(models, config.members, rows, stop, own, len(members))
+            members += found
+            ends.append(history.ended)
+        return Fitted(EnsembleScorer(members, fit.target), History((), 0, "; ".join(ends)))
 
     def load(config: EnsembleConfig, files: Mapping[str, bytes]) -> EnsembleScorer:
         with holding("ensemble"):
             tensors = tensors_of(files[WEIGHTS])
             target = TypeAdapter(Target).validate_json(tensors[_TARGET].numpy().tobytes())
-            return EnsembleScorer(load_members(models, config.members, tensors), target)
+            members = load_members(models, config.members * config.bags, tensors)
+            return EnsembleScorer(members, target)
 
     return Family(fit, load)
+
+
+def _drawn(fit: Rows, seed: int, bag: int) -> Rows:
+    """As many rows as there are, drawn with replacement.
+
+    Source: Breiman 1996, doi:10.1007/BF00058655 (bagging).
+    """
+    places = np.random.default_rng([seed, bag]).integers(0, len(fit.labels), len(fit.labels))
+    places.sort()
+    return replace(fit, table=fit.table[places], labels=fit.labels[places])

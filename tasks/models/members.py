@@ -16,20 +16,29 @@ Families = Mapping[str, Family]
 
 
 def fit_members(
-    models: Families, members: Sequence[Any], fit: Rows, stop: Rows, conditions: Conditions
+    models: Families,
+    members: Sequence[Any],
+    fit: Rows,
+    stop: Rows,
+    conditions: Conditions,
+    first: int = 0,
 ) -> tuple[list[Scorer], History]:
     """Fit each member on the same rows, from its part of an earlier ensemble where there is one.
 
     Args:
         models: the families by kind.
         members: their configurations.
+        fit: the rows to learn from.
+        stop: the rows that decide when to stop.
+        conditions: of each.
+        first: number of the first of them among all members of the model.
 
     Returns:
         The scorers, and how each training ended.
     """
     fitted: list[Fitted] = [
         models[member.kind].fit(member, fit, stop, _of_member(conditions, number))
-        for number, member in enumerate(members)
+        for number, member in enumerate(members, start=first)
     ]
     ends = (
         f"{member.kind}: {each.history.ended}" for member, each in zip(members, fitted, strict=True)

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from tasks.models.base import Checkpoint, Conditions, Fitted
+from tasks.models.config import EnsembleConfig
+from tasks.models.stored import tensors_of
 from tasks.models.training_config import NetworkTraining
 from tasks.models.zoo import MODELS, SUPERVISED
 from tasks.train.checkpoint import StoredCheckpoint
@@ -79,3 +82,16 @@ def test_a_training_killed_by_force_goes_on_to_the_same_bytes(kind: str, tmp_pat
         resumed = fit(kind, checkpoint=Deadly(path))
         assert resumed.scorer.save() == whole.scorer.save()
         assert resumed.history == whole.history
+
+
+def test_bags_learn_from_rows_of_their_own() -> None:
+    """Around any kind: a linear model draws nothing, so only its rows can set two apart."""
+    rows, stop = rows_of(128, 0), rows_of(64, 1)
+    linear = {"kind": "linear", **SETTINGS["linear"]}
+    config = EnsembleConfig.model_validate({"members": [linear], "bags": 3})
+    scorer = MODELS["ensemble"].fit(config, rows, stop, Conditions(5)).scorer
+    tensors = tensors_of(scorer.save()["safetensors"])
+    files = {bytes(tensors[f"{number}/safetensors"].numpy()) for number in range(3)}
+    assert len(files) == 3
+    with pytest.raises(ValidationError, match="two members, or two bags"):
+        EnsembleConfig.model_validate({"members": [linear]})
