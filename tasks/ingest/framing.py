@@ -7,6 +7,7 @@ from typing import Protocol
 
 _CHUNKED = re.compile(rb"^transfer-encoding[ \t]*:[^\r\n]*chunked", re.IGNORECASE | re.MULTILINE)
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([0-9]+)", re.IGNORECASE | re.MULTILINE)
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;|$)")
 _NEWLINE_BYTES = 2
 
 
@@ -59,12 +60,12 @@ class Chunks:
     """Content in chunks (section 7.1)."""
 
     def __init__(self) -> None:
-        self.is_over = self.has_more = self._in_trailer = False
+        self.is_over = self.has_more = self._in_trailer = self._is_broken = False
         self._left, self._line = 0, b""
 
     def add(self, content: bytes) -> None:
         at = 0
-        while at < len(content):
+        while at < len(content) and not self._is_broken:
             if self.is_over:
                 self.has_more = True
                 return
@@ -83,9 +84,10 @@ class Chunks:
         if self._in_trailer:
             self.is_over = not line
             return
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
+        told = _SIZE.match(line)
+        if told is None:
+            self._is_broken = bool(line)  # an empty one ends the chunk before
             return
+        size = int(told[1], 16)
         self._in_trailer = size == 0
         self._left = size + _NEWLINE_BYTES if size else 0

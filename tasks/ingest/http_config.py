@@ -227,6 +227,11 @@ class HttpConfig(TextFormat, Incremental):
         )
 
     @property
+    def tells_records_by_keys(self) -> bool:
+        """Whether a record on two pages is known by its key; else by all that it holds."""
+        return bool(self.key) and self.repeated_keys == "refuse"
+
+    @property
     def has_total(self) -> bool:
         """Whether the API says how many records there are."""
         return self.total is not None or self.total_header is not None

@@ -14,7 +14,7 @@ from typing import Any, overload
 import pyarrow as pa
 
 from tasks.ingest.json_arrow import are_numbers, has_all, parse, type_like, types_of
-from tasks.ingest.json_text import BOM, Document
+from tasks.ingest.json_text import BOM, MISSING, Document
 from tasks.ingest.schema import Source
 
 _WHOLE = "document"  # the name that a document is wrapped in
@@ -59,19 +59,24 @@ class EvenDocument:
         self, content: bytes, around: Document, pointer: str, records: EvenRecords
     ) -> None:
         self._content, self._around, self._pointer = content, around, pointer
+        self._plain: Document | None = None
         self.records = records
 
     def at(self, pointer: str) -> Any:
         """What a JSON pointer (RFC 6901) points to; MISSING where there is nothing."""
         if pointer == self._pointer:
             return self.records
+        if not self._pointer and not pointer.split("/")[1].isdecimal():
+            return MISSING  # a list has no names
         if f"{pointer}/".startswith(f"{self._pointer}/"):
             return self.plain().at(pointer)
         return self._around.at(pointer)
 
     def plain(self) -> Document:
         """The document, read record by record."""
-        return Document(self._content)
+        if self._plain is None:
+            self._plain = Document(self._content)
+        return self._plain
 
 
 def read_document(
@@ -133,8 +138,9 @@ def _type_around(value: Any, fields: Mapping[str, pa.DataType | None]) -> pa.Dat
         known = [(name, kind) for name, kind in fields.items() if kind is not None]
         return pa.list_(pa.struct(known)) if len(known) == len(fields) else None
     if isinstance(value, list):
-        kinds = {type_like(inner) for inner in value}
-        return pa.list_(kinds.pop() if kinds else pa.null()) if len(kinds) <= 1 else None
+        kinds = {type_like(inner) for inner in value} or {pa.null()}
+        kind = kinds.pop()
+        return None if kind is None or kinds else pa.list_(kind)
     if not isinstance(value, dict):
         return type_like(value)
     inside = [(name, _type_around(inner, fields)) for name, inner in value.items()]

@@ -90,13 +90,20 @@ def receive(answer: Answer, source: HttpConfig, shown: str, folder: Path) -> Bod
     try:
         if kind == "json":
             content = b"".join(chunks)
-            document = read_document(content, source.records, source, source.absent == "null")
+            document = _document(content, source)
             check_told(document, source)
             return Body(kind, document)
         return _store(kind, chunks, folder)
     except ValueError as error:
         found = str(error)
     raise FlawError(f"not {kind.upper()}: {found}")
+
+
+def _document(content: bytes, source: HttpConfig) -> Document | EvenDocument:
+    """Read a document: as columns, unless its records are to be compared with other pages'."""
+    if source.pagination.kind != "none" and not source.tells_records_by_keys:
+        return Document(content)
+    return read_document(content, source.records, source, source.absent == "null")
 
 
 def format_of(answer: Answer, source: HttpConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import orjson
 import polars as pl
@@ -28,7 +29,7 @@ class Repeats:
     def __init__(self, source: HttpConfig) -> None:
         self._source = source
         self._has_pages = source.pagination.kind != "none"
-        self._has_keys = self._has_pages and bool(source.key) and source.repeated_keys == "refuse"
+        self._has_keys = self._has_pages and source.tells_records_by_keys
         self._contents: set[str] = set()
         self._single, self._same_singles = "", 0
         self._before: list[object] = []
@@ -164,7 +165,13 @@ def _overlap(required: str, found: str, where: str) -> SourceError:
 
 def _digest(records: object) -> str:
     try:
-        content = orjson.dumps(records, default=float, option=orjson.OPT_SORT_KEYS)
+        content = orjson.dumps(records, default=_as_float, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # whole numbers of more than 64 bits, half characters
         content = to_json(records).encode("utf-8", "backslashreplace")
     return digest_bytes(content)
+
+
+def _as_float(value: object) -> float:
+    if not isinstance(value, Decimal):
+        raise TypeError(type(value).__name__)
+    return float(value)

@@ -69,6 +69,30 @@ def test_a_record_on_two_pages_is_refused(api: Api, land: Land) -> None:
     assert land({**source, "repeated_keys": "keep"}).rows.height == 9
 
 
+LARGE = [{"id": i, "name": f"{i:04}" * 100} for i in range(300)]
+
+
+@pytest.mark.parametrize("repeated", [0, 15, 50])
+def test_large_pages_without_a_key_are_compared_by_all_they_hold(
+    repeated: int, api: Api, land: Land
+) -> None:
+    """Of 50 records each: the whole page, some of it, or nothing comes again."""
+
+    def script(request: Request) -> Answer:
+        start = int(request.params.get("cursor", "0"))
+        again = repeated if start == 100 else 0
+        items = LARGE[start - again : start + 50 - again]
+        return Answer({"items": items, "next": str(start + 50) if start < 250 else None})
+
+    api.script = script
+    source = _source(api, pagination=CURSOR, drift="ignore")
+    if not repeated:
+        assert land(source).rows["id"].to_list() == [*range(300)]
+        return
+    with pytest.raises(SourceError, match="earlier page" if repeated == 50 else "end the page"):
+        land(source)
+
+
 def test_equal_keys_on_one_page_are_no_matter_of_pages(api: Api, land: Land) -> None:
     api.script = lambda _: Answer({"items": [*RECORDS[:2], *RECORDS[:2]], "next": None})
     assert land(_source(api, pagination=CURSOR, key=["id"])).rows.height == 4

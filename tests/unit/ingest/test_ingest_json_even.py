@@ -12,7 +12,7 @@ import pytest
 from tasks.ingest.http_config import HttpConfig
 from tasks.ingest.json_even import EvenDocument, read_document
 from tasks.ingest.json_records import take_document
-from tasks.ingest.json_text import Document
+from tasks.ingest.json_text import MISSING, Document
 from tasks.ingest.plain_records import take_even
 
 SCHEMA = {
@@ -130,6 +130,9 @@ def test_columns_say_what_records_say(absent: str) -> None:
     [
         b'{"items": [{"id": 1}], "errors": [{"id": 2}], "total": 1}',
         b'{"errors": [{"id": 2}], "items": [{"id": 1}], "total": 1}',
+        b'{"box": [[1, 2], [3, 4]], "items": [{"id": 1}]}',
+        b'{"links": [ {"rel": "next"} ], "items": [{"id": 1}]}',
+        b'{"odd": [1, {}, null], "items": [{"id": 1}]}',
         b'{"items": [{"id": 1}], "items": [{"id": 2}]}',
         b'{"items": [{"id": 1}, null, {"id": 2}]}',
         b'{"items": [{"id": 1}]} {"items": [{"id": 2}]}',
@@ -175,3 +178,5 @@ def test_records_may_be_anywhere(pointer: str) -> None:
         assert part.rows["id"].to_list() == [1, 2]
         assert document.records[-1] == {"id": 2}
         assert document.plain().at(pointer) == records
+        assert document.at(f"{pointer}/ok") is MISSING
+        assert document.at(f"{pointer}/1") == records[1]
