@@ -7,9 +7,9 @@ undoes nothing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import httpx
 from prefect.artifacts import create_markdown_artifact
@@ -23,6 +23,7 @@ from flows.terminal import cell
 from flows.training_report import Training
 from tasks.core.artifacts import Ref, Report
 from tasks.core.commit import last_commit
+from tasks.core.errors import LamplighterError
 from tasks.core.store import table_uri
 from tasks.models.aliases import BATCH, Aliases
 from tasks.monitor.quality import Realised
@@ -31,6 +32,7 @@ from tasks.report.markdown import plain, table
 if TYPE_CHECKING:
     from flows.backfill import Backfill
 
+P = ParamSpec("P")
 _LEDGER = ("stage", "table", "rows_in", "rows_out", "quarantined", "rejected")
 # The sections of a night's summary that have a key of their own, by their headings.
 _SECTIONS = {
@@ -41,12 +43,28 @@ _SECTIONS = {
 }
 
 
-def put_up_night(pipeline: Pipeline, night: Night) -> tuple[str, ...]:
-    """Show a night; sentences of what could not be shown."""
-    if not _has_ui():
+def _undoing_nothing(show: Callable[P, None]) -> Callable[P, tuple[str, ...]]:
+    """Show something where there is a server; a sentence of why it could not be shown."""
+
+    @wraps(show)
+    def shown(*args: P.args, **words: P.kwargs) -> tuple[str, ...]:
+        if not _has_ui():
+            return ()
+        try:
+            show(*args, **words)
+        except (httpx.HTTPError, LamplighterError, OSError) as error:
+            return (f"The Prefect UI does not show all of this run: a {type(error).__name__}",)
         return ()
+
+    return shown
+
+
+@_undoing_nothing
+def put_up_night(pipeline: Pipeline, night: Night) -> None:
+    """Show a night."""
     if not night.open:
-        return _leave(pipeline, "night", night.batch_date, {"verdict": _closed(night)})
+        _leave(pipeline, "night", night.batch_date, {"verdict": _closed(night)})
+        return
     day = night.batch_date
     report = partial(table_uri, "reports", pipeline.name, "report", day)
     summary = _published(pipeline, day, report("summary.md")).decode()
@@ -56,13 +74,12 @@ def put_up_night(pipeline: Pipeline, night: Night) -> tuple[str, ...]:
         heading, _, text = section.partition("\n")
         parts[_SECTIONS[heading]] = f"## {heading}\n{text}"
     parts["pictures"] = pictures(_published(pipeline, day, report("report.html")))
-    return _leave(pipeline, "night", day, parts)
+    _leave(pipeline, "night", day, parts)
 
 
-def put_up_training(pipeline: Pipeline, training: Training) -> tuple[str, ...]:
-    """Show a training; sentences of what could not be shown."""
-    if not _has_ui():
-        return ()
+@_undoing_nothing
+def put_up_training(pipeline: Pipeline, training: Training) -> None:
+    """Show a training."""
     trained, day = training.trained, training.trained.reference.known_by
     alias = "champion" if training.standing.champion else "challenger"
     said = (
@@ -82,24 +99,22 @@ def put_up_training(pipeline: Pipeline, training: Training) -> tuple[str, ...]:
         "ledger": _ledger(pipeline, BATCH, ledger),
         "pictures": pictures(_published(pipeline, BATCH, page)),
     }
-    return _leave(pipeline, "training", day, parts)
+    _leave(pipeline, "training", day, parts)
 
 
-def put_up_backfill(pipeline: Pipeline, done: Backfill) -> tuple[str, ...]:
-    """Show a range of nights; sentences of what could not be shown."""
-    if not _has_ui():
-        return ()
+@_undoing_nothing
+def put_up_backfill(pipeline: Pipeline, done: Backfill) -> None:
+    """Show a range of nights."""
     said = f"{len(done.nights)} nights were run, {len(done.skipped)} were published already"
     parts = {"verdict": _verdict([said], done.warnings)}
     if done.nights:
         parts["figures"] = _table(map(night_row, done.nights))
-    return _leave(pipeline, "backfill", said, parts)
+    _leave(pipeline, "backfill", said, parts)
 
 
-def put_up_monitoring(pipeline: Pipeline, known_by: dt.date, found: Realised) -> tuple[str, ...]:
-    """Show what nights turned out to be worth; sentences of what could not be shown."""
-    if not _has_ui():
-        return ()
+@_undoing_nothing
+def put_up_monitoring(pipeline: Pipeline, known_by: dt.date, found: Realised) -> None:
+    """Show what nights turned out to be worth."""
     whole = found.overall
     due = [f"A training is due by {reason.rule}: {reason.text}" for reason in found.due]
     explored = [found.exploration.sentence] if found.exploration else []
@@ -119,13 +134,12 @@ def put_up_monitoring(pipeline: Pipeline, known_by: dt.date, found: Realised) ->
         "figures": f"{_table(overall_rows(whole))}\n\n{_table(nights)}",
         "pictures": pictures(_published(pipeline, "index", index)),
     }
-    return _leave(pipeline, "monitoring", str(known_by), parts)
+    _leave(pipeline, "monitoring", str(known_by), parts)
 
 
-def put_up_promotion(pipeline: Pipeline, aliases: Aliases) -> tuple[str, ...]:
-    """Show who made which version what; sentences of what could not be shown."""
-    if not _has_ui():
-        return ()
+@_undoing_nothing
+def put_up_promotion(pipeline: Pipeline, aliases: Aliases) -> None:
+    """Show who made which version what."""
     last = aliases.moves[-1]
     said = [f"{last.version} is the {last.alias}: {last.why}", f"By {last.by}, {last.at}"]
     moves = (
@@ -133,15 +147,14 @@ def put_up_promotion(pipeline: Pipeline, aliases: Aliases) -> tuple[str, ...]:
         for move in reversed(aliases.moves)
     )
     parts = {"verdict": _verdict(said, ()), "figures": _table(moves)}
-    return _leave(pipeline, "promotion", last.version, parts)
+    _leave(pipeline, "promotion", last.version, parts)
 
 
-def put_up_incident(pipeline: Pipeline, day: str, error: Exception) -> tuple[str, ...]:
-    """Show why a night was stopped; sentences of what could not be shown."""
-    if not _has_ui():
-        return ()
+@_undoing_nothing
+def put_up_incident(pipeline: Pipeline, day: str, error: Exception) -> None:
+    """Show why a night was stopped."""
     text = f"## {type(error).__name__}\n\n```\n{error}\n```\n"
-    return _leave(pipeline, "night", day, {"incident": text})
+    _leave(pipeline, "night", day, {"incident": text})
 
 
 def _has_ui() -> bool:
@@ -149,18 +162,12 @@ def _has_ui() -> bool:
     return FlowRunContext.get() is not None
 
 
-def _leave(
-    pipeline: Pipeline, kind: str, description: str, parts: Mapping[str, str]
-) -> tuple[str, ...]:
+def _leave(pipeline: Pipeline, kind: str, description: str, parts: Mapping[str, str]) -> None:
     name = pipeline.name.replace("_", "-")  # a key has no underscore
-    try:
-        for part, text in parts.items():
-            if text:
-                key = f"{name}-{kind}-{part}"
-                create_markdown_artifact(text, key=key, description=description)
-    except httpx.HTTPError as error:
-        return (f"The Prefect UI does not show all of this run: a {type(error).__name__}",)
-    return ()
+    for part, text in parts.items():
+        if text:
+            key = f"{name}-{kind}-{part}"
+            create_markdown_artifact(text, key=key, description=description)
 
 
 def _find(pipeline: Pipeline, batch: str, uri: str) -> Ref[Report] | None:

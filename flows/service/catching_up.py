@@ -51,7 +51,7 @@ def catch_up(files: Iterable[Path], identity: Identity) -> Iterator[str]:
             try:
                 pipeline = load(str(file))
                 yield from _look_after(client, pipeline, identity, now)
-            except (LamplighterError, ObjectNotFound) as error:
+            except (LamplighterError, ObjectNotFound, OSError) as error:
                 yield f"{file.name}: missing nights were not looked for: {error}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -23,16 +23,18 @@ _LONGEST = dt.timedelta(days=31)
 def missing_nights(pipeline: Pipeline, now: dt.datetime) -> dict[dt.date, dt.timedelta]:
     """The dates without a night, of the last 31 days, and for how long each has been overdue.
 
-    None are where no service has the pipeline's schedule, and for an hour after they were due.
+    None are where no service has the pipeline's schedule, for an hour after they were due, and
+    where their night has been there and has aged.
     """
     since = _since(of_files(pipeline.folder)).get(pipeline.name)
     if since is None:
         return {}
     due = due_nights(pipeline, max(dt.datetime.fromisoformat(since), now - _LONGEST), now)
+    kept_from = _kept_from(pipeline, due)
     return {
         day: now - moment
         for day, moment in due.items()
-        if now - moment >= PATIENCE and not _is_published(pipeline, day)
+        if now - moment >= PATIENCE and day >= kept_from and not _was_there(pipeline, day)
     }
 
 
@@ -64,6 +66,15 @@ def _since(places: Places) -> dict[str, str]:
         return {}
 
 
-def _is_published(pipeline: Pipeline, day: dt.date) -> bool:
+def _kept_from(pipeline: Pipeline, due: Collection[dt.date]) -> dt.date:
+    """The first date that a night run now would not take away at once."""
+    retention, delay = pipeline.config.retention, pipeline.config.label.delay
+    if retention is None or not due:
+        return dt.date.min
+    return max(due) - max(retention.keep, delay) + dt.timedelta(days=1)
+
+
+def _was_there(pipeline: Pipeline, day: dt.date) -> bool:
+    """Whether a date has its night, or had it before it was taken away."""
     record = last_commit(pipeline.store, pipeline.name, str(day))
-    return record is not None and record.facts.get("kind") == "night"
+    return record is not None and "night" in (record.facts.get("kind"), record.facts.get("was"))

@@ -53,9 +53,11 @@ def remove(
     for each in doomed:
         client.delete_resource_owned_automations(f"prefect.deployment.{each.id}")
         client.delete_deployment(each.id)
-    kept = {each.work_pool_name for each in _deployments(client)} | {identity.name, None}
-    for pool in {each.work_pool_name for each in doomed} - kept:
-        client.delete_work_pool(str(pool))
+    used = {each.work_pool_name for each in _deployments(client)} | {identity.name}
+    left = {each.work_pool_name for each in doomed} - used
+    for pool in client.read_work_pools():
+        if pool.name in left and identity.mark in (pool.description or ""):
+            client.delete_work_pool(pool.name)
 
 
 def _runs_a_file_of(deployment: DeploymentResponse, folder: Path) -> bool:

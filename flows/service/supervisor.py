@@ -181,9 +181,9 @@ def _look_after_runs(
             for sentence in rescue.look():
                 log.warning("%s", sentence)
             if time.monotonic() - looked >= _CATCH_UP_SECONDS:
-                looked = time.monotonic()
                 for sentence in catch_up(files, identity):
                     log.warning("%s", sentence)
+                looked = time.monotonic()
         except (httpx.HTTPError, LamplighterError) as error:
             # The server may be on its way up again: the next look comes soon.
             log.warning("runs could not be looked after: %s", error)

@@ -163,6 +163,7 @@ def _facts(batch: Aged) -> Mapping[str, Any]:
     left = {ref.uri for ref in batch.stays}
     return {
         "kind": "landing",
+        "was": facts.get("was", facts["kind"]),
         "config_sha256": facts["config_sha256"],
         "code_sha256": facts["code_sha256"],
         "ledger": [line for line in facts["ledger"] if line["stage"] in ("ingest", "validate")],

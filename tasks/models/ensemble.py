@@ -89,14 +89,15 @@ def ensemble_family(models: Families) -> Family:
     """
 
     def fit(config: EnsembleConfig, fit: Rows, stop: Rows, conditions: Conditions) -> Fitted:
-        members, ends = list[Scorer](), list[str]()
+        members, histories = list[Scorer](), list[History]()
         for bag in range(config.bags):
             rows = fit if config.bags == 1 else _drawn(fit, conditions.seed, bag)
             own = replace(conditions, seed=conditions.seed + bag * _SEEDS_APART)
             found, history = fit_members(models, config.members, rows, stop, own, len(members))
             members += found
-            ends.append(history.ended)
-        return Fitted(EnsembleScorer(members, fit.target), History((), 0, "; ".join(ends)))
+            histories.append(history)
+        ended = "; ".join(history.ended for history in histories)
+        return Fitted(EnsembleScorer(members, fit.target), replace(histories[0], ended=ended))
 
     def load(config: EnsembleConfig, files: Mapping[str, bytes]) -> EnsembleScorer:
         with holding("ensemble"):

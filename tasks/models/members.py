@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.models.base import Conditions, Family, Fitted, History, Rows, Scorer
+from tasks.models.base import AT_ONCE, Conditions, Family, Fitted, History, Rows, Scorer
 from tasks.models.stored import WEIGHTS, tensors_of
 
 Families = Mapping[str, Family]
+_SEEDS_APART = 104_729  # between those of twins: a checkpoint knows a training by its seed
 
 
 def fit_members(
@@ -34,16 +35,20 @@ def fit_members(
         first: number of the first of them among all members of the model.
 
     Returns:
-        The scorers, and how each training ended.
+        The scorers, and how their trainings went: the epochs of the first that has some, and how
+        each ended.
     """
     fitted: list[Fitted] = [
-        models[member.kind].fit(member, fit, stop, _of_member(conditions, number))
-        for number, member in enumerate(members, start=first)
+        models[member.kind].fit(
+            member, fit, stop, _of_member(conditions, first + place, members[:place].count(member))
+        )
+        for place, member in enumerate(members)
     ]
+    learned = next((each.history for each in fitted if each.history.epochs), AT_ONCE)
     ends = (
         f"{member.kind}: {each.history.ended}" for member, each in zip(members, fitted, strict=True)
     )
-    return [each.scorer for each in fitted], History((), 0, "; ".join(ends))
+    return [each.scorer for each in fitted], replace(learned, ended="; ".join(ends))
 
 
 def load_members(
@@ -65,7 +70,9 @@ def to_tensors(members: Iterable[Scorer]) -> dict[str, Tensor]:
     }
 
 
-def _of_member(conditions: Conditions, number: int) -> Conditions:
+def _of_member(conditions: Conditions, number: int, twins: int) -> Conditions:
+    """The conditions of one member; the twin of an earlier one learns by another seed."""
+    conditions = replace(conditions, seed=conditions.seed + twins * _SEEDS_APART)
     if conditions.start is None:
         return conditions
     return replace(conditions, start=_files_of(tensors_of(conditions.start[WEIGHTS]), number))

@@ -56,11 +56,14 @@ def _steps(recall: Vector, alarms: Vector) -> Positions:
 def _bins(probabilities: Vector, labels: Vector) -> list[Positions]:
     """Rows of like probability, in bins in which as many of the rarer kind are to be expected."""
     order = np.argsort(probabilities, kind="stable")
-    rarer = probabilities if labels.mean() < 0.5 else 1 - probabilities
-    expected = np.cumsum(rarer[order])
+    rising = probabilities[order]
+    expected = np.cumsum(rising if labels.mean() < 0.5 else 1 - rising)
     shares = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
-    bins = np.split(order, np.searchsorted(expected, shares * expected[-1], side="right"))
-    return [rows for rows in bins if len(rows)]
+    cuts = np.searchsorted(expected, shares * expected[-1], side="right")
+    # Equal probabilities stay together: which of their rows comes first is no matter of theirs.
+    last = rising[np.minimum(cuts, len(order) - 1)]
+    ends = np.unique(np.searchsorted(rising, last, side="right"))
+    return [rows for rows in np.split(order, ends) if len(rows)]
 
 
 def _curve(judged: Judged, kind: str, x: Vector, y: Vector) -> Curve:

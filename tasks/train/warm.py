@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from tasks.core.artifacts import Model, Ref
 from tasks.core.errors import ModelError, StoreError
 from tasks.core.run import Run
-from tasks.models.base import Conditions, History
+from tasks.models.base import Conditions, Rows
 from tasks.models.bundle import Facts, Member, open_bundle
+from tasks.models.stopping import stop_metric
 from tasks.train.config import TrainingConfig
 from tasks.train.fit import Divided, fit_member
 
@@ -70,7 +71,8 @@ def warmer(
         warm = fit_member(cold.config, divided, start, config)
     except (ModelError, StoreError) as error:
         return cold, error.found
-    return (warm if _reached(warm.history) > _reached(cold.history) else cold), ""
+    stop = divided.rows["stop"]
+    return (warm if _reached(warm, stop) > _reached(cold, stop) else cold), ""
 
 
 def _unlike(before: Facts, features: Sequence[str], divided: Divided) -> str:
@@ -89,5 +91,8 @@ def _unlike(before: Facts, features: Sequence[str], divided: Divided) -> str:
     return ""
 
 
-def _reached(history: History) -> float:
-    return max((epoch.stop_metric for epoch in history.epochs), default=float("-inf"))
+def _reached(member: Member, stop: Rows) -> float:
+    """The stop metric of a model; without labels the best that its training told."""
+    if stop.target.kind != "none":
+        return stop_metric(member.scorer, stop)
+    return max((epoch.stop_metric for epoch in member.history.epochs), default=float("-inf"))

@@ -62,6 +62,20 @@ def test_a_backfill_leaves_a_verdict_and_a_row_for_each_night(
     assert figures.count("| 2010-02-21 |") == 2
 
 
+def test_a_page_that_was_damaged_meanwhile_undoes_nothing(
+    pipeline: Pipeline, shown: dict[str, str], tmp_path: Path
+) -> None:
+    here = Pipeline(pipeline.config, pipeline.file, tmp_path, {}, {})
+    with nights.open_night(here.store) as run:
+        publish(run, nights.night(run))
+        commit(run, {"kind": "night"})
+    (page,) = here.store.root.glob("reports/retail/report/*/report.html")
+    page.write_bytes(page.read_bytes()[:-9])
+    (told,) = put_up.put_up_night(here, replace(NIGHT, batch_date=nights.DAY))
+    assert "does not show all of this run: a IntegrityError" in told
+    assert shown == {}
+
+
 def test_a_night_leaves_what_its_published_files_say_a_key_for_each_part(
     pipeline: Pipeline, shown: dict[str, str], tmp_path: Path
 ) -> None:

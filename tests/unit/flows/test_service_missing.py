@@ -21,6 +21,8 @@ from flows.service.identity import establish
 from flows.service.missing import due_nights, missing_nights, note_scheduled
 from flows.service.places import Places
 from tasks.core.commit import commit, open_run
+from tasks.core.retention import RetentionConfig
+from tasks.labels.config import NoLabel
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
@@ -60,6 +62,18 @@ def test_nights_in_the_middle_are_missing_as_well_and_closed_ones_never(pipeline
     found = missing_nights(pipeline, DUE + 6 * DAY + HOUR)
     assert list(found) == [MONDAY + n * DAY for n in (1, 2, 3, 6)], "Saturday is closed"
     assert min(missing_nights(pipeline, DUE + 40 * DAY)) == MONDAY + 10 * DAY
+
+
+def test_nights_that_have_aged_are_not_asked_for_again(pipeline: Pipeline) -> None:
+    for day, was in ((MONDAY, "night"), (MONDAY + DAY, "landing")):
+        with open_run(pipeline.store, "retail", str(day), "1") as run:
+            commit(run, {"kind": "landing", "was": was})
+    assert list(missing_nights(pipeline, DUE + 2 * DAY + HOUR)) == [MONDAY + DAY, MONDAY + 2 * DAY]
+    aging = pipeline.config.model_copy(
+        update={"retention": RetentionConfig(keep=dt.timedelta(days=2)), "label": NoLabel()}
+    )
+    aged = Pipeline(aging, pipeline.file, pipeline.folder, {}, {})
+    assert list(missing_nights(aged, DUE + 4 * DAY + HOUR)) == [MONDAY + n * DAY for n in (3, 4)]
 
 
 def test_what_fell_due_before_the_schedule_was_made_is_owed_by_nobody(pipeline: Pipeline) -> None:

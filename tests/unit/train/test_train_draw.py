@@ -63,6 +63,18 @@ def test_bins_of_calibration_expect_as_many_of_the_rarer_kind(rate: float) -> No
     assert np.abs((happened - expected) / spread).max() < 4
 
 
+def test_equal_probabilities_are_one_point_whatever_the_order_of_rows() -> None:
+    random = np.random.default_rng(8)
+    chances = random.choice([0.01, 0.02, 0.4], size=5_000, p=[0.6, 0.3, 0.1])
+    labels = (random.random(5_000) < chances).astype(float)
+    curves = []
+    for order in (np.arange(5_000), random.permutation(5_000)):
+        rows = Judged("m", "test", labels[order], chances[order], chances[order], np.zeros(5_000))
+        curves.append(drawn(rows)["calibration"])
+    assert curves[0].x == pytest.approx((0.01, 0.02, 0.4))
+    assert curves[1].y == pytest.approx(curves[0].y)
+
+
 def test_without_both_kinds_nothing_is_drawn() -> None:
     rows = judged(0.1, rows=50)
     silent = Judged("tabm", "test", rows.labels * 0, rows.scores, rows.scores * 0, rows.days)
