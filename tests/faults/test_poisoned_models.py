@@ -41,7 +41,11 @@ MUTANTS, ARRAYS = 25, 5  # of each kind
 Files = Mapping[str, bytes]
 Change = Callable[[np.ndarray], np.ndarray | None]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-every_kind = pytest.mark.parametrize("kind", KINDS)
+QUICK = {"tabm", "xgboost", "isolation", "ensemble"}  # of each format; the others with the slow
+every_kind = pytest.mark.parametrize(
+    "kind",
+    [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS],
+)
 
 
 class Poison:
