@@ -61,6 +61,9 @@ def _open_quarantine(run: Run, name: str) -> AbstractContextManager[OpenTable[Qu
 def read_ahead(parts: Iterator[Part]) -> Iterator[Part]:
     """Have the next part read, in one thread of its own, while this one is being written."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest") as reader:
+        # An interrupt while a thread starts leaves one that the executor does not know of, and
+        # another would close what it reads: it starts before there is anything to read.
+        reader.submit(bool).result()
         try:
             coming = reader.submit(next, parts, None)
             while (part := coming.result()) is not None:
