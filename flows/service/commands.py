@@ -37,6 +37,7 @@ def up(
             tell_missing(load(str(file)))  # a mistake in a file is told before anything is started
     running = places.running() if lease.is_held(places.lock) else None
     if running:
+        _refuse_another(running, listening, no_password)
         _renew(places, running, files, _identity(places, name, running))
         _tell(running, places, "is up already; its deployments are renewed")
         return
@@ -49,6 +50,26 @@ def up(
         _supervise_here(places, identity, listening, joined)
         return
     _tell(_start(places, listening, joined), places, "is up")
+
+
+def _refuse_another(running: Running, listening: Listening, no_password: bool) -> None:
+    """Hold that a service that is up is asked for as it is.
+
+    Raises:
+        ConfigError: it is asked for at another address, or without the password it has.
+    """
+    usual, wanted = Listening(), []
+    if listening.api_url not in (usual.api_url, running.api_url):
+        wanted.append(f"listens on {listening.host}:{listening.port}")
+    if no_password and running.guarded:
+        wanted.append("asks for no password")
+    if wanted:
+        raise ConfigError(
+            f"a service that {' and '.join(wanted)}",
+            found=f"one that is up already, at {running.ui_url}, as it was started",
+            where="lamplighter up",
+            do="End it first (lamplighter down), or leave these words out.",
+        )
 
 
 def down(folder: Path) -> None:
