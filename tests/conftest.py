@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Before anything starts OpenMP's threads: a process that a test forks has none of them and would
+# wait for them for ever; and the parts of the suite that run at once share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from flows.libraries import configure_libraries
 from tasks.core.store import Store
 
