@@ -23,8 +23,8 @@ demo: install  ## lay the demo out, train on the past, run the nights
 	$(BIN)/lamplighter demo
 
 # Four processes at once, of about the same length: much of the suite waits for servers and children.
-PART_1 := tests/unit tests/properties
-PART_2 := $(wildcard tests/flows/test_s*.py) tests/faults
+PART_1 := tests/unit
+PART_2 := $(wildcard tests/flows/test_s*.py) tests/faults tests/properties
 PART_3 := $(wildcard tests/flows/test_[n-rt-z]*.py)
 PART_4 := $(wildcard tests/flows/test_[a-m]*.py) tests/browser tests/architecture
 
