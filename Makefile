@@ -41,7 +41,7 @@ test-long: install  ## the suite with the fault and scale tests that take minute
 
 FAULTS := tests/faults $(addprefix tests/flows/test_,backfill_interrupt.py bit_flips.py forget.py night_kills.py no_outgoing.py \
 	prefect.py service.py service_postgresql.py service_server_killed.py training_kills.py) \
-	tests/unit/flows/test_clock.py
+	tests/unit/flows/test_clock.py tests/unit/models/test_models_whole_zoo.py
 
 test-faults: install  ## everything of infra/docs/reliability.md and security.md that takes faults
 	$(BIN)/python -m pytest -m "slow or not slow" --durations=20 $(FAULTS)

@@ -59,8 +59,12 @@ class Deadly:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+QUICK = {"tabm", "image_cnn", "recurrent", "gan", "ensemble"}  # the others with the slow
+EACH = [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in MODELS]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", EACH)
 def test_a_training_killed_by_force_goes_on_to_the_same_bytes(kind: str, tmp_path: Path) -> None:
     """In the first epoch, and later; what keeps no state is fitted anew, which is held above."""
     counting = Deadly(tmp_path / "whole")
