@@ -71,8 +71,9 @@ def _rebuild(
 
 def in_one_line(error: BaseException) -> str:
     """The kind of an error and the beginning of what it says."""
-    said = str(error).splitlines()
-    return f"{type(error).__name__}: {said[0][:200] if said else ''}"
+    first, *others = str(error).splitlines() or [""]
+    said = f"{first} {others[0].strip()}" if first.endswith(":") and others else first
+    return f"{type(error).__name__}: {said[:200]}"
 
 
 class ConfigError(LamplighterError):

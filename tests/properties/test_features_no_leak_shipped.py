@@ -41,7 +41,8 @@ def dimensions(lines: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 def retail() -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
     lines = pl.read_parquet(ROOT / "infra/demo/retail.parquet")
-    return lines.sort("InvoiceDate", "InvoiceNo", "StockCode", "line"), dimensions(lines)
+    lines = lines.sort("InvoiceDate", "InvoiceNo", "StockCode", "line")
+    return lines.with_columns(batch_date=pl.col("InvoiceDate").dt.date()), dimensions(lines)
 
 
 def intrusion() -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:

@@ -124,9 +124,13 @@ def late(rows: pl.DataFrame, time: str, date: str) -> pl.DataFrame:
     )
 
 
-@pytest.mark.parametrize("some_late", [False, True])
+@pytest.mark.parametrize(
+    ("some_late", "cut_offs"),
+    [(False, 40), (True, 8), pytest.param(False, 200, marks=pytest.mark.slow)],
+)
 def test_no_family_sees_the_future(
     some_late: bool,
+    cut_offs: int,
     lines: pl.DataFrame,
     event: EventConfig,
     wanted: pl.Series,
@@ -142,7 +146,7 @@ def test_no_family_sees_the_future(
 
     if some_late:
         lines, logins = late(lines, "at", "batch_date"), late(logins, "when", "_arrived")
-    tables, cut_offs = {"products": products, "logins": logins}, 8 if some_late else 200
+    tables = {"products": products, "logins": logins}
     proof = prove_no_leak(builder, lines, wanted, tables, KNOWN, cut_offs=cut_offs, events=20)
     assert proof.leaks == ()
     assert proof.cut_offs == cut_offs
