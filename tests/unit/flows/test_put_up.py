@@ -33,6 +33,16 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture
+def here(pipeline: Pipeline, tmp_path: Path) -> Pipeline:
+    """The pipeline with a store of its own, in which a night is published."""
+    here = Pipeline(pipeline.config, pipeline.file, tmp_path, {}, {})
+    with nights.open_night(here.store) as run:
+        publish(run, nights.night(run))
+        commit(run, {"kind": "night"})
+    return here
+
+
+@pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the UI shows, by its key."""
     shown: dict[str, str] = {}
@@ -63,12 +73,8 @@ def test_a_backfill_leaves_a_verdict_and_a_row_for_each_night(
 
 
 def test_a_page_that_was_damaged_meanwhile_undoes_nothing(
-    pipeline: Pipeline, shown: dict[str, str], tmp_path: Path
+    here: Pipeline, shown: dict[str, str]
 ) -> None:
-    here = Pipeline(pipeline.config, pipeline.file, tmp_path, {}, {})
-    with nights.open_night(here.store) as run:
-        publish(run, nights.night(run))
-        commit(run, {"kind": "night"})
     (page,) = here.store.root.glob("reports/retail/report/*/report.html")
     page.write_bytes(page.read_bytes()[:-9])
     (told,) = put_up.put_up_night(here, replace(NIGHT, batch_date=nights.DAY))
@@ -77,12 +83,8 @@ def test_a_page_that_was_damaged_meanwhile_undoes_nothing(
 
 
 def test_a_night_leaves_what_its_published_files_say_a_key_for_each_part(
-    pipeline: Pipeline, shown: dict[str, str], tmp_path: Path
+    here: Pipeline, shown: dict[str, str]
 ) -> None:
-    here = Pipeline(pipeline.config, pipeline.file, tmp_path, {}, {})
-    with nights.open_night(here.store) as run:
-        publish(run, nights.night(run))
-        commit(run, {"kind": "night"})
     assert put_up.put_up_night(here, replace(NIGHT, batch_date=nights.DAY)) == ()
     parts = ("verdict", "alerts", "quality", "drift", "ledger", "pictures")
     assert list(shown) == [f"retail-night-{part}" for part in parts]
