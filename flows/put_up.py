@@ -32,7 +32,7 @@ from tasks.report.markdown import plain, table
 if TYPE_CHECKING:
     from flows.backfill import Backfill
 
-P = ParamSpec("P")
+_P = ParamSpec("_P")
 _LEDGER = ("stage", "table", "rows_in", "rows_out", "quarantined", "rejected")
 # The sections of a night's summary that have a key of their own, by their headings.
 _SECTIONS = {
@@ -43,11 +43,11 @@ _SECTIONS = {
 }
 
 
-def _undoing_nothing(show: Callable[P, None]) -> Callable[P, tuple[str, ...]]:
+def _undoing_nothing(show: Callable[_P, None]) -> Callable[_P, tuple[str, ...]]:
     """Show something where there is a server; a sentence of why it could not be shown."""
 
     @wraps(show)
-    def shown(*args: P.args, **words: P.kwargs) -> tuple[str, ...]:
+    def shown(*args: _P.args, **words: _P.kwargs) -> tuple[str, ...]:
         if not _has_ui():
             return ()
         try:

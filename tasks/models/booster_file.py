@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xgboost
 
-from tasks.core.errors import ModelError
+from tasks.core.errors import ModelError, in_one_line
 from tasks.models.ubjson import read_ubjson
 
 _LEAF = -1
@@ -38,7 +38,7 @@ def read_booster(content: bytes, where: str) -> xgboost.Booster:
     except (xgboost.core.XGBoostError, LookupError, TypeError, ValueError) as error:
         raise ModelError(
             "the trees of an XGBoost model",
-            found=f"{type(error).__name__}: {str(error).splitlines()[0][:200]}",
+            found=in_one_line(error),
             where=where,
             do="Train the pipeline again.",
         ) from error
